@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Counters of one core: plain, written by the core's thread only, never reset while it runs. */
+#ifndef MTCP_STATS_H
+#define MTCP_STATS_H
+
+#include <stdint.h>
+
+/* X(name, what it counts) */
+#define MTCP_STATS(X)                                                                              \
+	X(turns, "turns of the loop")                                                              \
+	X(idle_turns, "turns in which nothing happened")                                           \
+	X(rx_packets, "frames received")                                                           \
+	X(rx_bytes, "bytes of frames received")                                                    \
+	X(tx_packets, "frames given to the device")                                                \
+	X(tx_bytes, "bytes of frames given to the device")                                         \
+	X(tx_full, "bursts that the device took only in part")                                     \
+	X(tx_no_buffer, "times the device had no packet buffer")                                   \
+	X(rx_arp, "ARP packets received")                                                          \
+	X(rx_icmp, "ICMP messages received")                                                       \
+	X(rx_segs, "TCP segments received for a connection, listener or TIME-WAIT record")         \
+	X(tx_segs, "TCP segments sent")                                                            \
+	X(rx_data_bytes, "payload bytes delivered in order")                                       \
+	X(tx_data_bytes, "payload bytes sent, retransmissions included")                           \
+	X(fast_path, "segments that took the fast path")                                           \
+	X(retransmits, "segments sent again")                                                      \
+	X(rto_fired, "retransmission timeouts")                                                    \
+	X(fast_retransmits, "loss recoveries entered by duplicate ACKs or SACK")                   \
+	X(delayed_acks, "ACKs sent by the delayed-ACK timer")                                      \
+	X(zero_window_probes, "persist probes sent")                                               \
+	X(challenge_acks, "challenge ACKs sent (RFC 5961)")                                        \
+	X(resets_sent, "RST segments sent")                                                        \
+	X(resets_received, "connections ended by a peer's RST")                                    \
+	X(timeouts, "connections ended by a timeout")                                              \
+	X(connects, "active opens started")                                                        \
+	X(connects_failed, "active opens that failed")                                             \
+	X(accepts, "connections put on an accept queue")                                           \
+	X(accept_overflow, "connections refused because the accept queue or SYN backlog was full") \
+	X(closed, "connection blocks given back")                                                  \
+	X(time_wait, "TIME-WAIT records made")                                                     \
+	X(time_wait_reused, "TIME-WAIT records ended early by a new connection (RFC 6191)")        \
+	X(time_wait_overflow, "TIME-WAIT records ended early because all were used")               \
+	X(no_port, "connects refused because no source port was free")                             \
+	X(no_conn, "opens refused because the connection pool was empty")                          \
+	X(no_memory, "segments or writes refused because buffer memory was used up")               \
+	X(arp_failed, "packets dropped because a neighbour did not answer")                        \
+	X(arp_overflow, "packets dropped because a neighbour's queue or the table was full")       \
+	X(no_route, "packets dropped because no route matched")                                    \
+	X(drop_short, "frames shorter than their headers")                                         \
+	X(drop_version, "wrong IP version or header length")                                       \
+	X(drop_length, "IP length outside the frame")                                              \
+	X(drop_checksum, "wrong checksum")                                                         \
+	X(drop_ttl, "TTL 0")                                                                       \
+	X(drop_fragment, "IP fragments")                                                           \
+	X(drop_address, "impossible source address")                                               \
+	X(drop_unsupported, "protocols not spoken")                                                \
+	X(drop_options, "malformed TCP header")                                                    \
+	X(drop_not_for_us, "frames or packets for another host")                                   \
+	X(drop_no_listener, "segments for a port nobody listens on")                               \
+	X(drop_seq, "segments outside the receive window")                                         \
+	X(drop_ack, "segments with an unacceptable ACK")                                           \
+	X(drop_paws, "segments refused by PAWS (RFC 7323 5)")                                      \
+	X(drop_rst, "RST segments refused (RFC 5961 3)")                                           \
+	X(drop_syn, "SYN inside a connection (RFC 5961 4)")                                        \
+	X(drop_state, "segments that make no sense in the connection's state")                     \
+	X(drop_ooo_full, "out-of-order segments beyond the reassembly bound")                      \
+	X(drop_after_close, "data after the application closed")
+
+struct mtcp_stats {
+#define MTCP_STATS_FIELD(name, doc) uint64_t name;
+	MTCP_STATS(MTCP_STATS_FIELD)
+#undef MTCP_STATS_FIELD
+};
+
+/* Cycles of the core's loop by phase, in ticks of the clock named in mtcp_cycles.hz. */
+struct mtcp_cycles {
+	uint64_t rx, tcp, app, timers, tx, idle, total;
+	uint64_t hz;
+};
+
+#endif

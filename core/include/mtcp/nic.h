@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The device seam: per burst, never per packet. A backend (pmd_backends/, or an application's own)
+ * fills a struct nic; the stack sees nothing else of a device.
+ *
+ * Ownership: a packet got by rx_burst or alloc belongs to the caller until it is passed to tx_burst
+ * (for those accepted) or release. Each (device, queue) is used by one thread at a time.
+ */
+#ifndef MTCP_NIC_H
+#define MTCP_NIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NIC_MAX_QUEUES 16
+#define NIC_ERR_LEN    256
+
+enum { /* nic_pkt.flags */
+	NIC_RX_IP_CSUM_OK = 0x01, /* device verified the IP header checksum */
+	NIC_RX_L4_CSUM_OK = 0x02, /* device verified the TCP checksum */
+	NIC_RX_RSS        = 0x04  /* rss holds the device's Toeplitz hash */
+};
+
+struct nic_pkt {
+	uint8_t *data;   /* first byte of the Ethernet header */
+	uint16_t len;    /* bytes of the frame */
+	uint16_t flags;
+	uint32_t rss;
+	void *handle;    /* the device's own (an mbuf) */
+};
+
+struct nic_ops {
+	/* Up to n frames; never waits. */
+	uint16_t (*rx_burst)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
+	/* Takes the first k of n frames and returns k; never waits, never spins: a full device returns 0. */
+	uint16_t (*tx_burst)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
+	/* k <= n empty frames with room for ETH + mtu bytes at data; len is 0. */
+	uint16_t (*alloc)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
+	void (*release)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
+	/* Optional (NULL): arm or disarm the receive interrupt of a queue; the descriptor to wait on, or -1. */
+	int (*rx_wait)(void *dev, uint16_t queue, bool arm);
+};
+
+struct nic {
+	const struct nic_ops *ops;
+	void *dev;
+	uint8_t mac[6];
+	uint16_t mtu;        /* IP packet bytes */
+	uint16_t n_queues;
+	uint8_t rss_key[40]; /* what decides the queue of an incoming flow ... */
+	bool rss_known;      /* ... or false: the device's choice can't be predicted (af_packet, tap) */
+	uint64_t rx_missed;  /* device counters, refreshed by the backend's stats call */
+	uint64_t tx_errors;
+};
+
+struct nic_params {
+	const char *device;     /* "ring:NAME", "af_packet:iface=eth0", "pcap:rx=F,tx=G", DPDK devargs ... */
+	const char *capture;    /* pcapng file for all frames of this device, or NULL */
+	uint16_t n_queues;
+	uint16_t mtu;           /* 0: the device's own */
+	uint32_t n_bufs;        /* packet buffers per queue, 0: default */
+	uint16_t n_desc;        /* descriptors per queue, 0: default */
+	const char *eal_args;   /* further EAL arguments, or NULL */
+};
+
+/* The backend that is linked with the application defines `nic_driver`. */
+struct nic_driver {
+	const char *name;
+	/* 0, or -errno with one line in err: what was wrong, where, the mend. */
+	int (*open)(const struct nic_params *, struct nic *out, char err[NIC_ERR_LEN]);
+	void (*close)(struct nic *);
+	/* Called on each thread that will drive a queue, before its first burst and after its last. */
+	int (*thread_enter)(void);
+	void (*thread_leave)(void);
+	/* Refreshes rx_missed and tx_errors. */
+	void (*stats)(struct nic *);
+};
+
+extern const struct nic_driver nic_driver;
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Addresses and flows hold both families: IPv4 is kept as ::ffff:a.b.c.d (RFC 4291 2.5.5.2). */
+#ifndef WIRE_ADDR_H
+#define WIRE_ADDR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct ip_addr {
+	union {
+		uint8_t b[16]; /* network order */
+		uint32_t w[4];
+		uint64_t d[2];
+	};
+};
+
+struct ip_endpoint {
+	struct ip_addr addr;
+	uint16_t port; /* host order */
+};
+
+/* One connection as this host sees it. */
+struct flow {
+	struct ip_addr local, remote;
+	uint16_t lport, rport; /* host order */
+};
+
+struct eth_addr {
+	uint8_t b[6];
+};
+
+#define ETH_BROADCAST ((struct eth_addr){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}})
+
+/* v4 in host order: 10.0.0.1 is 0x0a000001. */
+static inline struct ip_addr ip_from_v4(uint32_t v4)
+{
+	struct ip_addr a = {.b = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, (uint8_t)(v4 >> 24),
+				  (uint8_t)(v4 >> 16), (uint8_t)(v4 >> 8), (uint8_t)v4}};
+	return a;
+}
+
+static inline uint32_t ip_to_v4(const struct ip_addr *a)
+{
+	return (uint32_t)a->b[12] << 24 | (uint32_t)a->b[13] << 16 | (uint32_t)a->b[14] << 8 | a->b[15];
+}
+
+static inline bool ip_is_v4(const struct ip_addr *a)
+{
+	static const uint8_t pfx[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	return memcmp(a->b, pfx, sizeof(pfx)) == 0;
+}
+
+static inline bool ip_eq(const struct ip_addr *a, const struct ip_addr *b)
+{
+	return a->d[0] == b->d[0] && a->d[1] == b->d[1];
+}
+
+/* The unspecified address of either family (0.0.0.0, ::). */
+static inline bool ip_is_any(const struct ip_addr *a)
+{
+	return (a->d[0] == 0 && a->d[1] == 0) || (ip_is_v4(a) && ip_to_v4(a) == 0);
+}
+
+static inline bool flow_eq(const struct flow *a, const struct flow *b)
+{
+	return a->lport == b->lport && a->rport == b->rport && ip_eq(&a->remote, &b->remote) &&
+	       ip_eq(&a->local, &b->local);
+}
+
+#endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* check(): a bug of ours trips it, in every build. Never used on input from a peer, a file or a caller. */
+/* check(): a bug of ours trips it, in every build. Never on input of a peer, a file or a caller. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
+
+#include <stddef.h>
 
 /* Writes "check failed: EXPR at FILE:LINE" to standard error and aborts. */
 _Noreturn void check_failed(const char *expr, const char *file, int line);

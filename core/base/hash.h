@@ -13,10 +13,10 @@ struct siphash_key {
 
 uint64_t siphash(const struct siphash_key *, const void *data, size_t len);
 
-#define RSS_KEY_LEN    40
-#define RSS_RETA_LEN   512 /* entries of the software indirection table; a power of two */
+#define RSS_KEY_LEN  40
+#define RSS_RETA_LEN 512 /* entries of the software indirection table; a power of two */
 
-/* Toeplitz by byte: lut[i][b] is the contribution of value b at input byte i (36 bytes: IPv6 + ports). */
+/* Toeplitz by byte: lut[i][b] is what value b at input byte i adds (36 bytes: IPv6 and ports). */
 struct toeplitz {
 	uint32_t lut[36][256];
 };
@@ -25,7 +25,7 @@ struct toeplitz {
 extern const uint8_t rss_default_key[RSS_KEY_LEN];
 
 void toeplitz_init(struct toeplitz *, const uint8_t key[RSS_KEY_LEN]);
-/* in: bytes in network order: source address, destination address, source port, destination port. */
+/* in, network order: source address, destination address, source port, destination port. */
 uint32_t toeplitz_hash(const struct toeplitz *, const uint8_t *in, size_t len);
 /* Queue of a hash among n queues: entry (hash mod RSS_RETA_LEN) of a table filled round-robin. */
 static inline uint16_t rss_queue(uint32_t hash, uint16_t n_queues)

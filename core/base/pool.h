@@ -14,8 +14,8 @@
 
 struct pool {
 	uint8_t *base;
-	uint32_t obj_size;  /* bytes, a multiple of the alignment asked for */
-	uint32_t capacity;  /* objects */
+	uint32_t obj_size; /* bytes, a multiple of the alignment asked for */
+	uint32_t capacity; /* objects */
 	uint32_t n_used;
 	uint32_t n_touched; /* objects handed out at least once */
 	uint32_t free_head;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Seeded pseudo-random numbers (xoshiro256**, Blackman & Vigna 2018). Not for secrets: see hash.h. */
+/* Seeded pseudo-random numbers (xoshiro256**, Blackman & Vigna 2018); for secrets see hash.h. */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H
 

@@ -8,9 +8,9 @@
 typedef uint64_t mt_time; /* ns */
 
 #define MT_NEVER UINT64_MAX
-#define MT_US    ((mt_time)1000)
-#define MT_MS    ((mt_time)1000000)
-#define MT_SEC   ((mt_time)1000000000)
+#define MT_US	 ((mt_time)1000)
+#define MT_MS	 ((mt_time)1000000)
+#define MT_SEC	 ((mt_time)1000000000)
 
 static inline mt_time mt_min(mt_time a, mt_time b)
 {

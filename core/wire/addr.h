@@ -32,6 +32,12 @@ struct eth_addr {
 
 #define ETH_BROADCAST ((struct eth_addr){{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}})
 
+/* Multicast or broadcast. */
+static inline bool eth_is_group(const struct eth_addr *a)
+{
+	return a->b[0] & 1;
+}
+
 /* v4 in host order: 10.0.0.1 is 0x0a000001. */
 static inline struct ip_addr ip_from_v4(uint32_t v4)
 {
@@ -42,7 +48,8 @@ static inline struct ip_addr ip_from_v4(uint32_t v4)
 
 static inline uint32_t ip_to_v4(const struct ip_addr *a)
 {
-	return (uint32_t)a->b[12] << 24 | (uint32_t)a->b[13] << 16 | (uint32_t)a->b[14] << 8 | a->b[15];
+	return (uint32_t)a->b[12] << 24 | (uint32_t)a->b[13] << 16 | (uint32_t)a->b[14] << 8 |
+	       a->b[15];
 }
 
 static inline bool ip_is_v4(const struct ip_addr *a)
@@ -60,6 +67,15 @@ static inline bool ip_eq(const struct ip_addr *a, const struct ip_addr *b)
 static inline bool ip_is_any(const struct ip_addr *a)
 {
 	return (a->d[0] == 0 && a->d[1] == 0) || (ip_is_v4(a) && ip_to_v4(a) == 0);
+}
+
+/* a: IPv4. True for what no packet can come from: 0/8, loopback, multicast and broadcast (RFC 1122
+ * 3.2.1.3; its exception for 0.0.0.0, a host without an address, has no place in TCP). */
+static inline bool ip_never_source(const struct ip_addr *a)
+{
+	uint8_t net = a->b[12];
+
+	return net == 0 || net == 127 || (net >= 224 && net < 240) || ip_to_v4(a) == UINT32_MAX;
 }
 
 static inline bool flow_eq(const struct flow *a, const struct flow *b)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Bytes <-> values. No state, no allocation. Every parser reads only inside [p, p + len), returns
- * WIRE_OK or the reason of a drop, and leaves *out unspecified on a drop. Builders write into room the
- * caller guarantees (sizes stated) and return the bytes written. Values are in host order unless said.
+ * WIRE_OK or the reason of a drop, and leaves *out unspecified on a drop. Builders write into room
+ * the caller guarantees (sizes stated) and return the bytes written. Values are in host order
+ * unless said.
  */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
@@ -15,22 +16,22 @@
 
 enum wire_err {
 	WIRE_OK,
-	WIRE_SHORT,       /* frame ends before the header does */
-	WIRE_VERSION,     /* IP version or header length field impossible (RFC 791 3.1) */
-	WIRE_LENGTH,      /* total length below the header or above the frame */
-	WIRE_CHECKSUM,    /* IP, ICMP or TCP checksum wrong */
-	WIRE_TTL,         /* TTL 0 on arrival */
-	WIRE_FRAGMENT,    /* a fragment: MF or offset set */
-	WIRE_ADDRESS,     /* source is multicast, broadcast or loopback (RFC 1122 3.2.1.3) */
-	WIRE_UNSUPPORTED, /* EtherType, ARP hardware type, protocol that we do not speak */
-	WIRE_OPTIONS,     /* TCP data offset or option list malformed beyond survival */
+	WIRE_SHORT,	  /* frame ends before the header does */
+	WIRE_VERSION,	  /* IP version or header length field impossible (RFC 791 3.1) */
+	WIRE_LENGTH,	  /* total length below the header or above the frame */
+	WIRE_CHECKSUM,	  /* IP, ICMP or TCP checksum wrong */
+	WIRE_TTL,	  /* TTL 0 on arrival */
+	WIRE_FRAGMENT,	  /* a fragment: MF or offset set */
+	WIRE_ADDRESS,	  /* no host can have this source address (ip_never_source; a group MAC) */
+	WIRE_UNSUPPORTED, /* EtherType, ARP hardware, ICMP type or protocol that we do not speak */
+	WIRE_OPTIONS,	  /* TCP data offset below the header or above the segment */
 	WIRE_ERR_COUNT
 };
 
 /* ---- Ethernet (untagged here; VLAN has its place between this header and the payload) ---- */
 #define ETH_HLEN    14u
 #define ETH_IPV4    0x0800u
-#define ETH_ARP     0x0806u
+#define ETH_ARP	    0x0806u
 #define ETH_IPV6    0x86ddu
 #define ETH_MIN_LEN 60u
 
@@ -39,11 +40,12 @@ struct eth_hdr {
 	uint16_t type;
 };
 
-enum wire_err eth_parse(const uint8_t *p, size_t len, struct eth_hdr *out); /* payload at ETH_HLEN */
-size_t eth_build(uint8_t *p, const struct eth_hdr *h);                      /* ETH_HLEN */
+/* The payload stands at ETH_HLEN. */
+enum wire_err eth_parse(const uint8_t *p, size_t len, struct eth_hdr *out);
+size_t eth_build(uint8_t *p, const struct eth_hdr *h); /* ETH_HLEN */
 
 /* ---- ARP for IPv4 over Ethernet (RFC 826) ---- */
-#define ARP_LEN     28u
+#define ARP_LEN	    28u
 #define ARP_REQUEST 1u
 #define ARP_REPLY   2u
 
@@ -57,10 +59,10 @@ enum wire_err arp_parse(const uint8_t *p, size_t len, struct arp_pkt *out);
 size_t arp_build(uint8_t *p, const struct arp_pkt *a); /* ARP_LEN */
 
 /* ---- IPv4 (RFC 791) ---- */
-#define IPV4_HLEN  20u
-#define IP_TCP     6u
-#define IP_ICMP    1u
-#define IP_DF      0x4000u
+#define IPV4_HLEN    20u
+#define IP_TCP	     6u
+#define IP_ICMP	     1u
+#define IP_DF	     0x4000u
 #define WIRE_CSUM_OK 1u /* flag of the parsers: the device has verified the checksum */
 
 struct ip_hdr {
@@ -69,7 +71,7 @@ struct ip_hdr {
 	uint16_t payload_len;
 	uint16_t id;
 	uint8_t proto, ttl;
-	uint8_t tos;            /* DSCP and, in the low two bits, ECN (RFC 3168) */
+	uint8_t tos; /* DSCP and, in the low two bits, ECN (RFC 3168) */
 	uint8_t hdr_len;
 };
 
@@ -78,17 +80,17 @@ enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip
 size_t ipv4_build(uint8_t *p, const struct ip_hdr *h);
 
 /* ---- ICMP (RFC 792) ---- */
-#define ICMP_ECHO_REPLY   0u
-#define ICMP_UNREACHABLE  3u
-#define ICMP_ECHO_REQUEST 8u
+#define ICMP_ECHO_REPLY	   0u
+#define ICMP_UNREACHABLE   3u
+#define ICMP_ECHO_REQUEST  8u
 #define ICMP_TIME_EXCEEDED 11u
-#define ICMP_FRAG_NEEDED  4u /* code of UNREACHABLE (RFC 1191) */
+#define ICMP_FRAG_NEEDED   4u /* code of UNREACHABLE (RFC 1191) */
 
 struct icmp_msg {
 	uint8_t type, code;
-	uint16_t id, sequence;   /* echo */
-	uint16_t mtu;            /* frag needed: next-hop MTU */
-	const uint8_t *payload;  /* echo: data; errors: the quoted packet */
+	uint16_t id, sequence;	/* echo */
+	uint16_t mtu;		/* frag needed: next-hop MTU */
+	const uint8_t *payload; /* echo: data; errors: the quoted packet */
 	uint16_t payload_len;
 };
 
@@ -101,14 +103,17 @@ struct icmp_quote {
 enum wire_err icmp_parse(const uint8_t *p, size_t len, struct icmp_msg *out);
 /* Writes an echo message with checksum; returns 8 + payload_len. p has room for that. */
 size_t icmp_build_echo(uint8_t *p, const struct icmp_msg *m);
+/* m: an error message as icmp_parse gave it. Its quote is what a stranger sent: only lengths are
+ * checked. */
 enum wire_err icmp_parse_quote(const struct icmp_msg *m, struct icmp_quote *out);
 
 /* ---- TCP (RFC 9293 3.1, 7323, 2018) ---- */
-#define TCP_HLEN         20u
-#define TCP_OPTS_MAX     40u
-#define TCP_SACK_MAX     4u
+#define TCP_HLEN     20u
+#define TCP_OPTS_MAX 40u
+#define TCP_SACK_MAX 4u
 
-enum { /* header flags */
+/* Header flags */
+enum {
 	TCPF_FIN = 0x01,
 	TCPF_SYN = 0x02,
 	TCPF_RST = 0x04,
@@ -119,7 +124,8 @@ enum { /* header flags */
 	TCPF_CWR = 0x80
 };
 
-enum { /* options present */
+/* Options present */
+enum {
 	TCPO_MSS = 0x01,
 	TCPO_WSCALE = 0x02,
 	TCPO_SACK_PERM = 0x04,
@@ -134,19 +140,19 @@ struct seq_range { /* [start, end) */
 /* A segment as a value; the same on input and on output. */
 struct tcp_seg {
 	tcp_seq seq, ack;
-	uint16_t wnd;          /* the raw 16-bit field: scaling is tcp's business */
-	uint16_t len;          /* payload bytes */
-	uint8_t flags;         /* TCPF_* */
-	uint8_t opts;          /* TCPO_* */
-	uint8_t wscale;        /* as sent; capped to 14 by tcp (RFC 7323 2.3) */
+	uint16_t wnd;	/* the raw 16-bit field: scaling is tcp's business */
+	uint16_t len;	/* payload bytes */
+	uint8_t flags;	/* TCPF_* */
+	uint8_t opts;	/* TCPO_* */
+	uint8_t wscale; /* as sent; capped to 14 by tcp (RFC 7323 2.3) */
 	uint8_t n_sack;
 	uint16_t mss;
-	uint8_t ip_ecn;        /* low two bits of TOS */
+	uint8_t ip_ecn; /* low two bits of TOS */
 	uint8_t reserved;
 	uint32_t ts_val, ts_ecr;
 	struct seq_range sack[TCP_SACK_MAX];
 	const uint8_t *payload; /* input: into the frame. output: unused */
-	uint32_t data_off;      /* output: offset of the payload in the send buffer (0 = snd_una's byte) */
+	uint32_t data_off;	/* output: offset in the send buffer (0 = snd_una's byte) */
 };
 
 /* SYN and FIN count in sequence space (RFC 9293 3.4). */
@@ -155,21 +161,31 @@ static inline uint32_t seg_len(const struct tcp_seg *s)
 	return (uint32_t)s->len + ((s->flags & TCPF_SYN) != 0) + ((s->flags & TCPF_FIN) != 0);
 }
 
-/* p, len: the IP payload. src, dst: from the IP header, for the pseudo header. Unknown options are
- * skipped by their length; an option with length < 2 or beyond the list ends option parsing
- * (what was read before it stays), as in RFC 9293 3.1. flags: WIRE_CSUM_OK. */
+/* ip: as ipv4_parse gave it. flags: WIRE_CSUM_OK. Unknown options, and known ones of a wrong
+ * length, are skipped by their length; an option with length < 2 or beyond the list ends option
+ * parsing (what was read before it stays), as in RFC 9293 3.1. Of an option that comes twice the
+ * last counts; of SACK blocks the first TCP_SACK_MAX. Which options mean something in which segment
+ * is tcp's business. */
 enum wire_err tcp_parse(const struct ip_hdr *ip, unsigned flags, uint16_t *sport, uint16_t *dport,
 			struct tcp_seg *out);
-/* Header length this segment will need, 20..60. */
+/* Header length this segment will need, 20..60: SACK blocks that do not fit are left out (beside
+ * timestamps three fit, RFC 2018 3). */
 size_t tcp_hdr_len(const struct tcp_seg *s);
-/* Writes the header (tcp_hdr_len() bytes) in front of s->len payload bytes that already stand behind it at
- * p + tcp_hdr_len(), and the checksum over all. Returns the header length. */
+/* Writes the header (tcp_hdr_len() bytes) in front of s->len payload bytes that already stand
+ * behind it at p + tcp_hdr_len(), and the checksum over all. Returns the header length. Header and
+ * payload together are at most 65535 bytes. */
 size_t tcp_build(uint8_t *p, const struct flow *f, const struct tcp_seg *s);
 
 /* ---- Internet checksum (RFC 1071) ---- */
-/* Sum of 16-bit words in network order, not folded; an odd tail is padded with zero. */
+/* Adds the 16-bit words at p, as they lie in memory, to an unfolded sum. Pieces may be added in any
+ * order and alignment, but only the last piece of a packet may have an odd length (padded with
+ * zero). */
 uint64_t csum_add(uint64_t sum, const void *p, size_t len);
-uint64_t csum_pseudo_v4(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto, uint16_t len);
-uint16_t csum_fold(uint64_t sum); /* complemented, ready to store in network order bytes (big-endian value) */
+/* Pseudo header of both families (RFC 9293 3.1, RFC 8200 8.1); len: bytes of the upper layer. */
+uint64_t csum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
+		     uint16_t len);
+/* The checksum field as its two bytes lie in the packet: store it with memcpy. 0 over data that
+ * hold a correct checksum. */
+uint16_t csum_fold(uint64_t sum);
 
 #endif

@@ -16,29 +16,33 @@
 #define NIC_MAX_QUEUES 16
 #define NIC_ERR_LEN    256
 
-enum { /* nic_pkt.flags */
+/* nic_pkt.flags */
+enum {
 	NIC_RX_IP_CSUM_OK = 0x01, /* device verified the IP header checksum */
 	NIC_RX_L4_CSUM_OK = 0x02, /* device verified the TCP checksum */
-	NIC_RX_RSS        = 0x04  /* rss holds the device's Toeplitz hash */
+	NIC_RX_RSS = 0x04,	  /* rss holds the device's Toeplitz hash */
 };
 
 struct nic_pkt {
-	uint8_t *data;   /* first byte of the Ethernet header */
-	uint16_t len;    /* bytes of the frame */
+	uint8_t *data; /* first byte of the Ethernet header */
+	uint16_t len;  /* bytes of the frame */
 	uint16_t flags;
 	uint32_t rss;
-	void *handle;    /* the device's own (an mbuf) */
+	void *handle; /* the device's own (an mbuf) */
 };
 
 struct nic_ops {
 	/* Up to n frames; never waits. */
 	uint16_t (*rx_burst)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
-	/* Takes the first k of n frames and returns k; never waits, never spins: a full device returns 0. */
+	/* Takes the first k of n frames and returns k; never waits, never spins: a full device
+	 * returns 0. */
 	uint16_t (*tx_burst)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
 	/* k <= n empty frames with room for ETH + mtu bytes at data; len is 0. */
 	uint16_t (*alloc)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
 	void (*release)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
-	/* Optional (NULL): arm or disarm the receive interrupt of a queue; the descriptor to wait on, or -1. */
+	/* Optional (NULL): arm or disarm the receive interrupt of a queue; the descriptor to wait
+	 * on, or -1. Poll once more after arming: frames that were there already need not make it
+	 * readable. */
 	int (*rx_wait)(void *dev, uint16_t queue, bool arm);
 };
 
@@ -46,22 +50,29 @@ struct nic {
 	const struct nic_ops *ops;
 	void *dev;
 	uint8_t mac[6];
-	uint16_t mtu;        /* IP packet bytes */
+	uint16_t mtu; /* IP packet bytes */
 	uint16_t n_queues;
-	uint8_t rss_key[40]; /* what decides the queue of an incoming flow ... */
-	bool rss_known;      /* ... or false: the device's choice can't be predicted (af_packet, tap) */
-	uint64_t rx_missed;  /* device counters, refreshed by the backend's stats call */
+	uint8_t rss_key[40]; /* what decides the queue of an incoming flow: nic_rx_queue() ... */
+	uint16_t reta_len;   /* ... with this many table entries, a power of two; 0: 512 ... */
+	bool rss_known; /* ... or false: the device's choice can't be predicted (af_packet, tap) */
+	uint64_t rx_missed; /* device counters, refreshed by the backend's stats call */
 	uint64_t tx_errors;
 };
 
+/* The queue that gets a flow with this Toeplitz hash: a table filled round robin. */
+static inline uint16_t nic_rx_queue(const struct nic *n, uint32_t hash)
+{
+	return (uint16_t)((hash & ((n->reta_len ? n->reta_len : 512u) - 1)) % n->n_queues);
+}
+
 struct nic_params {
-	const char *device;     /* "ring:NAME", "af_packet:iface=eth0", "pcap:rx=F,tx=G", DPDK devargs ... */
-	const char *capture;    /* pcapng file for all frames of this device, or NULL */
+	const char *device;  /* "ring:NAME:0", "af_packet:eth0", "pcap:rx=F,tx=G", DPDK devargs */
+	const char *capture; /* pcapng file for all frames of this device, or NULL */
 	uint16_t n_queues;
-	uint16_t mtu;           /* 0: the device's own */
-	uint32_t n_bufs;        /* packet buffers per queue, 0: default */
-	uint16_t n_desc;        /* descriptors per queue, 0: default */
-	const char *eal_args;   /* further EAL arguments, or NULL */
+	uint16_t mtu;	      /* 0: the device's own */
+	uint32_t n_bufs;      /* packet buffers per queue, 0: default */
+	uint16_t n_desc;      /* descriptors per queue, 0: default */
+	const char *eal_args; /* further EAL arguments, or NULL */
 };
 
 /* The backend that is linked with the application defines `nic_driver`. */
@@ -70,7 +81,8 @@ struct nic_driver {
 	/* 0, or -errno with one line in err: what was wrong, where, the mend. */
 	int (*open)(const struct nic_params *, struct nic *out, char err[NIC_ERR_LEN]);
 	void (*close)(struct nic *);
-	/* Called on each thread that will drive a queue, before its first burst and after its last. */
+	/* Called on each thread that will drive a queue, before its first burst and after its last.
+	 */
 	int (*thread_enter)(void);
 	void (*thread_leave)(void);
 	/* Refreshes rx_missed and tx_errors. */

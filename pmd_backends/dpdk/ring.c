@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * ring:NAME:END: a wire inside the process, two net_ring ports back to back. A frame is not copied:
+ * the receiver gets the sender's buffer, and gives it back to the sender's pool. That is why the
+ * pools belong to the wire and live until both ends are closed.
+ *
+ * Like a NIC, the receiving end chooses the queue by Toeplitz; here the sender does it for it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_errno.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <rte_ring.h>
+
+#include "dpdk.h"
+
+#define WIRE_NAME_LEN 20 /* ring and port names of DPDK are short */
+#define USUAL_MTU     1500
+#define MOST_MTU      9000
+
+struct ring_wire {
+	struct ring_wire *next;
+	char name[WIRE_NAME_LEN + 1];
+	struct toeplitz rss;
+	struct rte_ring *to[2][NIC_MAX_QUEUES]; /* frames on their way to that end */
+	_Alignas(RTE_CACHE_LINE_SIZE) _Atomic uint16_t n_open[2]; /* queues; 0: end not open */
+	struct pool_shape shape[2];				  /* of the pools that exist */
+	struct dpdk_dev dev[2];
+};
+
+static struct ring_wire *wires;
+
+static const struct device_kind ring_kind = {
+	.prefix = "ring", .lends_buffers = true, .n_desc = 16384};
+
+/* Source, destination and, in whole TCP and UDP packets, both ports: what a NIC hashes. */
+static bool flow_hash(const struct toeplitz *t, const uint8_t *f, uint16_t len, uint32_t *hash)
+{
+	const uint8_t *ip = f + RTE_ETHER_HDR_LEN;
+	uint8_t in[36];
+	size_t addr_len, head;
+	uint8_t proto;
+
+	if (len >= 34 && f[12] == 0x08 && f[13] == 0x00) {
+		bool fragment = (ip[6] & 0x3f) || ip[7];
+
+		addr_len = 8;
+		head = (size_t)(ip[0] & 15) * 4;
+		proto = fragment ? 0 : ip[9];
+		memcpy(in, ip + 12, 8);
+	} else if (len >= 54 && f[12] == 0x86 && f[13] == 0xdd) {
+		addr_len = 32;
+		head = 40;
+		proto = ip[6];
+		memcpy(in, ip + 8, 32);
+	} else {
+		return false;
+	}
+	if ((proto == 6 || proto == 17) && RTE_ETHER_HDR_LEN + head + 4 <= len) {
+		memcpy(in + addr_len, ip + head, 4);
+		addr_len += 4;
+	}
+	*hash = toeplitz_hash(t, in, addr_len);
+	return true;
+}
+
+static uint16_t choose_queue(const struct ring_wire *w, struct rte_mbuf *m, uint16_t n)
+{
+	uint32_t hash;
+
+	if (!flow_hash(&w->rss, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, &hash))
+		return 0;
+	m->hash.rss = hash;
+	m->ol_flags = RTE_MBUF_F_RX_RSS_HASH;
+	return rss_queue(hash, n);
+}
+
+struct spread {
+	uint16_t n[NIC_MAX_QUEUES], room[NIC_MAX_QUEUES];
+	struct rte_mbuf *m[NIC_MAX_QUEUES][DPDK_BURST];
+};
+
+static uint16_t room(const struct rte_ring *r)
+{
+	unsigned n = rte_ring_free_count(r);
+
+	return n < DPDK_BURST ? (uint16_t)n : DPDK_BURST;
+}
+
+/* Sorts the first k frames by queue, k ending where the next one's queue is full. */
+static uint16_t sort_frames(struct dpdk_dev *d, struct nic_pkt *pkts, uint16_t n, uint16_t peers,
+			    struct spread *s)
+{
+	struct rte_ring **to = d->wire->to[!d->end];
+	uint16_t i;
+
+	memset(s->n, 0, sizeof s->n);
+	for (i = 0; i < n; i++) {
+		struct rte_mbuf *m = dpdk_mbuf(&pkts[i]);
+		uint16_t q = choose_queue(d->wire, m, peers);
+
+		if (s->n[q] == 0)
+			s->room[q] = room(to[q]);
+		if (s->n[q] == s->room[q])
+			break;
+		s->m[q][s->n[q]++] = m;
+	}
+	return i;
+}
+
+static uint16_t tx_spread(struct dpdk_dev *d, uint16_t queue, struct nic_pkt *pkts, uint16_t n,
+			  uint16_t peers)
+{
+	struct spread s;
+	uint16_t k = sort_frames(d, pkts, n, peers, &s);
+
+	for (uint16_t q = 0; q < peers; q++) {
+		uint16_t sent;
+
+		if (s.n[q] == 0)
+			continue;
+		sent = rte_eth_tx_burst(d->port, q, s.m[q], s.n[q]);
+		if (sent == s.n[q])
+			continue;
+		/* Another sender took the room in between; those behind are gone already. */
+		d->queue[queue].n_tx_dropped += (uint64_t)(s.n[q] - sent);
+		rte_pktmbuf_free_bulk(s.m[q] + sent, (unsigned)(s.n[q] - sent));
+	}
+	return k;
+}
+
+static uint16_t ring_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	struct dpdk_dev *d = dev;
+	uint16_t peers = atomic_load_explicit(&d->wire->n_open[!d->end], memory_order_acquire);
+	uint16_t out = 0, chunk, sent;
+
+	if (likely(peers == 1))
+		return dpdk_tx_burst(dev, 0, pkts, n);
+	if (peers == 0) { /* nobody plugged in: as on any wire, what is sent is lost */
+		d->queue[queue].n_tx_dropped += n;
+		dpdk_release(dev, queue, pkts, n);
+		return n;
+	}
+	do {
+		chunk = (uint16_t)RTE_MIN(n - out, DPDK_BURST);
+		sent = tx_spread(d, queue, pkts + out, chunk, peers);
+		out = (uint16_t)(out + sent);
+	} while (sent == DPDK_BURST && out < n);
+	return out;
+}
+
+static const struct nic_ops ring_ops = {
+	.rx_burst = dpdk_rx_burst,
+	.tx_burst = ring_tx_burst,
+	.alloc = dpdk_alloc,
+	.release = dpdk_release,
+};
+
+static void drain(struct rte_ring *r)
+{
+	struct rte_mbuf *m[DPDK_BURST];
+	unsigned n;
+
+	while ((n = rte_ring_dequeue_burst(r, (void **)m, DPDK_BURST, NULL)) > 0)
+		rte_pktmbuf_free_bulk(m, n);
+}
+
+static void wire_free(struct ring_wire *w)
+{
+	struct ring_wire **at = &wires;
+
+	for (unsigned i = 0; i < 2 * NIC_MAX_QUEUES; i++) {
+		struct rte_ring *r = w->to[i / NIC_MAX_QUEUES][i % NIC_MAX_QUEUES];
+
+		if (r)
+			drain(r);
+		rte_ring_free(r);
+	}
+	port_free_pools(&w->dev[0]);
+	port_free_pools(&w->dev[1]);
+	while (*at && *at != w)
+		at = &(*at)->next;
+	if (*at)
+		*at = w->next;
+	free(w);
+}
+
+/* All 16 rings each way: how many the other end will have is not known, and untouched ones cost
+ * address space only. */
+static struct ring_wire *wire_make(const char *name, uint16_t n_desc)
+{
+	struct ring_wire *w = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof *w);
+	unsigned len = rte_align32pow2(n_desc < 64 ? 64 : n_desc);
+
+	if (!w)
+		return NULL;
+	memset(w, 0, sizeof *w);
+	snprintf(w->name, sizeof w->name, "%s", name);
+	toeplitz_init(&w->rss, rss_default_key);
+	w->next = wires;
+	wires = w;
+	for (unsigned i = 0; i < 2 * NIC_MAX_QUEUES; i++) {
+		unsigned end = i / NIC_MAX_QUEUES, q = i % NIC_MAX_QUEUES;
+		char ring[RTE_RING_NAMESIZE];
+
+		snprintf(ring, sizeof ring, "%s.%u.%u", name, end, q);
+		w->to[end][q] = rte_ring_create(ring, len, SOCKET_ID_ANY, RING_F_SC_DEQ);
+		if (!w->to[end][q]) {
+			wire_free(w);
+			return NULL;
+		}
+	}
+	return w;
+}
+
+static struct ring_wire *wire_find(const char *name)
+{
+	struct ring_wire *w = wires;
+
+	while (w && strcmp(w->name, name))
+		w = w->next;
+	return w;
+}
+
+/* One sender needs no atomic operation. Only senders read these fields, and this end has none yet.
+ */
+static void set_senders(struct rte_ring *r, uint16_t n)
+{
+	r->prod.sync_type = n > 1 ? RTE_RING_SYNC_MT : RTE_RING_SYNC_ST;
+	r->flags = n > 1 ? RING_F_SC_DEQ : RING_F_SC_DEQ | RING_F_SP_ENQ;
+}
+
+static int parse(const char *device, char name[WIRE_NAME_LEN + 1], unsigned *end,
+		 char err[NIC_ERR_LEN])
+{
+	const char *at = device + strlen("ring:"), *colon = strrchr(at, ':');
+	size_t len = colon ? (size_t)(colon - at) : 0;
+	bool good = len > 0 && len <= WIRE_NAME_LEN &&
+		    strspn(at, "0123456789abcdefghijklmnopqrstuvwxyz"
+			       "ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") >= len;
+
+	if (!good || (strcmp(colon, ":0") && strcmp(colon, ":1"))) {
+		snprintf(err, NIC_ERR_LEN,
+			 "'%.64s': write ring:NAME:0 or ring:NAME:1, NAME up to %d "
+			 "letters, digits, - and _",
+			 device, WIRE_NAME_LEN);
+		return -EINVAL;
+	}
+	memcpy(name, at, len);
+	name[len] = '\0';
+	*end = (unsigned)(colon[1] - '0');
+	return 0;
+}
+
+/* Locally administered, the same in every run: 02:'m', three bytes of the name, the end. */
+static void set_mac(const struct ring_wire *w, unsigned end, uint8_t mac[6])
+{
+	uint64_t h = siphash(&(struct siphash_key){0, 0}, w->name, strlen(w->name));
+
+	mac[0] = 0x02;
+	mac[1] = 'm';
+	memcpy(mac + 2, &h, 3);
+	mac[5] = (uint8_t)end;
+}
+
+/* The peer may still hold frames of an end that was closed, so its pools are used again. */
+static int take_pools(struct ring_wire *w, struct dpdk_dev *d, const struct port_plan *p,
+		      char err[NIC_ERR_LEN])
+{
+	struct pool_shape want = {port_n_bufs(p), port_data_room(p), false};
+	struct pool_shape *have = &w->shape[d->end];
+	int ret;
+
+	if (have->n_bufs) {
+		if (have->n_bufs == want.n_bufs && have->data_room == want.data_room &&
+		    d->n_queues == p->params->n_queues)
+			return 0;
+		snprintf(err, NIC_ERR_LEN,
+			 "%.64s: was open with other queues or buffers; close "
+			 "both ends first",
+			 p->params->device);
+		return -EBUSY;
+	}
+	d->n_queues = p->params->n_queues;
+	ret = port_pools(d, p, err);
+	if (ret == 0)
+		*have = want;
+	return ret;
+}
+
+static int plug_in(struct ring_wire *w, unsigned end, const struct port_plan *p, struct nic *nic,
+		   char err[NIC_ERR_LEN])
+{
+	struct dpdk_dev *d = &w->dev[end];
+	char name[WIRE_NAME_LEN + 4];
+	int port, ret;
+
+	d->wire = w;
+	d->end = end;
+	ret = take_pools(w, d, p, err);
+	if (ret)
+		return ret;
+	for (unsigned q = 0; q < NIC_MAX_QUEUES; q++) {
+		set_senders(w->to[!end][q], d->n_queues);
+		drain(w->to[end][q]);
+	}
+	snprintf(name, sizeof name, "%s.%u", w->name, end);
+	port = rte_eth_from_rings(name, w->to[end], NIC_MAX_QUEUES, w->to[!end], NIC_MAX_QUEUES, 0);
+	if (port < 0) {
+		snprintf(err, NIC_ERR_LEN, "%.64s: %s", p->params->device, rte_strerror(rte_errno));
+		return -ENODEV;
+	}
+	d->port = (uint16_t)port;
+	ret = port_start(d, p, nic, err);
+	if (ret) {
+		port_stop(d);
+		return ret;
+	}
+	nic->ops = &ring_ops;
+	set_mac(w, end, nic->mac);
+	atomic_store_explicit(&w->n_open[end], d->n_queues, memory_order_release);
+	return 0;
+}
+
+int ring_open(const struct nic_params *params, struct nic *nic, char err[NIC_ERR_LEN])
+{
+	struct port_plan plan = {
+		.params = params,
+		.kind = &ring_kind,
+		.n_tx = NIC_MAX_QUEUES,
+	};
+	char name[WIRE_NAME_LEN + 1];
+	struct ring_wire *w;
+	unsigned end;
+	int ret = parse(params->device, name, &end, err);
+
+	ret = ret ? ret : port_mtu(params, USUAL_MTU, MOST_MTU, &plan.mtu, err);
+	if (ret)
+		return ret;
+	w = wire_find(name);
+	if (w && atomic_load(&w->n_open[end])) {
+		snprintf(err, NIC_ERR_LEN, "%.64s: is open already; the other end is ring:%s:%u",
+			 params->device, name, !end);
+		return -EBUSY;
+	}
+	w = w ? w : wire_make(name, port_n_desc(&plan));
+	if (!w) {
+		snprintf(err, NIC_ERR_LEN,
+			 "%.64s: no memory for rings of %u descriptors; ask for "
+			 "fewer (n_desc)",
+			 params->device, port_n_desc(&plan));
+		return -ENOMEM;
+	}
+	ret = plug_in(w, end, &plan, nic, err);
+	if (ret && !atomic_load(&w->n_open[!end]))
+		wire_free(w);
+	return ret;
+}
+
+void ring_close(struct nic *nic)
+{
+	struct dpdk_dev *d = nic->dev;
+	struct ring_wire *w = d->wire;
+
+	atomic_store(&w->n_open[d->end], (uint16_t)0);
+	port_stop(d);
+	for (unsigned q = 0; q < NIC_MAX_QUEUES; q++)
+		drain(w->to[d->end][q]);
+	if (!atomic_load(&w->n_open[!d->end]))
+		wire_free(w);
+}

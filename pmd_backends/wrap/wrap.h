@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A wrap stands between the stack and a device and sees every burst. Wraps nest. */
+#ifndef PMD_WRAP_H
+#define PMD_WRAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mtcp/nic.h"
+
+struct wrap {
+	struct nic_ops ops; /* first: nic.ops points here exactly when nic.dev is a wrap */
+	struct nic inner;
+	void (*free)(struct wrap *); /* frees the wrap itself too; the inner device is still open */
+};
+
+static inline struct wrap *wrap_of(const struct nic *nic)
+{
+	return (const void *)nic->ops == nic->dev ? nic->dev : NULL;
+}
+
+/* Puts w, with rx_burst, tx_burst and free set, in front of nic; the rest is passed through. */
+void wrap_install(struct nic *nic, struct wrap *w);
+/* Takes all wraps off. */
+void wrap_remove(struct nic *nic);
+/* The device behind all wraps. */
+const struct nic *wrap_inner(const struct nic *nic);
+
+/* All frames received and sent go to a pcapng file. Writing that fails is reported once and then
+ * given up; the traffic goes on. 0, or -errno with one line in err. */
+int capture_wrap(struct nic *nic, const char *path, char err[NIC_ERR_LEN]);
+
+/* What happens to received frames, as probabilities. */
+struct fault_plan {
+	double loss, dup, reorder, corrupt;
+	uint64_t seed;
+};
+/* "fault:loss=0.01,seed=7/DEVICE": the plan, and *rest at DEVICE; other strings: *rest = device. */
+int fault_parse(const char *device, struct fault_plan *, const char **rest, char err[NIC_ERR_LEN]);
+int fault_wrap(struct nic *nic, const struct fault_plan *, char err[NIC_ERR_LEN]);
+
+#endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One core's network stack: connections, listeners, TIME-WAIT records, timers, transmit lists, ARP, routes.
- * Shares nothing with other cores; holds no lock; reads no clock; allocates nothing after init.
- * Any number of them may live in one process.
+ * One core's network stack: connections, listeners, TIME-WAIT records, timers, transmit lists, ARP,
+ * routes. Shares nothing with other cores; holds no lock; reads no clock; allocates nothing after
+ * init. Any number of them may live in one process.
  *
  * Connections and listeners are named by 32-bit ids, valid from the call that returns one until
  * stack_close/stack_abort/stack_listen_close by the owner. Errors are -errno as Linux gives them.
@@ -23,14 +23,14 @@
 #include "tcp/tcp.h"
 #include "wire/addr.h"
 
-#define STACK_MAX_ADDRS  256
+#define STACK_MAX_ADDRS	 256
 #define STACK_MAX_ROUTES 64
-#define STACK_MAX_BATCH  256 /* frames per turn and direction */
-#define STACK_ID_NONE    UINT32_MAX
+#define STACK_MAX_BATCH	 256 /* frames per turn and direction */
+#define STACK_ID_NONE	 UINT32_MAX
 
 struct stack_addr {
 	struct ip_addr addr;
-	uint8_t prefix;       /* IPv4: 0..32 */
+	uint8_t prefix; /* IPv4: 0..32 */
 };
 
 struct stack_route {
@@ -46,24 +46,25 @@ struct stack_neigh_entry { /* static ARP */
 
 /* Read at init; arrays and tcp are copied. */
 struct stack_config {
-	uint32_t n_conns;        /* connection blocks */
-	uint32_t n_listeners;    /* 64 */
-	uint32_t n_time_wait;    /* records */
-	uint32_t n_neigh;        /* ARP entries, 1024 */
-	size_t buf_bytes;        /* send and receive buffer memory, all connections together */
-	uint32_t time_wait_ms;   /* 2 MSL; 0: closed at once (the original's default) */
-	uint16_t queue, n_queues; /* this core's receive queue among the device's */
+	uint32_t n_conns;	     /* connection blocks */
+	uint32_t n_listeners;	     /* 64 */
+	uint32_t n_time_wait;	     /* records */
+	uint32_t n_neigh;	     /* ARP entries, 1024 */
+	size_t buf_bytes;	     /* send and receive buffer memory, all connections together */
+	uint32_t time_wait_ms;	     /* 2 MSL; 0: closed at once (the original's default) */
+	uint16_t queue, n_queues;    /* this core's receive queue among the device's */
 	uint16_t rx_batch, tx_batch; /* 1..STACK_MAX_BATCH; 0: 64 / 128 */
 	uint16_t port_min, port_max; /* ephemeral source ports, 1024..65535 */
-	uint64_t seed;           /* of sc->rng and of the secret keys */
-	struct tcp_config tcp;
+	uint64_t seed;		     /* of sc->rng and of the secret keys */
+	struct tcp_config tcp;	     /* tcp.cc == NULL: tcp_config_default */
 	const struct stack_addr *addrs;
 	uint16_t n_addrs;
 	const struct stack_route *routes;
 	uint16_t n_routes;
 	const struct stack_neigh_entry *neighs;
 	uint16_t n_neighs;
-	bool ack_data_fin_priority; /* the three lists in the paper's order; false: one list (ablation) */
+	bool ack_data_fin_priority; /* the three lists in the paper's order; false: one list
+				       (ablation) */
 };
 
 extern const struct stack_config stack_config_default;
@@ -73,19 +74,21 @@ struct stack_core; /* stack/core.h, private to core/stack */
 /* Bytes of memory stack_core_init needs. */
 size_t stack_core_bytes(const struct stack_config *);
 /* mem: zeroed or not, aligned to 64, owned by the caller, never touched before needed (an untouched
- * anonymous mapping stays cheap). nic outlives the core. NULL: config invalid (why in *err, static text). */
-struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_config *, const struct nic *,
-				   const char **err);
+ * anonymous mapping stays cheap). nic outlives the core. NULL: config invalid (why in *err, static
+ * text). */
+struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_config *,
+				   const struct nic *, const char **err);
 /* Gives every packet buffer it holds back to the device. Sends nothing. */
 void stack_core_fini(struct stack_core *);
 
 /* ---- one bounded turn: its phases, for the cycle accounting of runtime, and all of them ---- */
-unsigned stack_rx(struct stack_core *);                  /* one burst from the device; frames got */
-void stack_input(struct stack_core *, mt_time now);      /* TCP, ARP, ICMP on that burst */
-void stack_timers(struct stack_core *, mt_time now);     /* due timers, bounded per turn */
-/* Control, then ACK, then data list, as much as the device takes, at most tx_batch frames. An ACK that was made
- * pending in this turn together with an event for the application waits one turn, so that the answer carries
- * it. Returns when to call again at the latest: now if something could not be sent or waits one turn. */
+unsigned stack_rx(struct stack_core *);		     /* one burst from the device; frames got */
+void stack_input(struct stack_core *, mt_time now);  /* TCP, ARP, ICMP on that burst */
+void stack_timers(struct stack_core *, mt_time now); /* due timers, bounded per turn */
+/* Control, then ACK, then data list, as much as the device takes, at most tx_batch frames. An ACK
+ * that was made pending in this turn together with an event for the application waits one turn (of
+ * a connection not yet accepted two), so that the answer carries it. Returns when to call again at
+ * the latest: now if something could not be sent or waits one turn. */
 mt_time stack_tx(struct stack_core *, mt_time now);
 mt_time stack_poll(struct stack_core *, mt_time now);
 /* True if the last turn received, sent or fired anything. */
@@ -96,15 +99,15 @@ enum {
 	STACK_IN = 0x001,
 	STACK_OUT = 0x004,
 	STACK_ERR = 0x008,
-	STACK_HUP = 0x010,   /* both directions closed */
+	STACK_HUP = 0x010, /* both directions closed */
 	STACK_RDHUP = 0x2000
 };
 
 struct stack_event {
-	uint64_t cookie;   /* the owner's, set by stack_set_cookie */
+	uint64_t cookie; /* the owner's, set by stack_set_cookie */
 	uint32_t id;
-	uint32_t ready;    /* everything that is ready now */
-	uint32_t edge;     /* what became ready (or got more) since the last event of this id */
+	uint32_t ready; /* everything that is ready now */
+	uint32_t edge;	/* what became ready (or got more) since the last event of this id */
 	bool listener;
 };
 
@@ -119,42 +122,53 @@ void stack_listen_set_cookie(struct stack_core *, uint32_t lid, uint64_t cookie)
 
 /* ---- sockets ---- */
 /* Id of the listener. local.addr may be unspecified. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
- * backlog: bound of the accept queue and, separately, of half-open connections. */
-int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint32_t backlog, mt_time now);
-/* Connections not yet accepted get a RST. */
+ * Port 0: a free one is chosen. backlog: bound of the accept queue and the half-open connections
+ * together, so that a handshake that completes has its place; beyond it SYNs are dropped
+ * (accept_overflow). */
+int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint32_t backlog,
+		     mt_time now);
+/* Connections not yet accepted get a RST. O(those). */
 void stack_listen_close(struct stack_core *, uint32_t lid, mt_time now);
-/* Id of a connection in SYN-SENT. local: NULL, or address and port each of which may be unspecified; a port
- * chosen here is random (RFC 6056 3.3.4), unused towards that remote, and hashes to this core's queue where
- * the device's RSS is known. EADDRNOTAVAIL (no port free, address not ours), ENETUNREACH, ENOBUFS, EADDRINUSE. */
-int64_t stack_connect(struct stack_core *, const struct ip_endpoint *local, const struct ip_endpoint *remote,
-		      mt_time now);
-/* Source addresses for connects without a local address (mtcp_init_rss): base .. base + n - 1, made local. */
+/* Id of a connection in SYN-SENT. local: NULL, or address and port each of which may be
+ * unspecified; a port chosen here is random (RFC 6056 3.3.2), unused towards that remote, and
+ * hashes to this core's queue where the device's RSS is known. EADDRNOTAVAIL (no port free, address
+ * not ours), ENETUNREACH, ENOBUFS, EADDRINUSE. */
+int64_t stack_connect(struct stack_core *, const struct ip_endpoint *local,
+		      const struct ip_endpoint *remote, mt_time now);
+/* Source addresses for connects without a local address (mtcp_init_rss): base .. base + n - 1, made
+ * local. */
 int stack_set_sources(struct stack_core *, const struct ip_addr *base, uint32_t n);
 /* Id of an established connection, or EAGAIN. */
 int64_t stack_accept(struct stack_core *, uint32_t lid);
 
-/* Bytes read, 0 at the end of the stream (or after SHUT_RD), EAGAIN if none yet, a pending error once. */
+/* Bytes read, 0 at the end of the stream (or after SHUT_RD), EAGAIN if none yet, a pending error
+ * once. */
 ssize_t stack_recv(struct stack_core *, uint32_t id, void *buf, size_t len, mt_time now);
 ssize_t stack_peek(struct stack_core *, uint32_t id, void *buf, size_t len);
 ssize_t stack_recvv(struct stack_core *, uint32_t id, const struct iovec *, int n, mt_time now);
-/* Bytes taken (possibly fewer than len), EAGAIN if none; EPIPE after shutdown or the peer's reset was reported. */
+/* Bytes taken (possibly fewer than len), EAGAIN if none; EPIPE after shutdown or the peer's reset
+ * was reported. */
 ssize_t stack_send(struct stack_core *, uint32_t id, const void *buf, size_t len, mt_time now);
 ssize_t stack_sendv(struct stack_core *, uint32_t id, const struct iovec *, int n, mt_time now);
-size_t stack_readable(const struct stack_core *, uint32_t id);  /* bytes in order, unread */
+size_t stack_readable(const struct stack_core *, uint32_t id); /* bytes in order, unread */
 size_t stack_snd_room(const struct stack_core *, uint32_t id);
-int stack_shutdown(struct stack_core *, uint32_t id, int how, mt_time now); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
-/* The id is gone for the owner; TCP finishes by itself. SO_LINGER with 0 is the caller's stack_abort. */
+int stack_shutdown(struct stack_core *, uint32_t id, int how,
+		   mt_time now); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
+/* The id is gone for the owner; TCP finishes by itself. SO_LINGER with 0 is the caller's
+ * stack_abort. */
 void stack_close(struct stack_core *, uint32_t id, mt_time now);
 void stack_abort(struct stack_core *, uint32_t id, mt_time now);
 /* Pending error, cleared by reading (SO_ERROR); 0 if none. */
 int stack_take_error(struct stack_core *, uint32_t id);
-int stack_set_option(struct stack_core *, uint32_t id, enum tcp_option, uint32_t value, mt_time now);
+int stack_set_option(struct stack_core *, uint32_t id, enum tcp_option, uint32_t value,
+		     mt_time now);
 int64_t stack_get_option(const struct stack_core *, uint32_t id, enum tcp_option);
 int stack_set_cc(struct stack_core *, uint32_t id, const char *name, mt_time now);
 const char *stack_get_cc(const struct stack_core *, uint32_t id);
 enum tcp_state stack_state(const struct stack_core *, uint32_t id);
 /* Both ends of a connection. */
-void stack_names(const struct stack_core *, uint32_t id, struct ip_endpoint *local, struct ip_endpoint *remote);
+void stack_names(const struct stack_core *, uint32_t id, struct ip_endpoint *local,
+		 struct ip_endpoint *remote);
 
 const struct mtcp_stats *stack_stats(const struct stack_core *);
 /* Connections, TIME-WAIT records, buffer bytes and packet buffers in use: for tests of leaks. */

@@ -12,12 +12,16 @@
 #include "base/time.h"
 #include "tcp/rtt.h"
 
+/* Bound of cwnd: the largest window a peer can offer (RFC 7323 2.3). Keeps all arithmetic in 64 bits. */
+#define CC_CWND_MAX (1u << 30)
+
 struct cc_cubic_state { /* RFC 9438 */
 	mt_time epoch_at;    /* 0: no epoch */
+	mt_time last_at;     /* last ACK or end of an idle time in this epoch */
 	uint32_t w_max;      /* bytes */
 	uint32_t w_est;      /* Reno-friendly estimate, bytes */
 	uint32_t k_ms;
-	uint32_t cwnd_epoch; /* cwnd at the start of the epoch */
+	uint32_t cwnd_prior; /* cwnd before the last reduction */
 	uint32_t acked_est;  /* bytes acked not yet turned into w_est growth */
 };
 
@@ -49,9 +53,20 @@ struct cc_ops {
 	void (*on_idle)(struct cc *, uint32_t init_cwnd, mt_time idle_since, mt_time now); /* restart after idle (RFC 5681 4.1) */
 };
 
+/* The initial window: init_cwnd_segs segments, as RFC 6928 2 bounds ten of them. */
 void cc_init(struct cc *, const struct cc_ops *, uint32_t mss, uint8_t init_cwnd_segs);
 void cc_set_mss(struct cc *, uint32_t mss); /* keeps the window in segments */
-/* Shared by all: exponential growth below ssthresh, returns bytes of n_acked left over. */
+
+/* ---- for the algorithms ---- */
+/* Exponential growth below ssthresh, returns bytes of n_acked left over. One ACK counts for at most 8
+ * segments (RFC 9406 4.2, L without pacing), so that a stretch ACK does not make a burst of its size. */
 uint32_t cc_slow_start(struct cc *, uint32_t n_acked);
+/* A reduction to num/den of the flight, at least 2 segments. What limited transmit added does not
+ * count (RFC 5681 3.2 step 2), hence no more than cwnd. */
+uint32_t cc_reduced(const struct cc *, uint32_t flight, uint32_t num, uint32_t den);
+/* Restart window (RFC 5681 4.1); ssthresh remembers what the path once took (RFC 7661 4.4.3). */
+void cc_restart(struct cc *, uint32_t init_cwnd);
+/* unit * acked / cwnd of growth for the bytes collected in *acked, which keeps the remainder. */
+uint32_t cc_grow_by(uint32_t cwnd, uint32_t unit, uint32_t *acked);
 
 #endif

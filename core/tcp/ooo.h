@@ -14,7 +14,7 @@
 
 struct ooo_set {
 	uint8_t n;
-	uint8_t recent;              /* index of the range last touched: the first SACK block */
+	uint8_t age[OOO_RANGES]; /* rank of r[i] by when it last grew: 0 is the most recent */
 	struct seq_range r[OOO_RANGES];
 };
 
@@ -23,7 +23,7 @@ void ooo_init(struct ooo_set *);
 bool ooo_insert(struct ooo_set *, tcp_seq start, tcp_seq end);
 /* rcv_nxt moved: drops what lies below, swallows ranges it now touches; returns the new rcv_nxt. */
 tcp_seq ooo_advance(struct ooo_set *, tcp_seq rcv_nxt);
-/* Up to max blocks, most recent first, no block twice. */
+/* Up to max blocks, most recent first (RFC 2018 4), no block twice. */
 uint8_t ooo_sack_blocks(const struct ooo_set *, struct seq_range *out, uint8_t max);
 
 #endif

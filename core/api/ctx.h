@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A context: the descriptor table of one core and the epoll instances over it. Everything here is
+ * used by the context's thread only. Functions return -errno; the public calls turn that into -1
+ * and errno.
+ */
+#ifndef API_CTX_H
+#define API_CTX_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "mtcp/mtcp_api.h"
+#include "mtcp/mtcp_epoll.h"
+#include "runtime/rt.h"
+
+#define API __attribute__((visibility("default")))
+
+#define FD_KIND_EVENTFD 6 /* beside enum socket_type */
+#define FD_AGAIN_TURNS                                                                             \
+	32 /* calls in vain after which the stack gets a turn: a polling loop makes progress */
+
+enum { /* fd.flags */
+       FD_NONBLOCK = 0x01,
+       FD_BOUND = 0x02,
+       FD_CONNECTING = 0x04, /* connect was called, its outcome not yet reported by connect */
+       FD_CONNECTED = 0x08,
+       FD_LINGER = 0x10,
+       FD_REUSEADDR = 0x20,
+       FD_REUSEPORT = 0x40,
+       FD_SEMAPHORE = 0x80 /* eventfd */
+};
+
+struct ep;
+struct fd;
+
+/* One descriptor's registration in one epoll instance. */
+struct watch {
+	struct list ready; /* in ep->ready */
+	struct list node;  /* in fd->watches */
+	struct fd *fd;
+	struct ep *ep;	  /* NULL: unused */
+	uint32_t events;  /* the application's mask; 0: spent (EPOLLONESHOT) */
+	uint32_t pool_id; /* POOL_NONE: the one inside the descriptor */
+	mtcp_epoll_data_t data;
+};
+
+struct ep {
+	struct list ready;
+	struct fd *fd;
+};
+
+/* What a socket remembers before it has a connection, and a listener for those it will accept. */
+struct sock_opts {
+	uint32_t link; /* the pool's */
+	struct rt_opts rt;
+	struct ip_endpoint local; /* bind */
+	struct list listening;	  /* in ctx->listeners */
+};
+
+struct pipe_buf {
+	struct fd *rd, *wr; /* NULL: closed */
+	uint32_t head, len;
+	uint8_t data[65536]; /* as Linux's */
+};
+
+/* A descriptor. Two cache lines; the first registration, mostly the only one, lies inside. */
+struct fd {
+	uint32_t link; /* the pool's free list; so `kind` of a free entry stays MTCP_SOCK_UNUSED */
+	uint8_t kind;  /* enum socket_type or FD_KIND_EVENTFD */
+	uint8_t flags;
+	uint16_t linger_s;
+	uint32_t id;   /* the core's, or RT_ID_NONE */
+	uint32_t opts; /* sock_opts, or POOL_NONE */
+	struct list watches;
+	union {
+		struct ep *ep;
+		struct pipe_buf *pipe;
+		uint64_t count; /* eventfd */
+	} u;
+	struct watch w0;
+};
+
+struct mtcp_stack {
+	struct rt_stack *rt;
+	struct list contexts; /* under rt->lock */
+};
+
+struct ctx {
+	struct mtcp_context pub; /* first: mctx_t points to it */
+	struct rt_core core;
+	struct mtcp_stack *stack;
+	struct list node; /* in stack->contexts */
+	struct pool fds, watches, opts;
+	void *mem;
+	size_t mem_len;
+	struct list listeners;	 /* sock_opts */
+	struct ip_addr src_base; /* mtcp_init_rss */
+	uint32_t n_src;
+	struct rng rng;
+	unsigned n_again; /* calls in vain since the last poll */
+	unsigned signals_seen;
+};
+
+/* -1 and errno, or the value. */
+static inline int api_result(int64_t r)
+{
+	if (r >= 0)
+		return (int)r;
+	errno = (int)-r;
+	return -1;
+}
+
+static inline ssize_t api_ssize(ssize_t r)
+{
+	if (r >= 0)
+		return r;
+	errno = (int)-r;
+	return -1;
+}
+
+static inline struct ctx *ctx_of(mctx_t m)
+{
+	return (struct ctx *)(void *)m;
+}
+
+static inline struct fd *fd_at(struct ctx *c, uint32_t n)
+{
+	return pool_at(&c->fds, n);
+}
+
+static inline int fd_number(struct ctx *c, const struct fd *f)
+{
+	return (int)pool_id(&c->fds, f);
+}
+
+/* ---- context.c ---- */
+/* One poll of the core; its events reach the epoll instances. 0 or -EINTR. */
+int ctx_poll(struct ctx *, mt_time until);
+void ctx_dispatch(struct ctx *);
+/* For blocking calls: polls until something happened. 0 or -EINTR. */
+int ctx_block(struct ctx *);
+/* What a call that would block returns if the descriptor is non-blocking: r (EAGAIN and its kin).
+ */
+int ctx_again(struct ctx *, int r);
+
+/* ---- fd.c ---- */
+/* A fresh descriptor of this kind or NULL (EMFILE). */
+struct fd *fd_new(struct ctx *, uint8_t kind, unsigned flags);
+bool fd_available(struct ctx *);
+/* Unregisters it everywhere and frees the entry. */
+void fd_free(struct ctx *, struct fd *);
+/* The open descriptor n, or NULL (EBADF). */
+struct fd *fd_get(mctx_t m, int n);
+/* A stream or listening socket: 0, EBADF, ENOTSOCK, EINVAL (no context). */
+int fd_socket(mctx_t m, int n, struct fd **out);
+/* POLL bits that are ready now, as MTCP_EPOLL*. */
+uint32_t fd_ready(struct ctx *, const struct fd *);
+/* Something became ready. */
+void fd_notify(struct fd *, uint32_t edge);
+void fd_close(struct ctx *, struct fd *, bool abort);
+static inline struct sock_opts *fd_opts(struct ctx *c, const struct fd *f)
+{
+	return f->opts == POOL_NONE ? NULL : pool_at(&c->opts, f->opts);
+}
+
+/* ---- epoll.c ---- */
+void watch_remove(struct ctx *, struct watch *);
+void ep_close(struct ctx *, struct fd *);
+
+/* ---- pipe.c ---- */
+ssize_t pipe_read(struct ctx *, struct fd *, const struct iovec *, int n);
+ssize_t pipe_write(struct ctx *, struct fd *, const struct iovec *, int n);
+ssize_t evfd_read(struct ctx *, struct fd *, const struct iovec *, int n);
+ssize_t evfd_write(struct ctx *, struct fd *, const struct iovec *, int n);
+uint32_t pipe_ready(struct ctx *, const struct fd *);
+void pipe_close(struct ctx *, struct fd *);
+
+/* ---- signals (instance.c) ---- */
+/* Grows with each signal that a handler of mtcp_register_signal took. */
+unsigned api_signals(void);
+
+/* ---- addr.c ---- */
+/* 0, EFAULT, EINVAL, EAFNOSUPPORT. */
+int addr_in(const struct sockaddr *, socklen_t, struct ip_endpoint *out);
+/* As the kernel: cuts to *len, then sets *len to the whole length. NULL addr: nothing. */
+int addr_out(const struct ip_endpoint *, struct sockaddr *, socklen_t *len);
+
+#endif

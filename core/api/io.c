@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Reading and writing. */
+#include "api/ctx.h"
+
+#include <limits.h>
+#include <string.h>
+
+static int check_iov(const struct iovec *iov, int n, size_t *total)
+{
+	*total = 0;
+	if (n < 0 || n > IOV_MAX)
+		return -EINVAL;
+	if (!iov && n > 0)
+		return -EFAULT;
+	for (int i = 0; i < n; i++) {
+		if (!iov[i].iov_base && iov[i].iov_len > 0)
+			return -EFAULT;
+		if (iov[i].iov_len > SSIZE_MAX - *total)
+			return -EINVAL;
+		*total += iov[i].iov_len;
+	}
+	return 0;
+}
+
+static bool may_block(const struct fd *f, int flags)
+{
+	return !(f->flags & FD_NONBLOCK) && !(flags & MSG_DONTWAIT);
+}
+
+/* ---- reading ---- */
+static ssize_t recv_once(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
+{
+	const struct rt_ops *ops = c->core.ops;
+
+	if (flags & MSG_PEEK)
+		return ops->peek(&c->core, f->id, iov[0].iov_base, iov[0].iov_len);
+	if (n == 1)
+		return ops->recv(&c->core, f->id, iov[0].iov_base, iov[0].iov_len);
+	return ops->recvv(&c->core, f->id, iov, n);
+}
+
+static ssize_t sock_recv(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
+{
+	for (;;) {
+		ssize_t r = f->id == RT_ID_NONE ? -ENOTCONN : recv_once(c, f, iov, n, flags);
+
+		if (r != -EAGAIN)
+			return r;
+		if (!may_block(f, flags))
+			return ctx_again(c, -EAGAIN);
+		r = ctx_block(c);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* MSG_WAITALL: until the buffer is full, the stream ends, or something goes wrong. */
+static ssize_t recv_all(struct ctx *c, struct fd *f, const struct iovec *iov, int flags)
+{
+	size_t done = 0;
+
+	while (done < iov->iov_len) {
+		struct iovec rest = {(char *)iov->iov_base + done, iov->iov_len - done};
+		ssize_t r = sock_recv(c, f, &rest, 1, flags);
+
+		if (r <= 0)
+			return done > 0 ? (ssize_t)done : r;
+		done += (size_t)r;
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t do_recv(mctx_t m, int n, const struct iovec *iov, int n_iov, int flags)
+{
+	struct ctx *c = ctx_of(m);
+	size_t total;
+	struct fd *f = m ? fd_get(m, n) : NULL;
+	int r;
+
+	if (!f)
+		return m ? -EBADF : -EINVAL;
+	if (flags & ~(MSG_PEEK | MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL))
+		return -EOPNOTSUPP;
+	r = check_iov(iov, n_iov, &total);
+	if (r < 0)
+		return r;
+	switch (f->kind) {
+	case MTCP_SOCK_STREAM:
+		if (total == 0)
+			return 0;
+		if ((flags & MSG_WAITALL) && n_iov == 1 && !(flags & MSG_PEEK))
+			return recv_all(c, f, iov, flags);
+		return sock_recv(c, f, iov, n_iov, flags);
+	case MTCP_SOCK_LISTENER:
+		return -ENOTCONN;
+	case MTCP_SOCK_PIPE:
+		return total == 0 ? 0 : pipe_read(c, f, iov, n_iov);
+	case FD_KIND_EVENTFD:
+		return evfd_read(c, f, iov, n_iov);
+	default:
+		return -EINVAL;
+	}
+}
+
+API ssize_t mtcp_read(mctx_t m, int sockid, char *buf, size_t len)
+{
+	struct iovec iov = {buf, len};
+
+	return api_ssize(do_recv(m, sockid, &iov, 1, 0));
+}
+
+/* recv and its kin are for sockets only. */
+static int only_socket(mctx_t m, int n)
+{
+	struct fd *f;
+
+	return fd_socket(m, n, &f);
+}
+
+API ssize_t mtcp_recv(mctx_t m, int sockid, char *buf, size_t len, int flags)
+{
+	struct iovec iov = {buf, len};
+	int r = only_socket(m, sockid);
+
+	return api_ssize(r < 0 ? r : do_recv(m, sockid, &iov, 1, flags));
+}
+
+API ssize_t mtcp_readv(mctx_t m, int sockid, const struct iovec *iov, int numIOV)
+{
+	return api_ssize(do_recv(m, sockid, iov, numIOV, 0));
+}
+
+API ssize_t mtcp_recvmsg(mctx_t m, int sockid, struct msghdr *msg, int flags)
+{
+	int r = only_socket(m, sockid);
+	ssize_t n;
+
+	if (r < 0 || !msg)
+		return api_ssize(r < 0 ? r : -EFAULT);
+	if (msg->msg_iovlen > IOV_MAX)
+		return api_ssize(-EMSGSIZE);
+	n = do_recv(m, sockid, msg->msg_iov, (int)msg->msg_iovlen, flags);
+	if (n >= 0) {
+		msg->msg_namelen = 0;
+		msg->msg_controllen = 0;
+		msg->msg_flags = 0;
+	}
+	return api_ssize(n);
+}
+
+/* ---- writing ---- */
+/* All of one buffer, as a blocking write does; less only if interrupted or the connection ends. */
+static ssize_t send_all(struct ctx *c, struct fd *f, const char *buf, size_t len)
+{
+	const struct rt_ops *ops = c->core.ops;
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t r = ops->send(&c->core, f->id, buf + done, len - done);
+
+		if (r == -EAGAIN)
+			r = ctx_block(c);
+		else if (r > 0)
+			done += (size_t)r;
+		if (r < 0)
+			return done > 0 ? (ssize_t)done : r;
+		/* An error now belongs to the next call: this one has something to tell. */
+		if (done > 0 && done < len && (ops->ready(&c->core, f->id) & STACK_ERR))
+			break;
+	}
+	return (ssize_t)done;
+}
+
+static ssize_t send_blocking(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
+{
+	ssize_t total = 0;
+
+	for (int i = 0; i < n; i++) {
+		ssize_t r = send_all(c, f, iov[i].iov_base, iov[i].iov_len);
+
+		if (r < 0 && total == 0)
+			return r;
+		total += r > 0 ? r : 0;
+		if (r < (ssize_t)iov[i].iov_len)
+			break;
+	}
+	c->core.ops->flush(&c->core); /* the caller may not come back for long */
+	return total;
+}
+
+static ssize_t sock_send(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
+{
+	const struct rt_ops *ops = c->core.ops;
+	ssize_t r;
+
+	if (f->id == RT_ID_NONE)
+		return -EPIPE; /* Linux's answer to writing on a socket that was never connected */
+	if (may_block(f, flags))
+		return send_blocking(c, f, iov, n);
+	r = n == 1 ? ops->send(&c->core, f->id, iov[0].iov_base, iov[0].iov_len)
+		   : ops->sendv(&c->core, f->id, iov, n);
+	return r == -EAGAIN ? ctx_again(c, -EAGAIN) : r;
+}
+
+static ssize_t do_send(mctx_t m, int n, const struct iovec *iov, int n_iov, int flags)
+{
+	struct ctx *c = ctx_of(m);
+	size_t total;
+	struct fd *f = m ? fd_get(m, n) : NULL;
+	int r;
+
+	if (!f)
+		return m ? -EBADF : -EINVAL;
+	if (flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE))
+		return -EOPNOTSUPP;
+	r = check_iov(iov, n_iov, &total);
+	if (r < 0)
+		return r;
+	switch (f->kind) {
+	case MTCP_SOCK_STREAM:
+		return total == 0 && f->id != RT_ID_NONE ? 0 : sock_send(c, f, iov, n_iov, flags);
+	case MTCP_SOCK_LISTENER:
+		return -EPIPE;
+	case MTCP_SOCK_PIPE:
+		return total == 0 ? 0 : pipe_write(c, f, iov, n_iov);
+	case FD_KIND_EVENTFD:
+		return evfd_write(c, f, iov, n_iov);
+	default:
+		return -EINVAL;
+	}
+}
+
+API ssize_t mtcp_write(mctx_t m, int sockid, const char *buf, size_t len)
+{
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+
+	return api_ssize(do_send(m, sockid, &iov, 1, 0));
+}
+
+API ssize_t mtcp_send(mctx_t m, int sockid, const char *buf, size_t len, int flags)
+{
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+	int r = only_socket(m, sockid);
+
+	return api_ssize(r < 0 ? r : do_send(m, sockid, &iov, 1, flags));
+}
+
+API ssize_t mtcp_writev(mctx_t m, int sockid, const struct iovec *iov, int numIOV)
+{
+	return api_ssize(do_send(m, sockid, iov, numIOV, 0));
+}
+
+API ssize_t mtcp_sendmsg(mctx_t m, int sockid, const struct msghdr *msg, int flags)
+{
+	int r = only_socket(m, sockid);
+
+	if (r < 0 || !msg)
+		return api_ssize(r < 0 ? r : -EFAULT);
+	if (msg->msg_iovlen > IOV_MAX)
+		return api_ssize(-EMSGSIZE);
+	return api_ssize(do_send(m, sockid, msg->msg_iov, (int)msg->msg_iovlen, flags));
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Sockets: made, bound, listening, accepting, connecting, closed. */
+#include "api/ctx.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define PORT_TRIES 64 /* random ports tried for a listener without one */
+
+API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
+{
+	struct ctx *c = ctx_of(m);
+	int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
+	uint32_t opts;
+	struct fd *f;
+
+	if (!m)
+		return api_result(-EINVAL);
+	if (domain != AF_INET)
+		return api_result(-EAFNOSUPPORT);
+	if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) !=
+	    SOCK_STREAM) /* MTCP_SOCK_STREAM has the same value */
+		return api_result(-ESOCKTNOSUPPORT);
+	if (protocol != 0 && protocol != IPPROTO_TCP)
+		return api_result(-EPROTONOSUPPORT);
+	f = fd_new(c, MTCP_SOCK_STREAM, flags & SOCK_NONBLOCK ? FD_NONBLOCK : 0);
+	if (!f)
+		return api_result(-EMFILE);
+	opts = pool_get(&c->opts); /* as many as descriptors */
+	f->opts = opts;
+	memset(pool_at(&c->opts, opts), 0, sizeof(struct sock_opts));
+	fd_opts(c, f)->local.addr = ip_from_v4(0);
+	return fd_number(c, f);
+}
+
+/* ---- bind, listen ---- */
+static bool is_local(struct ctx *c, const struct ip_addr *a)
+{
+	const struct rt_config *cfg = &c->core.stack->cfg;
+
+	if (ip_is_any(a) || (c->n_src && ip_to_v4(a) - ip_to_v4(&c->src_base) < c->n_src))
+		return true;
+	for (uint16_t i = 0; i < cfg->n_addrs; i++)
+		if (ip_eq(&cfg->addrs[i].addr, a))
+			return true;
+	return false;
+}
+
+static bool in_use(struct ctx *c, const struct ip_endpoint *e)
+{
+	list_for_each (node, &c->listeners) {
+		const struct ip_endpoint *l =
+			&container_of(node, struct sock_opts, listening)->local;
+
+		if (l->port == e->port &&
+		    (ip_is_any(&l->addr) || ip_is_any(&e->addr) || ip_eq(&l->addr, &e->addr)))
+			return true;
+	}
+	return false;
+}
+
+API int mtcp_bind(mctx_t m, int sockid, const struct sockaddr *addr, socklen_t addrlen)
+{
+	struct ip_endpoint e;
+	struct fd *f;
+	int r = fd_socket(m, sockid, &f);
+
+	if (r == 0)
+		r = addr_in(addr, addrlen, &e);
+	if (r < 0)
+		return api_result(r);
+	if (f->kind == MTCP_SOCK_LISTENER || f->id != RT_ID_NONE || (f->flags & FD_BOUND))
+		return api_result(-EINVAL);
+	if (!is_local(ctx_of(m), &e.addr))
+		return api_result(-EADDRNOTAVAIL);
+	if (e.port != 0 && in_use(ctx_of(m), &e))
+		return api_result(-EADDRINUSE);
+	fd_opts(ctx_of(m), f)->local = e;
+	f->flags |= FD_BOUND;
+	return 0;
+}
+
+static int64_t listen_on(struct ctx *c, struct sock_opts *o, uint32_t backlog)
+{
+	const struct stack_config *cfg = &c->core.stack->cfg.stack;
+	uint32_t span = (uint32_t)cfg->port_max - cfg->port_min + 1;
+	int64_t r = -EADDRINUSE;
+
+	if (o->local.port != 0)
+		return c->core.ops->listen(&c->core, &o->local, backlog, &o->rt);
+	for (int i = 0; i < PORT_TRIES && r == -EADDRINUSE; i++) {
+		o->local.port = (uint16_t)(cfg->port_min + rng_below(&c->rng, span));
+		r = c->core.ops->listen(&c->core, &o->local, backlog, &o->rt);
+	}
+	if (r < 0)
+		o->local.port = 0;
+	return r;
+}
+
+API int mtcp_listen(mctx_t m, int sockid, int backlog)
+{
+	struct ctx *c = ctx_of(m);
+	struct fd *f;
+	uint32_t max;
+	int64_t id = fd_socket(m, sockid, &f);
+
+	if (id < 0)
+		return api_result(id);
+	if (f->kind == MTCP_SOCK_LISTENER)
+		return 0;
+	if (f->id != RT_ID_NONE)
+		return api_result(-EINVAL);
+	if (fd_opts(c, f)->local.port != 0 && in_use(c, &fd_opts(c, f)->local))
+		return api_result(-EADDRINUSE);
+	max = c->core.stack->cfg.max_concurrency;
+	if (backlog < 0 || (uint32_t)backlog > max)
+		backlog = (int)max; /* as Linux cuts to somaxconn */
+	id = listen_on(c, fd_opts(c, f), backlog ? (uint32_t)backlog : 1);
+	if (id < 0)
+		return api_result(id);
+	f->kind = MTCP_SOCK_LISTENER;
+	f->id = (uint32_t)id;
+	list_append(&c->listeners, &fd_opts(c, f)->listening);
+	c->core.ops->listen_cookie(&c->core, f->id, (uint64_t)sockid);
+	return 0;
+}
+
+/* ---- accept ---- */
+static int64_t take(struct ctx *c, struct fd *l)
+{
+	for (;;) {
+		int64_t id;
+		int r;
+
+		if (!fd_available(c))
+			return -EMFILE;
+		id = c->core.ops->accept(&c->core, l->id, &fd_opts(c, l)->rt);
+		if (id != -EAGAIN)
+			return id;
+		if (l->flags & FD_NONBLOCK)
+			return ctx_again(c, -EAGAIN);
+		r = ctx_block(c);
+		if (r < 0)
+			return r;
+	}
+}
+
+API int mtcp_accept4(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen, int flags)
+{
+	struct ctx *c = ctx_of(m);
+	struct ip_endpoint local, remote;
+	struct fd *l, *f;
+	int64_t id = fd_socket(m, sockid, &l);
+
+	if (id < 0)
+		return api_result(id);
+	if (l->kind != MTCP_SOCK_LISTENER || (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)))
+		return api_result(-EINVAL);
+	if (addr && (!addrlen || (int)*addrlen < 0))
+		return api_result(addrlen ? -EINVAL : -EFAULT);
+	id = take(c, l);
+	if (id < 0)
+		return api_result(id);
+	f = fd_new(c, MTCP_SOCK_STREAM, FD_CONNECTED | (flags & SOCK_NONBLOCK ? FD_NONBLOCK : 0u));
+	f->id = (uint32_t)id;
+	f->flags |= l->flags & FD_LINGER;
+	f->linger_s = l->linger_s;
+	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
+	if (addr) {
+		c->core.ops->names(&c->core, f->id, &local, &remote);
+		(void)addr_out(&remote, addr, addrlen);
+	}
+	return fd_number(c, f);
+}
+
+API int mtcp_accept(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen)
+{
+	return mtcp_accept4(m, sockid, addr, addrlen, 0);
+}
+
+/* ---- connect ---- */
+static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *remote)
+{
+	struct sock_opts *o = fd_opts(c, f);
+	int64_t id = c->core.ops->connect(&c->core, &o->local, remote, &o->rt);
+
+	if (id < 0)
+		return (int)id;
+	f->id = (uint32_t)id;
+	f->flags |= FD_CONNECTING;
+	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
+	return 0;
+}
+
+/* What became of the attempt: 0, EALREADY, or its error, after which the socket may connect again.
+ */
+static int outcome(struct ctx *c, struct fd *f)
+{
+	enum tcp_state state = c->core.ops->state(&c->core, f->id);
+	int error;
+
+	if (state == TCPS_SYN_SENT)
+		return -EALREADY;
+	f->flags &= (uint8_t)~FD_CONNECTING;
+	if (state != TCPS_CLOSED) {
+		f->flags |= FD_CONNECTED;
+		return 0;
+	}
+	error = c->core.ops->take_error(&c->core, f->id);
+	c->core.ops->close(&c->core, f->id);
+	f->id = RT_ID_NONE;
+	return error ? -error : -ECONNABORTED;
+}
+
+static int wait_connected(struct ctx *c, struct fd *f)
+{
+	int r;
+
+	while ((r = outcome(c, f)) == -EALREADY) {
+		r = ctx_block(c);
+		if (r < 0)
+			return r;
+	}
+	c->core.ops->flush(&c->core); /* the handshake's ACK does not wait for what the caller does next */
+	return r;
+}
+
+API int mtcp_connect(mctx_t m, int sockid, const struct sockaddr *addr, socklen_t addrlen)
+{
+	struct ctx *c = ctx_of(m);
+	struct ip_endpoint remote;
+	bool first;
+	struct fd *f;
+	int r = fd_socket(m, sockid, &f);
+
+	if (r == 0)
+		r = addr_in(addr, addrlen, &remote);
+	if (r < 0)
+		return api_result(r);
+	if (f->kind == MTCP_SOCK_LISTENER || (f->flags & FD_CONNECTED))
+		return api_result(-EISCONN);
+	first = !(f->flags & FD_CONNECTING);
+	if (first)
+		r = start_connect(c, f, &remote);
+	if (r < 0)
+		return api_result(r);
+	if (!(f->flags & FD_NONBLOCK))
+		return api_result(wait_connected(c, f));
+	if (first)
+		return api_result(-EINPROGRESS);
+	r = outcome(c, f);
+	return api_result(r == -EALREADY ? ctx_again(c, r) : r);
+}
+
+/* ---- the rest ---- */
+API int mtcp_close(mctx_t m, int sockid)
+{
+	struct fd *f = m ? fd_get(m, sockid) : NULL;
+
+	if (!f)
+		return api_result(m ? -EBADF : -EINVAL);
+	fd_close(ctx_of(m), f, false);
+	return 0;
+}
+
+API int mtcp_abort(mctx_t m, int sockid)
+{
+	struct fd *f;
+	int r = fd_socket(m, sockid, &f);
+
+	if (r == 0)
+		fd_close(ctx_of(m), f, true);
+	return api_result(r);
+}
+
+API int mtcp_shutdown(mctx_t m, int sockid, int how)
+{
+	struct ctx *c = ctx_of(m);
+	struct fd *f;
+	int r = fd_socket(m, sockid, &f);
+
+	if (r < 0)
+		return api_result(r);
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return api_result(-EINVAL);
+	if (f->kind != MTCP_SOCK_STREAM || f->id == RT_ID_NONE)
+		return api_result(-ENOTCONN);
+	r = c->core.ops->shutdown(&c->core, f->id, how);
+	if (r == 0) {
+		fd_notify(f, fd_ready(c, f));
+		if (!(f->flags & FD_NONBLOCK))
+			c->core.ops->flush(&c->core);
+	}
+	return api_result(r);
+}
+
+API int mtcp_getsockname(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen)
+{
+	struct ctx *c = ctx_of(m);
+	struct ip_endpoint local, remote;
+	struct fd *f;
+	int r = fd_socket(m, sockid, &f);
+
+	if (r < 0 || !addr)
+		return api_result(r < 0 ? r : -EFAULT);
+	if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE)
+		c->core.ops->names(&c->core, f->id, &local, &remote);
+	else
+		local = fd_opts(c, f)->local;
+	return api_result(addr_out(&local, addr, addrlen));
+}
+
+API int mtcp_getpeername(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen)
+{
+	struct ctx *c = ctx_of(m);
+	struct ip_endpoint local, remote;
+	enum tcp_state state;
+	struct fd *f;
+	int r = fd_socket(m, sockid, &f);
+
+	if (r < 0 || !addr)
+		return api_result(r < 0 ? r : -EFAULT);
+	if (f->kind != MTCP_SOCK_STREAM || f->id == RT_ID_NONE)
+		return api_result(-ENOTCONN);
+	state = c->core.ops->state(&c->core, f->id);
+	if (state == TCPS_SYN_SENT || state == TCPS_CLOSED)
+		return api_result(-ENOTCONN);
+	c->core.ops->names(&c->core, f->id, &local, &remote);
+	return api_result(addr_out(&remote, addr, addrlen));
+}
+
+API int mtcp_setsock_nonblock(mctx_t m, int sockid)
+{
+	struct fd *f = m ? fd_get(m, sockid) : NULL;
+
+	if (!f)
+		return api_result(m ? -EBADF : -EINVAL);
+	f->flags |= FD_NONBLOCK;
+	return 0;
+}
+
+API int mtcp_socket_ioctl(mctx_t m, int sockid, int request, void *argp)
+{
+	struct ctx *c = ctx_of(m);
+	struct fd *f = m ? fd_get(m, sockid) : NULL;
+
+	if (!f)
+		return api_result(m ? -EBADF : -EINVAL);
+	if (!argp)
+		return api_result(-EFAULT);
+	switch ((unsigned)request) {
+	case FIONBIO:
+		if (*(int *)argp)
+			f->flags |= FD_NONBLOCK;
+		else
+			f->flags &= (uint8_t)~FD_NONBLOCK;
+		return 0;
+	case FIONREAD:
+		if (f->kind == MTCP_SOCK_PIPE)
+			*(int *)argp = (int)f->u.pipe->len;
+		else if (f->kind != MTCP_SOCK_STREAM)
+			return api_result(f->kind == MTCP_SOCK_LISTENER ? -EINVAL : -ENOTTY);
+		else
+			*(int *)argp = f->id == RT_ID_NONE
+					       ? 0
+					       : (int)c->core.ops->readable(&c->core, f->id);
+		return 0;
+	default:
+		return api_result(-ENOTTY);
+	}
+}

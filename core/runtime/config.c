@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The table of keys and the reader of "key = value" lines. */
+#include "runtime/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_MAX_BYTES (1u << 20)
+
+/* ---- values ---- */
+static int number(const struct rt_key *k, const char *value, int64_t *out, char *why)
+{
+	char *end;
+	long long v;
+
+	errno = 0;
+	v = strtoll(value, &end, 10);
+	if (errno || end == value || *end) {
+		snprintf(why, RT_ERR_LEN,
+			 "%s = '%.64s' is not a number; give one from %lld to %lld", k->name, value,
+			 (long long)k->min, (long long)k->max);
+		return -EINVAL;
+	}
+	if (v < k->min || v > k->max) {
+		snprintf(why, RT_ERR_LEN, "%s = %lld is out of range; give %lld to %lld", k->name,
+			 v, (long long)k->min, (long long)k->max);
+		return -ERANGE;
+	}
+	*out = v;
+	return 0;
+}
+
+static void *field(struct rt_config *c, const struct rt_key *k)
+{
+	return (char *)c + k->offset;
+}
+
+static int parse_u8(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	int64_t v = 0;
+	int r = number(k, value, &v, why);
+
+	if (r == 0)
+		*(uint8_t *)field(c, k) = (uint8_t)v;
+	return r;
+}
+
+static int parse_u16(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	int64_t v = 0;
+	int r = number(k, value, &v, why);
+
+	if (r == 0)
+		*(uint16_t *)field(c, k) = (uint16_t)v;
+	return r;
+}
+
+static int parse_u32(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	int64_t v = 0;
+	int r = number(k, value, &v, why);
+
+	if (r == 0)
+		*(uint32_t *)field(c, k) = (uint32_t)v;
+	return r;
+}
+
+static int parse_i32(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	int64_t v = 0;
+	int r = number(k, value, &v, why);
+
+	if (r == 0)
+		*(int32_t *)field(c, k) = (int32_t)v;
+	return r;
+}
+
+static int parse_bool(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	bool yes = !strcmp(value, "1") || !strcasecmp(value, "yes") || !strcasecmp(value, "on") ||
+		   !strcasecmp(value, "true");
+	bool no = !strcmp(value, "0") || !strcasecmp(value, "no") || !strcasecmp(value, "off") ||
+		  !strcasecmp(value, "false");
+
+	if (!yes && !no) {
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is neither 1 nor 0", k->name, value);
+		return -EINVAL;
+	}
+	*(bool *)field(c, k) = yes;
+	return 0;
+}
+
+static int parse_str(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	if (strlen(value) >= RT_STR_LEN) {
+		snprintf(why, RT_ERR_LEN, "%s is longer than %d characters", k->name,
+			 RT_STR_LEN - 1);
+		return -ENAMETOOLONG;
+	}
+	memcpy(field(c, k), value, strlen(value) + 1);
+	return 0;
+}
+
+static int parse_io(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	(void)c;
+	if (!strcmp(value, "dpdk"))
+		return 0;
+	snprintf(why, RT_ERR_LEN,
+		 "%s = '%.64s' is not supported%s; write io = dpdk and choose a device", k->name,
+		 value,
+		 !strcmp(value, "psio") || !strcmp(value, "netmap") || !strcmp(value, "onvm")
+			 ? " any more"
+			 : "");
+	return -EINVAL;
+}
+
+/* mTCP writes the mask of CPUs in hexadecimal, with or without 0x. */
+static int parse_mask(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	char *end;
+
+	errno = 0;
+	c->core_mask = strtoull(value, &end, 16);
+	if (errno || end == value || *end || *value == '-' || c->core_mask == 0) {
+		snprintf(why, RT_ERR_LEN,
+			 "%s = '%.64s' is not a hexadecimal mask of CPUs such as 0xf", k->name,
+			 value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* In mTCP the names of the interfaces whose statistics are printed; here any name turns the line
+ * on. */
+static int parse_stat_print(struct rt_config *c, const struct rt_key *k, const char *value,
+			    char *why)
+{
+	if (parse_bool(c, k, value, why) < 0)
+		c->stat_print = true;
+	return 0;
+}
+
+static int parse_cc(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	const struct cc_ops *cc = cc_by_name(value);
+
+	if (!cc) {
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use cubic or reno", k->name,
+			 value);
+		return -EINVAL;
+	}
+	c->stack.tcp.cc = cc;
+	return 0;
+}
+
+static int parse_mode(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	if (strcmp(value, "inline") && strcmp(value, "paired")) {
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use inline or paired", k->name,
+			 value);
+		return -EINVAL;
+	}
+	c->paired = !strcmp(value, "paired");
+	return 0;
+}
+
+static int parse_seed(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	char *end;
+
+	errno = 0;
+	c->stack.seed = strtoull(value, &end, 0);
+	if (errno || end == value || *end || *value == '-') {
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is not a number from 0 to 2^64-1", k->name,
+			 value);
+		return -EINVAL;
+	}
+	c->seed_given = true;
+	return 0;
+}
+
+static int parse_port_range(struct rt_config *c, const struct rt_key *k, const char *value,
+			    char *why)
+{
+	unsigned lo, hi;
+	int used = 0;
+
+	if (sscanf(value, "%5u - %5u%n", &lo, &hi, &used) != 2 || value[used] || lo < k->min ||
+	    hi > k->max || lo > hi) {
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is not FIRST-LAST within %lld-%lld",
+			 k->name, value, (long long)k->min, (long long)k->max);
+		return -EINVAL;
+	}
+	c->stack.port_min = (uint16_t)lo;
+	c->stack.port_max = (uint16_t)hi;
+	return 0;
+}
+
+#define AT(field) offsetof(struct rt_config, field)
+
+static const struct rt_key keys[] = {
+	/* mTCP's */
+	{"io", parse_io, 0, 0, 0, "dpdk", "packet I/O; only dpdk"},
+	{"num_cores", parse_u16, AT(num_cores), 1, NIC_MAX_QUEUES, "1",
+	 "contexts of the process, each with one queue of the device"},
+	{"core_mask", parse_mask, 0, 0, 0, "any",
+	 "hexadecimal mask of the CPUs that contexts may be made for"},
+	{"num_mem_ch", parse_u32, AT(num_mem_ch), 1, 32, "EAL's",
+	 "memory channels, given to EAL as -n"},
+	{"port", parse_str, AT(port), 0, 0, "none",
+	 "mTCP's interface names; without `device`, a kernel interface of this name is used by "
+	 "af_packet"},
+	{"max_concurrency", parse_u32, AT(max_concurrency), 16, 10000000, "10000",
+	 "descriptors per core, and with room for closing ones, connections"},
+	{"max_num_buffers", parse_u32, AT(max_num_buffers), 1, 10000000, "max_concurrency",
+	 "connections that may fill their buffers at once; bounds buffer memory unless buffer_mb "
+	 "does"},
+	{"rcvbuf", parse_u32, AT(stack.tcp.rcvbuf), 1024, 1 << 30, "262144",
+	 "receive buffer per connection, bytes; allocated only while data is there"},
+	{"sndbuf", parse_u32, AT(stack.tcp.sndbuf), 1024, 1 << 30, "262144",
+	 "send buffer per connection, bytes"},
+	{"tcp_timeout", parse_i32, AT(tcp_timeout_s), -1, 86400, "-1",
+	 "seconds sent data may stay unacknowledged (RFC 5482); -1: until retries end. Idle "
+	 "connections live on"},
+	{"tcp_timewait", parse_i32, AT(tcp_timewait_s), 0, 3600, "0",
+	 "seconds in TIME-WAIT (2 MSL); 0: none"},
+	{"stat_print", parse_stat_print, AT(stat_print), 0, 0, "0",
+	 "1 (or mTCP's interface names): a line of statistics per core and second on standard "
+	 "error"},
+	{"cc", parse_cc, 0, 0, 0, "cubic", "congestion control: cubic or reno"},
+	/* the network */
+	{"device", parse_str, AT(device), 0, 0, "none",
+	 "ring:NAME:0 and ring:NAME:1, af_packet:IFACE, af_xdp:IFACE, tap:NAME, "
+	 "pcap:rx=FILE,tx=FILE, memif:..., "
+	 "pci:0000:01:00.0, or DPDK device arguments"},
+	{"address", rt_parse_address, 0, 0, STACK_MAX_ADDRS, "none",
+	 "10.0.0.2/24, or a range 10.0.0.2-10.0.0.17/24; repeatable"},
+	{"gateway", rt_parse_gateway, 0, 0, STACK_MAX_ROUTES, "none", "default route: 10.0.0.1"},
+	{"route", rt_parse_route, 0, 0, STACK_MAX_ROUTES, "none",
+	 "10.1.0.0/16 via 10.0.0.1, or 10.2.0.0/16 (on link); repeatable"},
+	{"arp", rt_parse_arp, 0, 0, RT_MAX_NEIGHS, "none",
+	 "static neighbour: 10.0.0.9 02:00:00:00:00:09; repeatable"},
+	{"route_file", parse_str, AT(route_file), 0, 0, "config/route.conf",
+	 "routes in mTCP's format"},
+	{"arp_file", parse_str, AT(arp_file), 0, 0, "config/arp.conf",
+	 "neighbours in mTCP's format"},
+	{"mtu", parse_u16, AT(mtu), 576, 9600, "the device's", "largest IP packet, bytes"},
+	{"port_range", parse_port_range, 0, 1, 65535, "1024-65535",
+	 "ephemeral source ports: FIRST-LAST"},
+	{"capture", parse_str, AT(capture), 0, 0, "none", "pcapng file that gets every frame"},
+	/* how a core runs */
+	{"mode", parse_mode, 0, 0, 0, "inline",
+	 "inline: the stack runs inside the application's calls; paired: in a thread of its own on "
+	 "the same CPU"},
+	{"busy_poll", parse_bool, AT(busy_poll), 0, 1, "0", "1: never sleep"},
+	{"seed", parse_seed, 0, 0, 0, "random",
+	 "of all randomness, for repeatable runs; makes sequence numbers guessable"},
+	{"buffer_mb", parse_u32, AT(buffer_mb), 1, 1 << 20, "max_num_buffers * (rcvbuf + sndbuf)",
+	 "send and receive buffer memory per core, MiB"},
+	{"time_wait_max", parse_u32, AT(stack.n_time_wait), 16, 10000000, "16384",
+	 "TIME-WAIT records per core"},
+	{"batch_rx", parse_u16, AT(stack.rx_batch), 1, STACK_MAX_BATCH, "64",
+	 "frames taken per turn"},
+	{"batch_tx", parse_u16, AT(stack.tx_batch), 1, STACK_MAX_BATCH, "128",
+	 "frames sent per turn"},
+	{"n_desc", parse_u32, AT(n_desc), 64, 32768, "the device's",
+	 "descriptors per queue and direction"},
+	{"n_bufs", parse_u32, AT(n_bufs), 512, 1 << 24, "the device's", "packet buffers per queue"},
+	{"eal_args", parse_str, AT(eal_args), 0, 0, "none",
+	 "further EAL arguments, separated by blanks"},
+	{"job_ring_kb", parse_u32, AT(job_ring_kb), 16, 1 << 18, "256",
+	 "paired: ring from the application to the stack, KiB; rounded up to a power of two"},
+	{"event_ring_kb", parse_u32, AT(event_ring_kb), 16, 1 << 18, "256",
+	 "paired: ring from the stack to the application, KiB; rounded up to a power of two"},
+	{"priority_lists", parse_bool, AT(stack.ack_data_fin_priority), 0, 1, "1",
+	 "1: control segments before ACKs before data; 0: one list"},
+	/* TCP */
+	{"rto_min_ms", parse_u32, AT(stack.tcp.rto_min_ms), 1, 60000, "200",
+	 "floor of the retransmission timeout, ms"},
+	{"delack_ms", parse_u32, AT(stack.tcp.delack_ms), 0, 500, "40",
+	 "longest delay of an ACK, ms (RFC 1122: 500)"},
+	{"init_cwnd", parse_u8, AT(stack.tcp.init_cwnd), 1, 100, "10",
+	 "initial window, segments (RFC 6928)"},
+	{"tcp_timestamps", parse_bool, AT(stack.tcp.timestamps), 0, 1, "1",
+	 "offer timestamps (RFC 7323)"},
+	{"tcp_sack", parse_bool, AT(stack.tcp.sack), 0, 1, "1", "offer selective ACK (RFC 2018)"},
+	{"tcp_wscale", parse_bool, AT(stack.tcp.wscale), 0, 1, "1",
+	 "offer window scaling (RFC 7323)"},
+	{"fast_path", parse_bool, AT(stack.tcp.fast_path), 0, 1, "1",
+	 "0: every segment takes the slow path"},
+};
+
+const struct rt_key *rt_config_keys(size_t *n)
+{
+	*n = sizeof(keys) / sizeof(keys[0]);
+	return keys;
+}
+
+void rt_config_init(struct rt_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->stack = stack_config_default;
+	c->stack.tcp = tcp_config_default;
+	c->num_cores = 1;
+	c->max_concurrency = 10000;
+	c->tcp_timeout_s = -1;
+	c->stack.rx_batch = 64;
+	c->stack.tx_batch = 128;
+	c->job_ring_kb = 256;
+	c->event_ring_kb = 256;
+}
+
+/* ---- the nearest key ---- */
+#define NAME_MAX_LEN 32
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+/* Levenshtein distance, one row at a time. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[NAME_MAX_LEN + 1], la = strlen(a), lb = strlen(b);
+
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diag = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t up = row[j];
+
+			row[j] = min3(up + 1, row[j - 1] + 1, diag + (a[i - 1] != b[j - 1]));
+			diag = up;
+		}
+	}
+	return row[lb];
+}
+
+static const char *nearest(const char *name)
+{
+	const char *best = keys[0].name;
+	size_t best_d = SIZE_MAX;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		size_t d = distance(name, keys[i].name);
+
+		if (d < best_d) {
+			best_d = d;
+			best = keys[i].name;
+		}
+	}
+	return best;
+}
+
+/* ---- lines ---- */
+char *rt_trim(char *s)
+{
+	char *end;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	end = s + strlen(s);
+	while (end > s && isspace((unsigned char)end[-1]))
+		end--;
+	*end = '\0';
+	return s;
+}
+
+static int config_line(struct rt_config *c, char *line, char *why)
+{
+	char *eq = strchr(line, '='), *name, *value;
+
+	if (!eq) {
+		snprintf(why, RT_ERR_LEN, "'%.64s' is not of the form key = value", line);
+		return -EINVAL;
+	}
+	*eq = '\0';
+	name = rt_trim(line);
+	value = rt_trim(eq + 1);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(keys[i].name, name))
+			continue;
+		if (*value)
+			return keys[i].parse(c, &keys[i], value, why);
+		snprintf(why, RT_ERR_LEN, "%s has no value; give one or remove the line", name);
+		return -EINVAL;
+	}
+	snprintf(why, RT_ERR_LEN, "unknown key '%.64s'; the nearest known key is '%s'", name,
+		 nearest(name));
+	return -EINVAL;
+}
+
+int rt_each_line(struct rt_config *c, const char *name, const char *text, rt_line_fn fn,
+		 char err[RT_ERR_LEN])
+{
+	char *copy = strdup(text), *next = copy;
+	unsigned n = 0;
+	int r = copy ? 0 : -ENOMEM;
+
+	if (r)
+		snprintf(err, RT_ERR_LEN, "%s: out of memory", name);
+	while (r == 0 && next) {
+		char why[RT_ERR_LEN] = "", *line = strsep(&next, "\n");
+
+		n++;
+		line[strcspn(line, "#")] = '\0';
+		line = rt_trim(line);
+		if (*line)
+			r = fn(c, line, why);
+		if (r)
+			snprintf(err, RT_ERR_LEN, "%.200s:%u: %.290s", name, n, why);
+	}
+	free(copy);
+	return r;
+}
+
+char *rt_read_file(const char *path, char err[RT_ERR_LEN])
+{
+	FILE *f = fopen(path, "re");
+	char *text = f ? malloc(CONFIG_MAX_BYTES + 1) : NULL;
+	size_t n;
+
+	if (!text) {
+		snprintf(err, RT_ERR_LEN, "%.300s: cannot be read (%s); check the path", path,
+			 strerror(errno));
+		if (f)
+			fclose(f);
+		return NULL;
+	}
+	n = fread(text, 1, CONFIG_MAX_BYTES + 1, f);
+	if (ferror(f) || n > CONFIG_MAX_BYTES || memchr(text, 0, n)) {
+		snprintf(err, RT_ERR_LEN, "%.300s: not a text file of at most 1 MiB", path);
+		free(text);
+		text = NULL;
+	} else {
+		text[n] = '\0';
+	}
+	fclose(f);
+	return text;
+}
+
+int rt_config_text(struct rt_config *c, const char *name, const char *text, char err[RT_ERR_LEN])
+{
+	c->source++;
+	return rt_each_line(c, name, text, config_line, err);
+}
+
+int rt_config_file(struct rt_config *c, const char *path, char err[RT_ERR_LEN])
+{
+	char *text = rt_read_file(path, err);
+	int r;
+
+	if (!text)
+		return -ENOENT;
+	r = rt_config_text(c, path, text, err);
+	free(text);
+	return r;
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Inline mode: the calls go straight to the stack, whose turns run inside poll. */
+#include "runtime/rt.h"
+
+#include <errno.h>
+
+#include "runtime/clock.h"
+
+static struct stack_core *sc_of(struct rt_core *c)
+{
+	return c->own.sc;
+}
+
+/* Only what may have made something to send: a failed call in a waiting loop must not keep it from
+ * sleeping. */
+static ssize_t sent(struct rt_core *c, ssize_t r)
+{
+	if (r > 0)
+		c->own.dirty = true;
+	return r;
+}
+
+static int64_t in_listen(struct rt_core *c, const struct ip_endpoint *local, uint32_t backlog,
+			 const struct rt_opts *opts)
+{
+	(void)opts; /* given again at accept */
+	return stack_listen(sc_of(c), local, backlog, c->now);
+}
+
+static void in_listen_opts(struct rt_core *c, uint32_t lid, const struct rt_opts *opts)
+{
+	(void)c;
+	(void)lid;
+	(void)opts;
+}
+
+static void in_listen_close(struct rt_core *c, uint32_t lid)
+{
+	c->own.dirty = true;
+	stack_listen_close(sc_of(c), lid, c->now);
+}
+
+static void in_listen_cookie(struct rt_core *c, uint32_t lid, uint64_t cookie)
+{
+	stack_listen_set_cookie(sc_of(c), lid, cookie);
+}
+
+static uint32_t in_listen_ready(struct rt_core *c, uint32_t lid)
+{
+	return stack_listen_ready(sc_of(c), lid);
+}
+
+static int64_t in_accept(struct rt_core *c, uint32_t lid, const struct rt_opts *opts)
+{
+	int64_t id = stack_accept(sc_of(c), lid);
+
+	if (id >= 0 && opts)
+		rt_apply_opts(sc_of(c), (uint32_t)id, opts, c->now);
+	return id;
+}
+
+static int64_t in_connect(struct rt_core *c, const struct ip_endpoint *local,
+			  const struct ip_endpoint *remote, const struct rt_opts *opts)
+{
+	int64_t id = stack_connect(sc_of(c), local, remote, c->now);
+
+	if (id >= 0 && opts)
+		rt_apply_opts(sc_of(c), (uint32_t)id, opts, c->now);
+	if (id >= 0)
+		c->own.dirty = true;
+	return id;
+}
+
+static void in_cookie(struct rt_core *c, uint32_t id, uint64_t cookie)
+{
+	stack_set_cookie(sc_of(c), id, cookie);
+}
+
+static uint32_t in_ready(struct rt_core *c, uint32_t id)
+{
+	return stack_ready(sc_of(c), id);
+}
+
+static ssize_t in_recv(struct rt_core *c, uint32_t id, void *buf, size_t len)
+{
+	return sent(c, stack_recv(sc_of(c), id, buf, len, c->now));
+}
+
+static ssize_t in_peek(struct rt_core *c, uint32_t id, void *buf, size_t len)
+{
+	return stack_peek(sc_of(c), id, buf, len);
+}
+
+static ssize_t in_recvv(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
+{
+	return sent(c, stack_recvv(sc_of(c), id, iov, n, c->now));
+}
+
+static ssize_t in_send(struct rt_core *c, uint32_t id, const void *buf, size_t len)
+{
+	return sent(c, stack_send(sc_of(c), id, buf, len, c->now));
+}
+
+static ssize_t in_sendv(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
+{
+	return sent(c, stack_sendv(sc_of(c), id, iov, n, c->now));
+}
+
+static size_t in_readable(struct rt_core *c, uint32_t id)
+{
+	return stack_readable(sc_of(c), id);
+}
+
+static int in_shutdown(struct rt_core *c, uint32_t id, int how)
+{
+	c->own.dirty = true;
+	return stack_shutdown(sc_of(c), id, how, c->now);
+}
+
+static void in_close(struct rt_core *c, uint32_t id)
+{
+	c->own.dirty = true;
+	stack_close(sc_of(c), id, c->now);
+}
+
+static void in_abort(struct rt_core *c, uint32_t id)
+{
+	c->own.dirty = true;
+	stack_abort(sc_of(c), id, c->now);
+}
+
+static int in_take_error(struct rt_core *c, uint32_t id)
+{
+	return stack_take_error(sc_of(c), id);
+}
+
+static int in_set_option(struct rt_core *c, uint32_t id, enum tcp_option opt, uint32_t value)
+{
+	c->own.dirty = true; /* TCP_NODELAY and TCP_CORK release what they held */
+	return stack_set_option(sc_of(c), id, opt, value, c->now);
+}
+
+static int64_t in_get_option(struct rt_core *c, uint32_t id, enum tcp_option opt)
+{
+	return stack_get_option(sc_of(c), id, opt);
+}
+
+static int in_set_cc(struct rt_core *c, uint32_t id, const struct cc_ops *cc)
+{
+	return stack_set_cc(sc_of(c), id, cc_name(cc), c->now);
+}
+
+static const char *in_get_cc(struct rt_core *c, uint32_t id)
+{
+	return stack_get_cc(sc_of(c), id);
+}
+
+static enum tcp_state in_state(struct rt_core *c, uint32_t id)
+{
+	return stack_state(sc_of(c), id);
+}
+
+static void in_names(struct rt_core *c, uint32_t id, struct ip_endpoint *local,
+		     struct ip_endpoint *remote)
+{
+	stack_names(sc_of(c), id, local, remote);
+}
+
+static int in_set_sources(struct rt_core *c, const struct ip_addr *base, uint32_t n)
+{
+	return stack_set_sources(sc_of(c), base, n);
+}
+
+static unsigned in_events(struct rt_core *c, struct stack_event *ev, unsigned max)
+{
+	return stack_events(sc_of(c), ev, max);
+}
+
+static int in_poll(struct rt_core *c, mt_time until)
+{
+	struct loop *l = &c->own;
+	int r = 0;
+
+	c->app_ticks += rt_ticks() - c->left_at;
+	if (!loop_turn(l) && until > l->now && !stack_has_events(l->sc))
+		r = loop_idle(l, until);
+	c->now = l->now;
+	c->left_at = rt_ticks();
+	return r;
+}
+
+static void in_flush(struct rt_core *c)
+{
+	loop_flush(&c->own);
+}
+
+static void in_fini(struct rt_core *c)
+{
+	mt_time until = rt_now() + RT_LINGER;
+
+	do {
+		loop_turn(&c->own);
+		(void)loop_idle(&c->own, until);
+	} while (loop_closing(&c->own, until));
+	loop_close(&c->own);
+}
+
+static const struct rt_ops inline_ops = {
+	.listen = in_listen,
+	.listen_opts = in_listen_opts,
+	.listen_close = in_listen_close,
+	.listen_cookie = in_listen_cookie,
+	.listen_ready = in_listen_ready,
+	.accept = in_accept,
+	.connect = in_connect,
+	.cookie = in_cookie,
+	.ready = in_ready,
+	.recv = in_recv,
+	.peek = in_peek,
+	.recvv = in_recvv,
+	.send = in_send,
+	.sendv = in_sendv,
+	.readable = in_readable,
+	.shutdown = in_shutdown,
+	.close = in_close,
+	.abort = in_abort,
+	.take_error = in_take_error,
+	.set_option = in_set_option,
+	.get_option = in_get_option,
+	.set_cc = in_set_cc,
+	.get_cc = in_get_cc,
+	.state = in_state,
+	.names = in_names,
+	.set_sources = in_set_sources,
+	.events = in_events,
+	.poll = in_poll,
+	.flush = in_flush,
+	.fini = in_fini,
+};
+
+int rt_inline_init(struct rt_core *c)
+{
+	int r;
+
+	c->own.cpu = c->cpu;
+	r = loop_open(&c->own, &c->stack->cfg, rt_core_nic(c->stack, c->queue), c->queue);
+	if (r < 0)
+		return r;
+	c->ops = &inline_ops;
+	c->loop = &c->own;
+	c->now = c->own.now;
+	return 0;
+}

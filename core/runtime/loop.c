@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "runtime/loop.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "runtime/clock.h"
+#include "runtime/config.h"
+
+#define HUGE_FROM ((size_t)4 << 20) /* mappings that profit from huge pages */
+
+int rt_pin(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0 || cpu >= CPU_SETSIZE)
+		return -EINVAL;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)cpu, &set);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
+}
+
+void *rt_map(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	/* A hint only: with tens of thousands of connections the first touch of each small page is
+	 * dear. */
+	if (len >= HUGE_FROM)
+		(void)madvise(p, len, MADV_HUGEPAGE);
+	return p;
+}
+
+void rt_unmap(void *mem, size_t len)
+{
+	if (mem)
+		munmap(mem, len);
+}
+
+int loop_open(struct loop *l, const struct rt_config *c, const struct nic *nic, uint16_t queue)
+{
+	struct stack_config sc = c->stack;
+	const char *why = NULL;
+	int r;
+
+	sc.queue = queue;
+	sc.seed +=
+		queue * 0x9e3779b97f4a7c15u; /* cores of one stack must not draw the same numbers */
+	l->nic = nic;
+	l->queue = queue;
+	l->busy_poll = c->busy_poll;
+	l->sleep_ns = LOOP_SLEEP_MIN;
+	l->mem_len = stack_core_bytes(&sc);
+	l->mem = rt_map(l->mem_len);
+	if (!l->mem)
+		return -ENOMEM;
+	if (nic_driver.thread_enter && (r = nic_driver.thread_enter()) < 0) {
+		loop_close(l);
+		return r;
+	}
+	l->entered = true;
+	l->sc = stack_core_init(l->mem, l->mem_len, &sc, nic, &why);
+	if (!l->sc) {
+		fprintf(stderr, "mtcp: the stack refuses its configuration: %s\n",
+			why ? why : "no reason given");
+		loop_close(l);
+		return -EINVAL;
+	}
+	l->now = l->busy_at = l->printed_at = rt_now();
+	l->next = l->now;
+	l->stat_at = c->stat_print ? l->now + MT_SEC : MT_NEVER;
+	return 0;
+}
+
+bool loop_closing(struct loop *l, mt_time until)
+{
+	struct stack_usage u;
+
+	stack_usage(l->sc, &u);
+	return u.conns > 0 && l->now < until;
+}
+
+void loop_close(struct loop *l)
+{
+	if (l->sc)
+		stack_core_fini(l->sc);
+	if (l->entered && nic_driver.thread_leave)
+		nic_driver.thread_leave();
+	rt_unmap(l->mem, l->mem_len);
+	memset(l, 0, sizeof(*l));
+}
+
+static uint64_t lap(uint64_t *phase, uint64_t since)
+{
+	uint64_t t = rt_ticks();
+
+	*phase += t - since;
+	return t;
+}
+
+static void print_stats(struct loop *l)
+{
+	const struct mtcp_stats *s = stack_stats(l->sc);
+	struct mtcp_stats *p = &l->printed;
+	double sec = (double)(l->now - l->printed_at) / 1e9;
+	struct stack_usage u;
+
+	stack_usage(l->sc, &u);
+	fprintf(stderr,
+		"[CPU %2d] flows: %6u, RX: %8.0f(pps), %6.2f(Gbps), TX: %8.0f(pps), %6.2f(Gbps), "
+		"accept: %.0f/s, connect: %.0f/s, retransmit: %.0f/s\n",
+		l->cpu, u.conns, (double)(s->rx_packets - p->rx_packets) / sec,
+		(double)(s->rx_bytes - p->rx_bytes) * 8e-9 / sec,
+		(double)(s->tx_packets - p->tx_packets) / sec,
+		(double)(s->tx_bytes - p->tx_bytes) * 8e-9 / sec,
+		(double)(s->accepts - p->accepts) / sec, (double)(s->connects - p->connects) / sec,
+		(double)(s->retransmits - p->retransmits) / sec);
+	*p = *s;
+	l->printed_at = l->now;
+	l->stat_at = l->now + MT_SEC;
+}
+
+static bool turn_done(struct loop *l, bool busy)
+{
+	if (busy) {
+		l->busy_at = l->now;
+		l->sleep_ns = LOOP_SLEEP_MIN;
+	}
+	return busy;
+}
+
+/* What the application produced goes out first; at the end, control segments must not wait for the
+ * application's answer. The second pass is left out when the turn brought nothing that could have
+ * made something to send. */
+bool loop_turn(struct loop *l)
+{
+	struct mtcp_cycles *c = &l->cycles;
+	uint64_t t = rt_ticks();
+	bool busy = l->dirty;
+	unsigned n;
+
+	l->now = rt_now();
+	if (busy) {
+		l->dirty = false;
+		l->next = stack_tx(l->sc, l->now);
+		t = lap(&c->tx, t);
+	}
+	n = stack_rx(l->sc);
+	if (n == 0 && l->now < l->next && l->now < l->stat_at) {
+		lap(busy ? &c->rx : &c->idle, t);
+		return turn_done(l, busy);
+	}
+	t = lap(&c->rx, t);
+	if (n > 0) {
+		stack_input(l->sc, l->now);
+		t = lap(&c->tcp, t);
+	}
+	stack_timers(l->sc, l->now);
+	t = lap(&c->timers, t);
+	l->next = stack_tx(l->sc, l->now);
+	lap(&c->tx, t);
+	if (l->now >= l->stat_at)
+		print_stats(l);
+	return turn_done(l, busy || n > 0 || stack_was_busy(l->sc));
+}
+
+void loop_flush(struct loop *l)
+{
+	uint64_t t = rt_ticks();
+
+	l->dirty = false;
+	l->next = stack_tx(l->sc, l->now);
+	lap(&l->cycles.tx, t);
+}
+
+/* The descriptor to sleep on, or -1. *again: another turn is due between arming and sleeping, since
+ * a frame may have come just before. Not where other threads wake this one: they can't through that
+ * descriptor. */
+static int arm(struct loop *l, bool *again)
+{
+	if (!l->nic->ops->rx_wait || l->wake)
+		return -1;
+	*again = !l->armed;
+	if (!l->armed) {
+		l->irq_fd = l->nic->ops->rx_wait(l->nic->dev, l->queue, true);
+		l->armed = l->irq_fd >= 0;
+		*again = l->armed;
+	}
+	return l->irq_fd;
+}
+
+static int sleep_for(struct loop *l, int fd, mt_time ns)
+{
+	int r;
+
+	if (l->wake)
+		return rt_futex_wait(l->wake, l->idle_value, ns);
+	r = rt_sleep(fd, ns);
+	if (l->armed)
+		l->nic->ops->rx_wait(l->nic->dev, l->queue, false);
+	l->armed = false;
+	return r;
+}
+
+int loop_idle(struct loop *l, mt_time until)
+{
+	uint64_t t = rt_ticks();
+	bool again = false;
+	mt_time len;
+	int fd, r = 0;
+
+	if (l->busy_poll || l->now - l->busy_at < LOOP_SPIN) {
+		rt_relax();
+		lap(&l->cycles.idle, t);
+		return 0;
+	}
+	fd = arm(l, &again);
+	len = fd >= 0 ? LOOP_IRQ_MAX : l->sleep_ns;
+	/* A deadline that is due already means that the device takes nothing: no reason to spin. */
+	if (l->next > l->now)
+		len = mt_min(len, l->next - l->now);
+	else
+		len = mt_min(len, l->sleep_ns);
+	if (until > l->now)
+		len = mt_min(len, until - l->now);
+	if (!again)
+		r = sleep_for(l, fd, len);
+	l->sleep_ns = mt_min(l->sleep_ns * 2, LOOP_SLEEP_MAX);
+	lap(&l->cycles.idle, t);
+	return r;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The loop of one core around its stack: turns, idling, cycle accounting. Driven by one thread:
+ * the application's (inline) or the stack's own (paired).
+ */
+#ifndef RUNTIME_LOOP_H
+#define RUNTIME_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/time.h"
+#include "mtcp/mtcp_stats.h"
+#include "mtcp/nic.h"
+#include "stack/stack.h"
+
+#define LOOP_SPIN      (50 * MT_US) /* of empty turns before the first sleep */
+#define LOOP_SLEEP_MIN (50 * MT_US)
+#define LOOP_SLEEP_MAX                                                                             \
+	(1 * MT_MS) /* without a receive interrupt: what a packet may have to wait                 \
+		     */
+#define LOOP_IRQ_MAX (100 * MT_MS)
+
+struct loop {
+	struct stack_core *sc;
+	const struct nic *nic;
+	void *mem;
+	size_t mem_len;
+	mt_time now;	  /* of the current turn */
+	mt_time next;	  /* the stack wants a turn no later than this */
+	mt_time busy_at;  /* last turn in which something happened */
+	mt_time sleep_ns; /* adaptive length */
+	mt_time stat_at;  /* next line of statistics; MT_NEVER: none */
+	uint16_t queue;
+	bool dirty; /* the application called: there may be something to send */
+	bool busy_poll;
+	bool armed; /* the receive interrupt is on: irq_fd */
+	int irq_fd;
+	bool entered; /* nic_driver.thread_enter was called */
+	int cpu;
+	/* If set, an idle loop sleeps on this word while it has the value idle_value. */
+	_Atomic uint32_t *wake;
+	uint32_t idle_value;
+	struct mtcp_cycles cycles; /* but app, total, hz */
+	struct mtcp_stats printed; /* as of the last line of statistics */
+	uint64_t printed_idle;
+	mt_time printed_at;
+};
+
+struct rt_config;
+
+/* On the thread that will drive it. 0 or -errno. */
+int loop_open(struct loop *, const struct rt_config *, const struct nic *, uint16_t queue);
+/* Gives everything back. What was sent last may need more turns first: while loop_closing. */
+void loop_close(struct loop *);
+bool loop_closing(struct loop *, mt_time until);
+/* One turn, with one reading of the clock. True if anything happened. */
+bool loop_turn(struct loop *);
+/* Sends what is pending, without a turn. */
+void loop_flush(struct loop *);
+/* After a turn in which nothing happened: returns at once for a while (spinning), then sleeps until
+ * a packet, the stack's deadline, or `until`. 0 or -EINTR. */
+int loop_idle(struct loop *, mt_time until);
+
+/* Pins the calling thread. 0 or -errno. */
+int rt_pin(int cpu);
+/* Zeroed memory that costs nothing until touched; NULL with errno. */
+void *rt_map(size_t len);
+void rt_unmap(void *mem, size_t len);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Paired mode (paper section 3): an application thread and a stack thread on one CPU. Jobs go one
+ * way and events the other, as records with their payload in two lock-free rings; nothing else is
+ * shared but the baton.
+ *
+ * Ids. [0, n) name sockets opened by the application (listen, connect) and are chosen by it; [n,
+ * 2n) name accepted connections and are chosen by the stack's side. JOB_CLOSE is the last job about
+ * an id and EV_CLOSED, its answer, the last event: after it, whoever chose the id may use it again.
+ *
+ * Credit. Each side may have rx_credit (tx_credit) bytes of one socket on the way to or waiting at
+ * the other, so the other's memory is bounded. Credit comes back when half of it has been used up:
+ * a short exchange costs no credit record.
+ *
+ * Baton. While both threads have work they alternate: who has nothing to do hands over and sleeps.
+ * The kernel's scheduler never has to end a time slice for that.
+ */
+#ifndef RUNTIME_PAIR_H
+#define RUNTIME_PAIR_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/spsc.h"
+#include "runtime/bq.h"
+#include "runtime/rt.h"
+
+#define PAIR_CREDIT_MAX (64u << 10) /* bytes of one socket between the sides */
+#define PAIR_NAP	(1 * MT_MS) /* the stack's longest sleep while the application computes */
+#define PAIR_STARVE                                                                                \
+	16 /* polls after which the stack gets a turn, whatever the application has to do */
+
+enum pair_baton {
+	PAIR_APP,   /* the application runs; the stack sleeps, but looks up every PAIR_NAP */
+	PAIR_STACK, /* the application sleeps until the stack has news */
+	PAIR_TURN   /* the application sleeps until the stack has made one turn */
+};
+
+enum pair_type {
+	/* jobs */
+	JOB_SEND,     /* payload */
+	JOB_CREDIT,   /* arg bytes were read */
+	JOB_ACCEPTED, /* arg connections of listener id were taken */
+	JOB_SHUTDOWN, /* arg: SHUT_* */
+	JOB_CLOSE,    /* arg: bytes read in all; also of a listener */
+	JOB_ABORT,
+	JOB_CALL, /* payload pair_call; EV_REPLY answers */
+	/* events */
+	EV_ACCEPT, /* arg: listener; payload pair_names */
+	EV_CONNECTED,
+	EV_DATA, /* payload */
+	EV_EOF,
+	EV_ERROR,  /* arg: errno */
+	EV_CREDIT, /* arg bytes were taken by the stack */
+	EV_CLOSED,
+	EV_REPLY, /* payload pair_reply */
+	EV_VOID	  /* nothing */
+};
+
+struct pair_msg {
+	uint32_t type, id, arg;
+	uint32_t len; /* payload bytes */
+	uint8_t data[];
+};
+
+struct pair_names {
+	struct ip_endpoint local, remote;
+};
+
+enum pair_op {
+	CALL_LISTEN,
+	CALL_LISTEN_OPTS,
+	CALL_CONNECT,
+	CALL_SET,
+	CALL_GET,
+	CALL_SET_CC,
+	CALL_GET_CC,
+	CALL_SOURCES
+};
+
+struct pair_call {
+	enum pair_op op;
+	uint32_t value;
+	enum tcp_option opt;
+	bool has_opts;
+	struct pair_names names;
+	struct rt_opts opts;
+	const struct cc_ops *cc;
+};
+
+struct pair_reply {
+	int64_t result;
+	struct pair_names names;
+	const struct cc_ops *cc;
+};
+
+enum sock_kind { SOCK_FREE, SOCK_CONN, SOCK_LISTENER, SOCK_CLOSING };
+
+/* ---- the application's half ---- */
+enum { /* app_sock.flags */
+       APP_CONNECTING = 0x01,
+       APP_EOF = 0x02,
+       APP_DEAD = 0x04, /* an error arrived */
+       APP_SHUT_RD = 0x08,
+       APP_SHUT_WR = 0x10
+};
+
+struct app_sock {
+	uint32_t link; /* the pool's */
+	uint8_t kind, flags;
+	uint16_t error;
+	uint64_t cookie;
+	struct list event;    /* on pair_app.events while edge != 0 */
+	struct list accepted; /* listener: head; not yet accepted connection: node */
+	uint32_t edge;
+	uint32_t credit;     /* bytes that may still be sent */
+	uint32_t unreported; /* bytes or connections taken, not yet returned as credit */
+	uint32_t rx_total;   /* bytes read, modulo 2^32 */
+	uint32_t backlog;
+	uint32_t lid;
+	struct bq rx;
+	struct pair_names names;
+};
+
+struct pair_app {
+	struct pool half[2]; /* app_sock: [0] chosen here, [1] by the stack */
+	struct pool chunks;
+	struct list events;
+	struct pair_reply reply;
+	bool replied;
+	bool posted;	/* jobs since the last hand-over */
+	unsigned polls; /* since the last hand-over */
+};
+
+/* ---- the stack's half ---- */
+enum { /* stk_sock.flags */
+       STK_CONNECTING = 0x01,
+       STK_EOF_SENT = 0x02,
+       STK_ERR_SENT = 0x04,
+       STK_SHUT_WR = 0x08, /* once tx is empty */
+       STK_CLOSE = 0x10,   /* once tx is empty */
+       STK_GONE = 0x20	   /* only EV_CLOSED is missing */
+};
+
+struct stk_sock {
+	uint32_t link;
+	uint8_t kind, flags;
+	uint16_t error; /* to be reported */
+	uint32_t sid;	/* the stack's id */
+	uint32_t id;
+	uint32_t rx_credit; /* bytes, or connections of a listener, that may still be passed on */
+	uint32_t rx_total;  /* bytes passed on, modulo 2^32 */
+	uint32_t tx_freed;  /* bytes taken, not yet returned as credit */
+	struct bq tx;	    /* what the stack had no room for */
+	struct list todo;
+	struct rt_opts *opts; /* listener's, on the heap */
+};
+
+struct pair_stk {
+	struct pool half[2];
+	struct pool chunks;
+	struct list todo; /* sockets with something to pass on */
+	struct pair_reply reply;
+	bool reply_due;
+	bool news; /* something was passed on that the application waits for */
+};
+
+struct pair {
+	/* shared */
+	struct spsc jobs, events;
+	_Alignas(64) _Atomic uint32_t baton;
+	_Atomic uint32_t stop;
+	/* constant while both run */
+	const struct rt_stack *rt;
+	uint32_t n_socks; /* per half */
+	uint32_t tx_credit, rx_credit;
+	uint32_t record_max; /* payload bytes of one record */
+	uint16_t queue;
+	int cpu;
+	void *mem;
+	size_t mem_len;
+	pthread_t thread;
+	sem_t started;
+	int start_result;
+	struct loop loop; /* the stack's thread's */
+	_Alignas(64) struct pair_app app;
+	_Alignas(64) struct pair_stk stk;
+};
+
+static inline struct app_sock *app_at(struct pair *p, uint32_t id)
+{
+	return id < p->n_socks ? pool_at(&p->app.half[0], id)
+			       : pool_at(&p->app.half[1], id - p->n_socks);
+}
+
+static inline struct stk_sock *stk_at(struct pair *p, uint32_t id)
+{
+	return id < p->n_socks ? pool_at(&p->stk.half[0], id)
+			       : pool_at(&p->stk.half[1], id - p->n_socks);
+}
+
+/* ---- stack's thread (pair_stk.c) ---- */
+/* Does all jobs that wait. True if there were any. */
+bool stk_jobs(struct pair *);
+/* Passes on what the last turn brought, as far as the ring has room. */
+void stk_deliver(struct pair *);
+
+/* ---- application's thread (pair_app.c) ---- */
+/* Takes in all events that wait. True if one of them is of interest to the application. */
+bool app_drain(struct pair *);
+/* A job with room for len bytes of payload; waits for the stack if the ring is full. Then app_post.
+ */
+struct pair_msg *app_job(struct pair *, enum pair_type, uint32_t id, uint32_t len);
+void app_post(struct pair *, const struct pair_msg *);
+/* Publishes the jobs and sleeps until the stack hands back, or `until`. 0 or -EINTR (PAIR_STACK
+ * only). */
+int app_hand_over(struct pair *, enum pair_baton, mt_time until);
+/* Posts the call and waits for its reply, which is in p->app.reply. */
+int64_t app_call(struct pair *, uint32_t id, const struct pair_call *);
+void app_edge(struct pair *, struct app_sock *, uint32_t edge);
+uint32_t app_ready(const struct app_sock *);
+/* Makes an id of [n, 2n) or [0, n) a connection. */
+void app_sock_init(struct pair *, struct app_sock *, enum sock_kind);
+
+extern const struct rt_ops rt_paired_ops; /* pair_ops.c */
+/* Ends the stack's thread, after its closing connections had RT_LINGER, and frees the pair. */
+void pair_fini(struct pair *);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the socket interface (core/api) stands on: an instance (configuration, device, cores), and
+ * one core seen from its application thread, in one of two modes behind one table of operations.
+ *
+ * Connections and listeners are named by 32-bit ids of the core. A cookie is the owner's, given
+ * back in events; 0 means none. Errors are -errno as Linux gives them. A core is used by the thread
+ * that created it.
+ */
+#ifndef RUNTIME_RT_H
+#define RUNTIME_RT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/time.h"
+#include "runtime/config.h"
+#include "runtime/loop.h"
+#include "stack/stack.h"
+
+#define RT_ID_NONE STACK_ID_NONE
+#define RT_N_OPTS  (TCP_OPT_SNDBUF + 1)
+#define RT_LINGER                                                                                  \
+	(100 * MT_MS) /* what a core that ends gives its closing connections: a process that       \
+		       * writes, closes and exits does not lose its data */
+
+struct share;
+
+struct rt_stack {
+	struct rt_config cfg;
+	struct nic nic;
+	struct share *share;  /* with several cores */
+	pthread_mutex_t lock; /* of what follows, and of nic's counters */
+	uint32_t queues_used; /* bit map */
+	unsigned n_cores;
+};
+
+/* Options set before there is a connection: applied when there is one. */
+struct rt_opts {
+	uint32_t set; /* bit per enum tcp_option */
+	uint32_t value[RT_N_OPTS];
+	const struct cc_ops *cc; /* NULL: the configured one */
+};
+
+struct rt_core;
+
+struct rt_ops {
+	/* Listener's id. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS. opts: for the connections accepted
+	 * from it. */
+	int64_t (*listen)(struct rt_core *, const struct ip_endpoint *local, uint32_t backlog,
+			  const struct rt_opts *opts);
+	void (*listen_opts)(struct rt_core *, uint32_t lid, const struct rt_opts *opts);
+	void (*listen_close)(struct rt_core *, uint32_t lid);
+	void (*listen_cookie)(struct rt_core *, uint32_t lid, uint64_t cookie);
+	uint32_t (*listen_ready)(struct rt_core *, uint32_t lid); /* STACK_* bits */
+	/* A connection's id, or EAGAIN. */
+	int64_t (*accept)(struct rt_core *, uint32_t lid, const struct rt_opts *opts);
+	/* A connection's id, in SYN-SENT. Errors as stack_connect. local may be unspecified in
+	 * part. */
+	int64_t (*connect)(struct rt_core *, const struct ip_endpoint *local,
+			   const struct ip_endpoint *remote, const struct rt_opts *opts);
+	void (*cookie)(struct rt_core *, uint32_t id, uint64_t cookie);
+	uint32_t (*ready)(struct rt_core *, uint32_t id);
+	ssize_t (*recv)(struct rt_core *, uint32_t id, void *buf, size_t len);
+	ssize_t (*peek)(struct rt_core *, uint32_t id, void *buf, size_t len);
+	ssize_t (*recvv)(struct rt_core *, uint32_t id, const struct iovec *, int n);
+	ssize_t (*send)(struct rt_core *, uint32_t id, const void *buf, size_t len);
+	ssize_t (*sendv)(struct rt_core *, uint32_t id, const struct iovec *, int n);
+	size_t (*readable)(struct rt_core *, uint32_t id);
+	int (*shutdown)(struct rt_core *, uint32_t id, int how);
+	/* The id is gone for the owner. */
+	void (*close)(struct rt_core *, uint32_t id);
+	void (*abort)(struct rt_core *, uint32_t id);
+	int (*take_error)(struct rt_core *, uint32_t id);
+	int (*set_option)(struct rt_core *, uint32_t id, enum tcp_option, uint32_t value);
+	int64_t (*get_option)(struct rt_core *, uint32_t id, enum tcp_option);
+	int (*set_cc)(struct rt_core *, uint32_t id, const struct cc_ops *);
+	const char *(*get_cc)(struct rt_core *, uint32_t id);
+	/* Exact for SYN-SENT, "open in some way" (ESTABLISHED) and CLOSED; finer states may be
+	 * folded. */
+	enum tcp_state (*state)(struct rt_core *, uint32_t id);
+	void (*names)(struct rt_core *, uint32_t id, struct ip_endpoint *local,
+		      struct ip_endpoint *remote);
+	int (*set_sources)(struct rt_core *, const struct ip_addr *base, uint32_t n);
+	/* As stack_events. */
+	unsigned (*events)(struct rt_core *, struct stack_event *ev, unsigned max);
+	/* Lets the stack work: at least one turn (paired: when there is a reason). If no event came
+	 * of it and `until` lies ahead, may sleep, once and bounded, no longer than `until`. 0 or
+	 * -EINTR. */
+	int (*poll)(struct rt_core *, mt_time until);
+	/* What was sent goes out without waiting for the next poll. */
+	void (*flush)(struct rt_core *);
+	void (*fini)(struct rt_core *);
+};
+
+struct pair;
+
+struct rt_core {
+	const struct rt_ops *ops;
+	struct rt_stack *stack;
+	mt_time now;	   /* of the last poll */
+	struct loop *loop; /* paired: belongs to the stack's thread, only counters are read here */
+	struct loop own;   /* inline's loop */
+	struct pair *pair;
+	uint64_t app_ticks; /* between poll and poll */
+	uint64_t left_at;   /* ticks when poll was left */
+	uint64_t born_ticks;
+	mt_time born_at;
+	uint16_t queue;
+	int cpu;
+};
+
+/* conf_file, overrides: NULL for none. NULL with one line in err. */
+struct rt_stack *rt_stack_open(const struct rt_config *defaults, const char *conf_file,
+			       const char *overrides, char err[RT_ERR_LEN]);
+void rt_stack_close(struct rt_stack *); /* after its cores */
+void rt_stack_device_stats(struct rt_stack *, uint64_t *rx_missed, uint64_t *tx_errors);
+
+/* On the application's thread. 0, or -errno: EINVAL (no such CPU), ENOSPC (each queue has its
+ * core), ENOMEM. */
+int rt_core_init(struct rt_core *, struct rt_stack *, int cpu);
+void rt_core_fini(struct rt_core *);
+/* Copies, callable by any thread. */
+void rt_core_stats(const struct rt_core *, struct mtcp_stats *out);
+void rt_core_cycles(const struct rt_core *, struct mtcp_cycles *out);
+
+/* The device as this core's stack is to see it. */
+const struct nic *rt_core_nic(const struct rt_stack *, uint16_t queue);
+
+/* The two modes. */
+int rt_inline_init(struct rt_core *);
+int rt_paired_init(struct rt_core *);
+
+/* Applies opts to a fresh connection; what the stack refuses keeps its default, as after a refused
+ * setsockopt. */
+void rt_apply_opts(struct stack_core *, uint32_t id, const struct rt_opts *, mt_time now);
+
+#endif

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "runtime/share.h"
+
+#include <string.h>
+
+#include "runtime/loop.h"
+#include "wire/wire.h"
+
+#define RING_BYTES 4096u /* some thirty answers */
+#define NEWS_LEN   42u	 /* of a frame: what lies behind is padding */
+
+struct share {
+	size_t len; /* of the mapping */
+	uint16_t n;
+	struct share_port ports[NIC_MAX_QUEUES];
+	struct spsc rings[]; /* [from * n + to] */
+};
+
+static struct spsc *ring(struct share *s, uint16_t from, uint16_t to)
+{
+	return &s->rings[(size_t)from * s->n + to];
+}
+
+/* An answer, or an announcement (RFC 5227 3), which asks for the sender's own address. */
+static bool is_arp_news(const struct nic_pkt *p)
+{
+	const uint8_t *d = p->data;
+
+	if (p->len < NEWS_LEN || d[12] != 0x08 || d[13] != 0x06)
+		return false;
+	return d[21] == ARP_REPLY || !memcmp(d + 28, d + 38, 4);
+}
+
+static void tell(struct share *s, uint16_t from, const struct nic_pkt *p)
+{
+	for (uint16_t to = 0; to < s->n; to++) {
+		void *rec = to == from ? NULL : spsc_reserve(ring(s, from, to), NEWS_LEN);
+
+		if (!rec)
+			continue; /* full: it asks again */
+		memcpy(rec, p->data, NEWS_LEN);
+		spsc_commit(ring(s, from, to), NEWS_LEN);
+		spsc_flush(ring(s, from, to));
+	}
+}
+
+/* What one other core heard, as frames of this core's. */
+static uint16_t hear(struct share_port *sp, uint16_t from, struct nic_pkt *pkts, uint16_t max)
+{
+	struct spsc *r = ring(sp->share, from, sp->queue);
+	uint16_t n = 0;
+	uint32_t len;
+	void *rec;
+
+	if (!spsc_ready(r))
+		return 0;
+	while (n < max && (rec = spsc_peek(r, &len)) != NULL &&
+	       sp->real->ops->alloc(sp->real->dev, sp->queue, &pkts[n], 1) == 1) {
+		memcpy(pkts[n].data, rec, len);
+		pkts[n].len = (uint16_t)len;
+		pkts[n].flags = 0;
+		n++;
+		spsc_pop(r);
+	}
+	spsc_release(r);
+	return n;
+}
+
+static uint16_t share_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	struct share_port *sp = dev;
+	uint16_t got = 0, heard;
+
+	for (uint16_t from = 0; from < sp->share->n && got < n; from++)
+		if (from != queue)
+			got = (uint16_t)(got + hear(sp, from, pkts + got, (uint16_t)(n - got)));
+	heard = got;
+	got = (uint16_t)(got + sp->real->ops->rx_burst(sp->real->dev, queue, pkts + got,
+						       (uint16_t)(n - got)));
+	for (uint16_t i = heard; i < got; i++)
+		if (is_arp_news(&pkts[i]))
+			tell(sp->share, queue, &pkts[i]);
+	return got;
+}
+
+static uint16_t share_tx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	const struct nic *real = ((struct share_port *)dev)->real;
+
+	return real->ops->tx_burst(real->dev, queue, pkts, n);
+}
+
+static uint16_t share_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	const struct nic *real = ((struct share_port *)dev)->real;
+
+	return real->ops->alloc(real->dev, queue, pkts, n);
+}
+
+static void share_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	const struct nic *real = ((struct share_port *)dev)->real;
+
+	real->ops->release(real->dev, queue, pkts, n);
+}
+
+/* A core that sleeps on its queue's interrupt would not hear the others: it looks up every
+ * millisecond instead. */
+static const struct nic_ops share_ops = {
+	.rx_burst = share_rx,
+	.tx_burst = share_tx,
+	.alloc = share_alloc,
+	.release = share_release,
+};
+
+struct share *share_open(const struct nic *nic, uint16_t n)
+{
+	size_t rings = (size_t)n * n,
+	       head = (sizeof(struct share) + rings * sizeof(struct spsc) + 63) & ~(size_t)63;
+	size_t len = head + rings * RING_BYTES;
+	struct share *s = rt_map(len);
+
+	if (!s)
+		return NULL;
+	s->len = len;
+	s->n = n;
+	for (size_t i = 0; i < rings; i++)
+		spsc_init(&s->rings[i], (uint8_t *)s + head + i * RING_BYTES, RING_BYTES);
+	for (uint16_t q = 0; q < n; q++) {
+		struct share_port *sp = &s->ports[q];
+
+		sp->nic = *nic;
+		sp->nic.ops = &share_ops;
+		sp->nic.dev = sp;
+		sp->real = nic;
+		sp->share = s;
+		sp->queue = q;
+	}
+	return s;
+}
+
+void share_close(struct share *s)
+{
+	rt_unmap(s, s->len);
+}
+
+const struct nic *share_nic(struct share *s, uint16_t queue)
+{
+	return &s->ports[queue].nic;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Cores of one device share nothing, but a device gives the answer to an ARP request to whichever
+ * queue it likes, mostly the first. So each core passes what it hears to the others, through one
+ * ring per pair of cores, and the stacks below see a device whose every queue hears all answers.
+ * With one core nothing of this exists.
+ */
+#ifndef RUNTIME_SHARE_H
+#define RUNTIME_SHARE_H
+
+#include "base/spsc.h"
+#include "mtcp/nic.h"
+
+struct share;
+
+/* One core's view of the device. */
+struct share_port {
+	struct nic nic; /* what the core's stack is given: as the device's, but its ops and dev are
+			   ours */
+	const struct nic *real;
+	struct share *share;
+	uint16_t queue;
+};
+
+/* NULL: out of memory. */
+struct share *share_open(const struct nic *, uint16_t n_cores);
+void share_close(struct share *);
+/* The device as core `queue` is to see it; lives as long as the share. */
+const struct nic *share_nic(struct share *, uint16_t queue);
+
+#endif

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stack/core.h"
+
+void arp_send(struct stack_core *sc, uint8_t *frame, const struct arp_pkt *arp,
+	      const struct eth_addr *to)
+{
+	struct eth_hdr eth = {.dst = *to, .src = sc->mac, .type = ETH_ARP};
+	size_t len = eth_build(frame, &eth);
+
+	len += arp_build(frame + len, arp);
+	tx_commit(sc, len);
+}
+
+static bool usable_station(const struct eth_addr *a)
+{
+	static const uint8_t zero[6];
+
+	return !(a->b[0] & 1) && memcmp(a->b, zero, sizeof(zero)) != 0;
+}
+
+static bool on_link(const struct stack_core *sc, const struct ip_addr *ip)
+{
+	struct ip_addr hop;
+
+	return route_next_hop(&sc->routes, ip, &hop) && ip_eq(&hop, ip);
+}
+
+static void answer(struct stack_core *sc, const struct arp_pkt *req)
+{
+	uint8_t *frame = tx_reply_frame(sc);
+	struct arp_pkt arp = {
+		.op = ARP_REPLY,
+		.sha = sc->mac,
+		.spa = req->tpa,
+		.tha = req->sha,
+		.tpa = req->spa,
+	};
+
+	if (frame)
+		arp_send(sc, frame, &arp, &req->sha);
+}
+
+/* RFC 826, "Packet Reception", less what only a forger would send. */
+void arp_input(struct stack_core *sc, const uint8_t *p, size_t len, mt_time now)
+{
+	struct arp_pkt arp;
+	enum wire_err err = arp_parse(p, len, &arp);
+	bool for_us;
+
+	sc->stats.rx_arp++;
+	if (err != WIRE_OK) {
+		core_count_wire(sc, err);
+		return;
+	}
+	if (!usable_station(&arp.sha) || addr_find(&sc->addrs, &arp.spa) != ADDR_NONE) {
+		sc->stats.drop_address++;
+		return;
+	}
+	for_us = addr_find(&sc->addrs, &arp.tpa) != ADDR_NONE;
+	if (!ip_is_any(&arp.spa)) /* else a probe for a duplicate address (RFC 5227) */
+		neigh_learn(sc, &arp, for_us && arp.op == ARP_REQUEST && on_link(sc, &arp.spa),
+			    now);
+	if (for_us && arp.op == ARP_REQUEST)
+		answer(sc, &arp);
+}

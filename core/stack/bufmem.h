@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The core's buffer memory: blocks of 256 B << order by a buddy system (Knowlton 1965) over one
+ * region, with a few free blocks of each small order kept unmerged, so that the common 256 B block
+ * is a pop and a push. All bookkeeping stands outside the blocks. Memory never handed out is never
+ * touched.
+ */
+#ifndef STACK_BUFMEM_H
+#define STACK_BUFMEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BUFMEM_UNIT	   256u
+#define BUFMEM_NONE	   UINT32_MAX
+#define BUFMEM_ORDERS	   24 /* largest block 2 GiB */
+#define BUFMEM_KEPT_ORDERS 5
+#define BUFMEM_KEPT	   256 /* of order 0; half as many of each higher one */
+
+struct bufmem_unit {	     /* of a block's first unit; of others meaningless */
+	uint32_t next, prev; /* free list */
+	uint8_t order, is_free;
+};
+
+struct bufmem {
+	uint8_t *base;
+	struct bufmem_unit *units;
+	uint32_t n_units;
+	uint32_t n_carved; /* units handed to the free lists so far */
+	uint8_t max_order;
+	uint32_t free_head[BUFMEM_ORDERS];
+	uint32_t n_kept[BUFMEM_KEPT_ORDERS];
+	uint32_t kept[BUFMEM_KEPT_ORDERS][BUFMEM_KEPT];
+	size_t used_bytes; /* in blocks handed out */
+};
+
+/* Bytes of bookkeeping for `bytes` of buffer memory. */
+size_t bufmem_units_bytes(size_t bytes);
+/* mem: `bytes` (a multiple of BUFMEM_UNIT), units: bufmem_units_bytes(); both aligned to 64,
+ * content indifferent. max_order: the largest block ever asked for. */
+void bufmem_init(struct bufmem *, void *mem, size_t bytes, void *units, uint8_t max_order);
+
+/* A block of 256 << order bytes or BUFMEM_NONE. O(orders). */
+uint32_t bufmem_get(struct bufmem *, uint8_t order);
+/* True if bufmem_get() of this order would succeed. */
+bool bufmem_has(struct bufmem *, uint8_t order);
+void bufmem_put(struct bufmem *, uint32_t block, uint8_t order);
+static inline uint8_t *bufmem_at(const struct bufmem *m, uint32_t block)
+{
+	return m->base + (size_t)block * BUFMEM_UNIT;
+}
+/* Smallest order whose block holds n bytes, n >= 1. */
+uint8_t bufmem_order(size_t n);
+
+#endif

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The life of a connection block: opening, one segment or timeout, the end. */
+#include <errno.h>
+
+#include "stack/core.h"
+
+struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash)
+{
+	uint32_t id = pool_get(&sc->conns);
+	struct conn *c;
+
+	if (id == POOL_NONE || !flow_insert(&sc->flows, hash, id)) {
+		if (id != POOL_NONE)
+			pool_put(&sc->conns, id);
+		sc->stats.no_conn++;
+		return NULL;
+	}
+	c = core_conn(sc, id);
+	c->flow = *f;
+	c->id = id;
+	c->flags = CONN_LIVE;
+	c->tx = CONN_TX_NONE;
+	c->error = 0;
+	c->neigh_gen = 0;
+	buf_init(&c->rcv);
+	buf_init(&c->snd);
+	c->tx_node = c->event_node = c->queue_node = (struct list){0};
+	c->timer = (struct wheel_node){.kind = TIMER_CONN};
+	c->cookie = 0;
+	c->edge = 0;
+	return c;
+}
+
+/* RFC 6528: a 4 us clock plus a keyed hash of the connection. The timestamp offset is of the same
+ * hash: random per connection (RFC 7323 7.1), and the same for the next one on these ports, so that
+ * its timestamps go on where the last one's ended. */
+void conn_choose(const struct stack_core *sc, const struct flow *f, mt_time now, struct tcp_open *o)
+{
+	uint64_t id[5] = {f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1],
+			  (uint64_t)f->lport << 16 | f->rport};
+	uint64_t h = siphash(&sc->open_key, id, sizeof(id));
+
+	o->iss = seq_of((uint32_t)h + (uint32_t)(now / (4 * MT_US)));
+	o->ts_offset = (uint32_t)(h >> 32);
+	o->mss = sc->mss;
+}
+
+static void arm(struct stack_core *sc, struct conn *c)
+{
+	mt_time at = tcp_deadline(&c->tcb);
+
+	if (at != MT_NEVER && (!wheel_armed(&c->timer) || at < c->timer.at))
+		wheel_arm(&sc->wheel, &c->timer, at);
+}
+
+static void give_back_cold(struct stack_core *sc, struct conn *c, bool force)
+{
+	struct tcp_cold *cold;
+
+	if (!(c->flags & CONN_COLD))
+		return;
+	cold = tcp_detach_cold(&c->tcb, force);
+	if (!cold)
+		return;
+	pool_put(&sc->colds, pool_id(&sc->colds, cold));
+	c->flags &= (uint16_t)~CONN_COLD;
+}
+
+void conn_free(struct stack_core *sc, struct conn *c)
+{
+	if (list_linked(&c->event_node))
+		list_remove(&c->event_node);
+	if (list_linked(&c->queue_node))
+		list_remove(&c->queue_node);
+	buf_release(&sc->bufs, &c->rcv);
+	c->flags = 0;
+	pool_put(&sc->conns, c->id);
+	sc->stats.closed++;
+}
+
+/* TCP has finished and has nothing left to say: only what the owner may still read stays. */
+static void retire(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	uint64_t hash = flow_hash(&sc->flows, &c->flow);
+
+	tx_unlist(sc, c);
+	wheel_disarm(&sc->wheel, &c->timer);
+	if (c->flags & CONN_TO_TW)
+		time_wait_enter(sc, c, hash, now);
+	else
+		flow_remove(&sc->flows, hash, c->id);
+	buf_release(&sc->bufs, &c->snd);
+	give_back_cold(sc, c, true);
+	c->flags &= (uint16_t)~CONN_LIVE;
+	if (c->flags & CONN_HALF_OPEN)
+		listen_forget(sc, c);
+	if (!(c->flags & (CONN_OWNED | CONN_QUEUED)))
+		conn_free(sc, c);
+}
+
+void conn_settle(struct stack_core *sc, struct conn *c, mt_time now, unsigned defer)
+{
+	enum tcp_tx want;
+
+	if (!(c->flags & CONN_LIVE))
+		return;
+	want = tcp_pending(&c->tcb, now);
+	if ((c->flags & CONN_DONE) && want == TCP_TX_NONE) {
+		retire(sc, c, now);
+		return;
+	}
+	tx_place(sc, c, want, defer);
+	arm(sc, c);
+}
+
+void conn_raise(struct stack_core *sc, struct conn *c, uint32_t edge)
+{
+	if (!(c->flags & CONN_OWNED))
+		return;
+	c->edge |= edge;
+	if (!list_linked(&c->event_node))
+		list_append(&sc->conn_events, &c->event_node);
+}
+
+uint32_t conn_ready(const struct conn *c)
+{
+	uint32_t r = 0;
+
+	if (!(c->flags & (CONN_OPENED | CONN_FAILED)))
+		return 0;
+	if (c->rcv.len)
+		r |= STACK_IN;
+	if (c->flags & (CONN_EOF | CONN_SHUT_RD))
+		r |= STACK_IN | STACK_RDHUP;
+	if (c->error)
+		r |= STACK_ERR;
+	if (!conn_alive(c))
+		r |= STACK_IN | STACK_OUT | STACK_RDHUP | STACK_HUP;
+	if ((c->flags & CONN_EOF) && (c->flags & CONN_SHUT_WR))
+		r |= STACK_HUP;
+	if (c->flags & CONN_SHUT_WR)
+		r |= STACK_OUT;
+	else if (conn_alive(c) && !(c->flags & (CONN_NO_SPACE | CONN_STARVED)) &&
+		 tcp_snd_room(&c->tcb))
+		r |= STACK_OUT;
+	return r;
+}
+
+static void count_drop(struct mtcp_stats *s, uint8_t drop)
+{
+	switch ((enum tcp_drop)drop) {
+	case TCP_DROP_SEQ:
+		s->drop_seq++;
+		break;
+	case TCP_DROP_ACK:
+		s->drop_ack++;
+		break;
+	case TCP_DROP_PAWS:
+		s->drop_paws++;
+		break;
+	case TCP_DROP_RST:
+		s->drop_rst++;
+		break;
+	case TCP_DROP_SYN:
+		s->drop_syn++;
+		break;
+	case TCP_DROP_STATE:
+		s->drop_state++;
+		break;
+	case TCP_DROP_OOO_FULL:
+		s->drop_ooo_full++;
+		break;
+	case TCP_DROP_AFTER_CLOSE:
+		s->drop_after_close++;
+		break;
+	case TCP_DROP_NONE:
+	case TCP_DROP_COUNT:
+		break;
+	}
+}
+
+/* What happens on few segments only. */
+static void count_rare(struct mtcp_stats *s, const struct conn *c, const struct tcp_events *ev)
+{
+	count_drop(s, ev->drop);
+	s->fast_retransmits += (ev->flags & TCP_EV_RETRANSMIT) != 0;
+	s->rto_fired += (ev->flags & TCP_EV_RTO) != 0;
+	s->challenge_acks += (ev->flags & TCP_EV_CHALLENGE) != 0;
+	s->delayed_acks += (ev->flags & TCP_EV_DELACK) != 0;
+	s->zero_window_probes += (ev->flags & TCP_EV_PROBE) != 0;
+	if (!(ev->flags & TCP_EV_ERROR))
+		return;
+	s->timeouts += ev->error == ETIMEDOUT;
+	s->resets_received += ev->error == ECONNRESET || ev->error == ECONNREFUSED;
+	s->connects_failed += !(c->flags & (CONN_OPENED | CONN_HALF_OPEN));
+}
+
+static void take_data(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+		      const struct tcp_events *ev)
+{
+	if (c->flags & CONN_ORPHAN)
+		return;
+	if (ev->data_len)
+		buf_write(&sc->bufs, &c->rcv, c->rcv.len + ev->data_off,
+			  seg->payload + ev->data_skip, ev->data_len);
+	buf_append(&c->rcv, ev->n_readable);
+	sc->stats.rx_data_bytes += ev->n_readable;
+}
+
+/* A write woken at every ACK would move little at a time: a third must be free, as Linux has it. */
+static bool space_again(struct conn *c)
+{
+	if (!(c->flags & CONN_NO_SPACE) ||
+	    tcp_snd_room(&c->tcb) < tcp_get_option(&c->tcb, TCP_OPT_SNDBUF) / 3)
+		return false;
+	c->flags &= (uint16_t)~CONN_NO_SPACE;
+	return true;
+}
+
+static uint32_t take_progress(struct stack_core *sc, struct conn *c, const struct tcp_events *ev)
+{
+	uint32_t edge = 0;
+
+	if (ev->n_readable)
+		edge |= STACK_IN;
+	if (ev->n_acked) {
+		buf_drop(&sc->bufs, &c->snd, ev->n_acked);
+		if (space_again(c))
+			edge |= STACK_OUT;
+	}
+	if (ev->flags & TCP_EV_ESTABLISHED) {
+		edge |= STACK_OUT;
+		c->flags |= CONN_OPENED;
+		if (c->flags & CONN_HALF_OPEN)
+			listen_established(sc, c);
+	}
+	return edge;
+}
+
+/* The stream's ends. */
+static uint32_t take_ends(struct conn *c, const struct tcp_events *ev)
+{
+	uint32_t edge = 0;
+
+	if (ev->flags & TCP_EV_EOF) {
+		c->flags |= CONN_EOF;
+		edge |= STACK_IN | STACK_RDHUP | (c->flags & CONN_SHUT_WR ? STACK_HUP : 0);
+	}
+	if (ev->flags & TCP_EV_ERROR) {
+		c->error = ev->error;
+		c->flags |= CONN_FAILED;
+		edge |= STACK_IN | STACK_OUT | STACK_ERR | STACK_HUP | STACK_RDHUP;
+	}
+	if (ev->flags & (TCP_EV_CLOSED | TCP_EV_TIME_WAIT)) {
+		c->flags |= ev->flags & TCP_EV_TIME_WAIT ? CONN_DONE | CONN_TO_TW : CONN_DONE;
+		edge |= STACK_HUP;
+	}
+	return edge;
+}
+
+static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+		  const struct tcp_events *ev, mt_time now)
+{
+	unsigned defer = 1;
+	uint32_t edge;
+
+	sc->stats.fast_path += (ev->flags & TCP_EV_FAST) != 0;
+	if (ev->drop || (ev->flags & ~(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE)))
+		count_rare(&sc->stats, c, ev);
+	if (ev->data_len || ev->n_readable)
+		take_data(sc, c, seg, ev);
+	edge = take_progress(sc, c, ev) | take_ends(c, ev);
+	if (edge)
+		conn_raise(sc, c, edge);
+	give_back_cold(sc, c, false);
+	if (!edge || (c->flags & CONN_ORPHAN))
+		defer = 0;
+	else if (c->flags & CONN_QUEUED) /* accept is one turn, the answer the next */
+		defer = 2;
+	conn_settle(sc, c, now, defer);
+}
+
+/* Room in the receive buffer for what TCP could keep of this segment: as far as the window offered
+ * goes. */
+static bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg)
+{
+	const struct tcb *t = &c->tcb;
+	int64_t end = seg->len, window = t->rcvbuf;
+
+	if (!(seg->flags & TCPF_SYN)) {
+		end += seq_diff(seg->seq, t->rcv_nxt);
+		window = seq_diff(t->rcv_adv, t->rcv_nxt);
+	}
+	if (end > window)
+		end = window;
+	return end <= 0 || buf_reserve(&sc->bufs, &c->rcv, c->rcv.len + (uint32_t)end);
+}
+
+void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_time now)
+{
+	struct tcp_events ev;
+
+	sc->stats.rx_segs++;
+	if (!conn_alive(c)) {
+		sc->stats.drop_state++;
+		return;
+	}
+	/* Without memory the payload never arrived; the ACK beside it did, and may free some. */
+	if (seg->len && !(c->flags & CONN_ORPHAN) && !reserve(sc, c, seg)) {
+		sc->stats.no_memory++;
+		seg->len = 0;
+		seg->flags &= (uint8_t)~TCPF_FIN;
+	}
+	if (tcp_wants_cold(&c->tcb, seg)) {
+		uint32_t id = pool_get(&sc->colds);
+
+		if (id != POOL_NONE) {
+			tcp_attach_cold(&c->tcb, pool_at(&sc->colds, id));
+			c->flags |= CONN_COLD;
+		}
+	}
+	ev = tcp_input(&c->tcb, seg, now);
+	apply(sc, c, seg, &ev, now);
+}
+
+void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	struct tcp_events ev;
+
+	if (!conn_alive(c))
+		return;
+	if (tcp_deadline(&c->tcb) > now) {
+		arm(sc, c);
+		return;
+	}
+	ev = tcp_timeout(&c->tcb, now);
+	apply(sc, c, NULL, &ev, now);
+}
+
+void conn_orphan(struct stack_core *sc, struct conn *c)
+{
+	c->flags =
+		(uint16_t)((c->flags & ~(CONN_OWNED | CONN_QUEUED | CONN_STARVED)) | CONN_ORPHAN);
+	if (list_linked(&c->event_node))
+		list_remove(&c->event_node);
+	if (list_linked(&c->queue_node))
+		list_remove(&c->queue_node);
+	buf_release(&sc->bufs, &c->rcv);
+}
+
+void conn_reset(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	if (!(c->flags & CONN_LIVE)) {
+		conn_free(sc, c);
+		return;
+	}
+	if (conn_alive(c)) {
+		tcp_abort(&c->tcb, now);
+		c->flags |= CONN_DONE;
+	}
+	conn_settle(sc, c, now, 0);
+}
+
+void conn_drop(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	c->flags |= CONN_DONE;
+	retire(sc, c, now);
+}
+
+void conn_kill(struct stack_core *sc, struct conn *c, int error, mt_time now)
+{
+	struct tcp_events ev = {.flags = TCP_EV_ERROR | TCP_EV_CLOSED, .error = (uint8_t)error};
+
+	sc->stats.connects_failed += !(c->flags & (CONN_OPENED | CONN_HALF_OPEN));
+	tcp_abort(&c->tcb, now);
+	conn_raise(sc, c, take_ends(c, &ev));
+	conn_settle(sc, c, now, 0);
+}

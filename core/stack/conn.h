@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a core keeps of a connection, a listener and a TIME-WAIT record; the life of a connection
+ * block. */
+#ifndef STACK_CONN_H
+#define STACK_CONN_H
+
+#include "stack/buf.h"
+#include "stack/stack.h"
+#include "stack/wheel.h"
+#include "tcp/tcb.h"
+
+/* conn.flags */
+enum {
+	CONN_OWNED = 0x0001,	 /* the application has the id */
+	CONN_HALF_OPEN = 0x0002, /* on its listener's list of half-open connections */
+	CONN_QUEUED = 0x0004,	 /* on its listener's accept queue */
+	CONN_ORPHAN = 0x0008,	 /* closed by the application; TCP finishes by itself */
+	CONN_DONE = 0x0010,	 /* the tcb reported CLOSED or TIME-WAIT; at most a last segment is
+				    pending */
+	CONN_TO_TW = 0x0020,	 /* with DONE: becomes a TIME-WAIT record */
+	CONN_LIVE = 0x0040, /* in the flow table; without it the block exists for its owner only */
+	CONN_EOF = 0x0080,  /* the peer's FIN is in order */
+	CONN_SHUT_RD = 0x0100,
+	CONN_SHUT_WR = 0x0200,
+	CONN_NO_SPACE =
+		0x0400, /* the send buffer was filled: report STACK_OUT when a third is free */
+	CONN_STARVED = 0x0800, /* waits for buffer memory to write into */
+	CONN_COLD = 0x1000,    /* a tcp_cold is attached */
+	CONN_FAILED = 0x2000, /* ended by an error: reported as STACK_HUP even after it was taken */
+	CONN_OPENED = 0x4000  /* has been ESTABLISHED */
+};
+
+/* Where a connection's tx node is. */
+enum conn_tx {
+	CONN_TX_NONE,
+	CONN_TX_CONTROL = TCP_TX_CONTROL,
+	CONN_TX_ACK = TCP_TX_ACK,
+	CONN_TX_DATA = TCP_TX_DATA,
+	CONN_TX_NEIGH /* waits for a neighbour's address */
+};
+
+struct conn {
+	/* First line: what every segment needs besides the tcb. The pool's free list uses the first
+	 * bytes. */
+	struct flow flow;
+	uint32_t id;
+	uint16_t flags;
+	uint8_t tx;		   /* enum conn_tx */
+	uint8_t error;		   /* errno not yet taken */
+	uint32_t neigh, neigh_gen; /* next hop, valid while the entry's generation is this */
+	struct tcb tcb;
+	struct buf rcv, snd;
+	struct list tx_node;
+	struct list event_node;
+	struct list
+		queue_node; /* half-open list, accept queue, later the list of starved writers */
+	struct wheel_node timer;
+	union {
+		uint64_t cookie;
+		mt_time opened_at; /* while HALF_OPEN */
+	};
+	uint32_t edge;	   /* STACK_* bits not yet reported */
+	uint32_t listener; /* while HALF_OPEN or QUEUED */
+};
+
+struct listener {
+	struct ip_endpoint local;
+	uint32_t next; /* hash chain; POOL_NONE at the end */
+	uint32_t backlog;
+	uint32_t n_half_open, n_queued;
+	struct list half_open, queue;
+	struct list event_node;
+	uint64_t cookie;
+};
+
+/* One cache line, so that a million of them cost 64 MB. Local addresses are never removed: an index
+ * names one. */
+struct time_wait {	       /* the pool's free list uses the first bytes */
+	uint32_t older, newer; /* by expiry; POOL_NONE at the ends */
+	struct ip_addr remote;
+	uint16_t lport, rport, local;
+	uint32_t expires; /* in TIME_WAIT_TICKs, modulo 2^32 */
+	struct tcp_tw tw;
+};
+
+_Static_assert(sizeof(struct time_wait) <= 64, "a TIME-WAIT record is one cache line");
+
+/* A block with its flow in the table and its tcb not yet opened; NULL (counted) when there is none.
+ */
+struct conn *conn_new(struct stack_core *, const struct flow *, uint64_t hash);
+/* Draws the owner's choices for a new connection: RFC 6528 ISN, timestamp offset, MSS of the
+ * device. */
+void conn_choose(const struct stack_core *, const struct flow *, mt_time now, struct tcp_open *);
+/* A segment for this connection. */
+void conn_input(struct stack_core *, struct conn *, struct tcp_seg *, mt_time now);
+/* Its deadline may have come. */
+void conn_timer(struct stack_core *, struct conn *, mt_time now);
+/* After a verb was called on the tcb: the connection takes its place on the transmit lists and in
+ * the wheel, or, when TCP has finished, goes. defer: turns (0..2) that a mere ACK waits for the
+ * application's answer. The block may be gone afterwards unless it is owned. */
+void conn_settle(struct stack_core *, struct conn *, mt_time now, unsigned defer);
+/* The application or the listener lets go: whatever it held is given back, TCP goes on alone. */
+void conn_orphan(struct stack_core *, struct conn *);
+/* Aborts a connection nobody owns any more. */
+void conn_reset(struct stack_core *, struct conn *, mt_time now);
+/* Ends a connection nobody knows of without a word to the peer. */
+void conn_drop(struct stack_core *, struct conn *, mt_time now);
+/* Ends a connection for a reason that did not come from its tcb; RST if the state asks for one. */
+void conn_kill(struct stack_core *, struct conn *, int error, mt_time now);
+/* The owner (application or listener) lets go of a block that is not LIVE. */
+void conn_free(struct stack_core *, struct conn *);
+/* Adds edges to report; of a connection not yet accepted nothing is reported. */
+void conn_raise(struct stack_core *, struct conn *, uint32_t edge);
+uint32_t conn_ready(const struct conn *);
+
+/* The tcb may be used. */
+static inline bool conn_alive(const struct conn *c)
+{
+	return (c->flags & (CONN_LIVE | CONN_DONE)) == CONN_LIVE;
+}
+
+#endif

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Active opens: source address, source port, first sequence number. */
+#include <errno.h>
+
+#include "stack/core.h"
+
+#define QUICK_LOOKUPS 64	   /* per address, before any address is searched whole */
+#define RETRY_AFTER   (10 * MT_MS) /* a search that found nothing is not repeated sooner */
+
+struct port_search {
+	struct siphash_key key;
+	uint64_t n_searches;
+	/* Outcome of the last search in vain: stands until the flow table changes or time passes.
+	 */
+	struct ip_endpoint full_remote;
+	uint64_t full_changes;
+	mt_time full_until;
+	struct toeplitz rss; /* filled if this core must choose ports that come back to it */
+	bool by_rss;
+};
+
+struct pick {
+	struct flow flow;
+	uint64_t hash;
+	bool reused; /* a TIME-WAIT record's place: the sequence number has a lower bound */
+	tcp_seq min_iss;
+	uint16_t port_min, port_max;
+	mt_time now;
+};
+
+size_t port_search_bytes(void)
+{
+	return sizeof(struct port_search);
+}
+
+void port_search_init(struct stack_core *sc, void *mem)
+{
+	struct port_search *ps = mem;
+
+	ps->key = (struct siphash_key){rng_next(&sc->rng), rng_next(&sc->rng)};
+	ps->n_searches = 0;
+	ps->full_until = 0;
+	ps->by_rss = sc->cfg.n_queues > 1 && sc->nic->rss_known;
+	if (ps->by_rss)
+		toeplitz_init(&ps->rss, sc->nic->rss_key);
+	sc->ports = ps;
+}
+
+/* Hash of what the remote's frames to (address, port 0) look like. Toeplitz is linear: a port adds
+ * its share. */
+static uint32_t rss_base(const struct port_search *ps, const struct flow *f)
+{
+	uint8_t in[12];
+
+	memcpy(in, f->remote.b + 12, 4);
+	memcpy(in + 4, f->local.b + 12, 4);
+	in[8] = (uint8_t)(f->rport >> 8);
+	in[9] = (uint8_t)f->rport;
+	in[10] = in[11] = 0;
+	return toeplitz_hash(&ps->rss, in, sizeof(in));
+}
+
+static bool comes_back(const struct stack_core *sc, uint32_t base, uint16_t port)
+{
+	const struct port_search *ps = sc->ports;
+	uint32_t h = base ^ ps->rss.lut[10][port >> 8] ^ ps->rss.lut[11][port & 0xff];
+
+	return rss_queue(h, sc->cfg.n_queues) == sc->cfg.queue;
+}
+
+/* Is this flow unused, or in a TIME-WAIT that may be cut short? */
+static bool usable(struct stack_core *sc, struct pick *p)
+{
+	uint32_t id;
+
+	p->hash = flow_hash(&sc->flows, &p->flow);
+	id = flow_find(&sc->flows, p->hash, &p->flow);
+	if (id == FLOW_NONE)
+		return true;
+	if (!(id & FLOW_TW) ||
+	    !tcp_tw_reusable(&time_wait_at(sc, id & ~FLOW_TW)->tw, p->now, &p->min_iss))
+		return false;
+	time_wait_remove(sc, id & ~FLOW_TW, p->hash);
+	sc->stats.time_wait_reused++;
+	p->reused = true;
+	return true;
+}
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+	while (b) {
+		uint32_t r = a % b;
+
+		a = b;
+		b = r;
+	}
+	return a;
+}
+
+/* RFC 6056 3.3.2: each try another random port, here along a random permutation of the range, so
+ * that a search as long as the range finds the last free one. False after max_lookups lookups or
+ * all ports. */
+static bool search_ports(struct stack_core *sc, struct pick *p, uint32_t max_lookups)
+{
+	struct port_search *ps = sc->ports;
+	uint32_t n = (uint32_t)p->port_max - p->port_min + 1;
+	uint32_t base = ps->by_rss ? rss_base(ps, &p->flow) : 0;
+	uint64_t draw[2] = {ps->n_searches++, p->flow.remote.d[1] ^ p->flow.rport};
+	uint64_t random = siphash(&ps->key, draw, sizeof(draw));
+	uint32_t at = (uint32_t)random % n, step = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t port = (uint16_t)(p->port_min + at);
+
+		if (!ps->by_rss || comes_back(sc, base, port)) {
+			p->flow.lport = port;
+			if (usable(sc, p))
+				return true;
+			if (--max_lookups == 0)
+				return false;
+		}
+		if (!step) { /* coprime to n */
+			step = (uint32_t)(random >> 32) % n + 1;
+			while (gcd(n, step) != 1)
+				step++;
+		}
+		at = (uint32_t)(((uint64_t)at + step) % n);
+	}
+	return false;
+}
+
+/* Tries the source addresses in turn; hop: only those in its prefix, or NULL: all. */
+static bool search_addrs(struct stack_core *sc, struct pick *p, const struct ip_addr *hop,
+			 uint32_t max_lookups)
+{
+	struct addr_table *t = &sc->addrs;
+
+	for (uint16_t i = 0; i < t->n_src; i++) {
+		const struct stack_addr *a = &t->addr[t->src[t->next_src]];
+
+		t->next_src = (uint16_t)(t->next_src + 1 < t->n_src ? t->next_src + 1 : 0);
+		if (hop && !addr_on_prefix(a, hop))
+			continue;
+		p->flow.local = a->addr;
+		if (search_ports(sc, p, max_lookups))
+			return true;
+	}
+	return false;
+}
+
+static bool known_full(const struct stack_core *sc, const struct pick *p)
+{
+	const struct port_search *ps = sc->ports;
+
+	return p->now < ps->full_until && sc->flows.n_changes == ps->full_changes &&
+	       p->flow.rport == ps->full_remote.port &&
+	       ip_eq(&p->flow.remote, &ps->full_remote.addr);
+}
+
+static void remember_full(struct stack_core *sc, const struct pick *p)
+{
+	struct port_search *ps = sc->ports;
+
+	ps->full_remote.addr = p->flow.remote;
+	ps->full_remote.port = p->flow.rport;
+	ps->full_changes = sc->flows.n_changes;
+	ps->full_until = p->now + RETRY_AFTER;
+}
+
+/* Any of our addresses. O(1) while a share of the ports is free; O(ports x addresses) for the last
+ * one. */
+static bool pick_any(struct stack_core *sc, struct pick *p, const struct ip_addr *hop)
+{
+	const struct ip_addr *near = sc->addrs.src_chosen ? NULL : hop;
+
+	if (known_full(sc, p))
+		return false;
+	if (search_addrs(sc, p, near, QUICK_LOOKUPS) || search_addrs(sc, p, near, UINT32_MAX) ||
+	    (near && search_addrs(sc, p, NULL, UINT32_MAX)))
+		return true;
+	remember_full(sc, p);
+	return false;
+}
+
+static int64_t open_active(struct stack_core *sc, const struct pick *p)
+{
+	struct conn *c = conn_new(sc, &p->flow, p->hash);
+	struct tcp_open open;
+
+	if (!c)
+		return -ENOBUFS;
+	conn_choose(sc, &p->flow, p->now, &open);
+	if (p->reused)
+		open.iss = seq_max(open.iss, p->min_iss);
+	tcp_open_active(&c->tcb, &sc->cfg.tcp, &open, p->now);
+	c->flags |= CONN_OWNED;
+	sc->stats.connects++;
+	conn_settle(sc, c, p->now, 0);
+	return c->id;
+}
+
+static int check_remote(const struct stack_core *sc, const struct ip_endpoint *remote,
+			struct ip_addr *hop)
+{
+	if (!remote->port)
+		return -EADDRNOTAVAIL;
+	if (ip_is_any(&remote->addr) || ip_to_v4(&remote->addr) >> 28 >= 0xe ||
+	    addr_find(&sc->addrs, &remote->addr) != ADDR_NONE ||
+	    !route_next_hop(&sc->routes, &remote->addr, hop))
+		return -ENETUNREACH;
+	return 0;
+}
+
+int64_t stack_connect(struct stack_core *sc, const struct ip_endpoint *local,
+		      const struct ip_endpoint *remote, mt_time now)
+{
+	bool any_addr = !local || ip_is_any(&local->addr);
+	bool any_port = !local || !local->port;
+	struct pick p = {
+		.flow.remote = remote->addr,
+		.flow.rport = remote->port,
+		.port_min = any_port ? sc->cfg.port_min : local->port,
+		.port_max = any_port ? sc->cfg.port_max : local->port,
+		.now = now,
+	};
+	struct ip_addr hop;
+	int err = check_remote(sc, remote, &hop);
+	bool found;
+
+	if (err)
+		return err;
+	if (!any_addr && addr_find(&sc->addrs, &local->addr) == ADDR_NONE)
+		return -EADDRNOTAVAIL;
+	if (sc->conns.n_used == sc->conns.capacity) {
+		sc->stats.no_conn++;
+		return -ENOBUFS;
+	}
+	if (any_addr) {
+		found = pick_any(sc, &p, &hop);
+	} else {
+		p.flow.local = local->addr;
+		found = search_ports(sc, &p, UINT32_MAX);
+	}
+	if (found)
+		return open_active(sc, &p);
+	sc->stats.no_port++;
+	return any_port ? -EADDRNOTAVAIL : -EADDRINUSE;
+}
+
+int stack_set_sources(struct stack_core *sc, const struct ip_addr *base, uint32_t n)
+{
+	struct addr_table *t = &sc->addrs;
+	uint16_t src[STACK_MAX_ADDRS];
+
+	if (!n || n > STACK_MAX_ADDRS || !ip_is_v4(base))
+		return -EINVAL;
+	for (uint32_t i = 0; i < n; i++) {
+		struct stack_addr a = {.addr = ip_from_v4(ip_to_v4(base) + i), .prefix = 32};
+
+		src[i] = addr_add(t, &a);
+		if (src[i] == ADDR_NONE)
+			return -ENOBUFS;
+	}
+	memcpy(t->src, src, n * sizeof(src[0]));
+	t->n_src = (uint16_t)n;
+	t->next_src = 0;
+	t->src_chosen = true;
+	return 0;
+}

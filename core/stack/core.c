@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stack/core.h"
+
+#define TIMER_BUDGET 256 /* timers and TIME-WAIT records each that a turn deals with */
+
+const struct stack_config stack_config_default = {
+	.n_conns = 16384,
+	.n_listeners = 64,
+	.n_time_wait = 16384,
+	.n_neigh = 1024,
+	.buf_bytes = 64u << 20,
+	.time_wait_ms = 0,
+	.queue = 0,
+	.n_queues = 1,
+	.port_min = 1024,
+	.port_max = 65535,
+	.seed = 1,
+	.ack_data_fin_priority = true,
+};
+
+/* Where everything lies in the one region: offsets, and the total. */
+struct layout {
+	size_t conns, time_waits, colds, listeners, flows, bufs, units, heads, neighs, ports, end;
+};
+
+static size_t take(size_t *at, size_t bytes)
+{
+	size_t here = *at;
+
+	*at = (here + bytes + 63) & ~(size_t)63;
+	return here;
+}
+
+static uint32_t listen_slots(const struct stack_config *cfg)
+{
+	uint32_t n = 1;
+
+	while (n < cfg->n_listeners)
+		n <<= 1;
+	return n;
+}
+
+static uint64_t n_flows(const struct stack_config *cfg)
+{
+	return (uint64_t)cfg->n_conns + cfg->n_time_wait;
+}
+
+static size_t buf_bytes(const struct stack_config *cfg)
+{
+	return cfg->buf_bytes & ~(size_t)(BUFMEM_UNIT - 1);
+}
+
+static struct layout lay_out(const struct stack_config *cfg)
+{
+	struct layout l;
+	size_t at = 0;
+
+	take(&at, sizeof(struct stack_core));
+	l.heads = take(&at, listen_slots(cfg) * sizeof(uint32_t));
+	l.ports = take(&at, port_search_bytes());
+	l.listeners = take(&at, pool_bytes(sizeof(struct listener), cfg->n_listeners));
+	l.neighs = take(&at, neigh_bytes(cfg->n_neigh));
+	l.flows = take(&at, flow_table_bytes(n_flows(cfg)));
+	l.conns = take(&at, pool_bytes(sizeof(struct conn), cfg->n_conns));
+	l.time_waits = take(&at, pool_bytes(sizeof(struct time_wait), cfg->n_time_wait));
+	l.colds = take(&at, pool_bytes(sizeof(struct tcp_cold), cfg->n_conns));
+	l.units = take(&at, bufmem_units_bytes(buf_bytes(cfg)));
+	l.bufs = take(&at, buf_bytes(cfg));
+	l.end = at;
+	return l;
+}
+
+size_t stack_core_bytes(const struct stack_config *cfg)
+{
+	return lay_out(cfg).end;
+}
+
+/* The default cannot name another file's constant: a zero tcp.cc stands for tcp_config_default. */
+static struct tcp_config tcp_of(const struct stack_config *cfg)
+{
+	return cfg->tcp.cc ? cfg->tcp : tcp_config_default;
+}
+
+static const char *wrong_sizes(const struct stack_config *cfg)
+{
+	const struct tcp_config tcp = tcp_of(cfg);
+
+	if (!cfg->n_conns || cfg->n_conns >= FLOW_TW - 1)
+		return "n_conns must be 1..2^31-2";
+	if (cfg->n_time_wait >= FLOW_TW - 1)
+		return "n_time_wait must be below 2^31-1";
+	if (!cfg->n_listeners || cfg->n_listeners > 65536)
+		return "n_listeners must be 1..65536";
+	if (!cfg->n_neigh || cfg->n_neigh > 1u << 20)
+		return "n_neigh must be 1..2^20";
+	if (cfg->buf_bytes < BUFMEM_UNIT || cfg->buf_bytes / BUFMEM_UNIT >= BUFMEM_NONE)
+		return "buf_bytes must be 256 B..1 TiB";
+	if (tcp.rcvbuf > 1u << 30 || tcp.sndbuf > 1u << 30 || !tcp.rcvbuf || !tcp.sndbuf)
+		return "rcvbuf and sndbuf must be 1 B..1 GiB";
+	if (cfg->rx_batch > STACK_MAX_BATCH || cfg->tx_batch > STACK_MAX_BATCH)
+		return "rx_batch and tx_batch must be at most 256";
+	return NULL;
+}
+
+static const char *wrong_names(const struct stack_config *cfg, const struct nic *nic)
+{
+	if (!cfg->n_queues || cfg->queue >= cfg->n_queues)
+		return "queue must be below n_queues";
+	if (!cfg->port_min || cfg->port_min > cfg->port_max)
+		return "port_min must be 1..port_max";
+	if (!cfg->n_addrs || cfg->n_addrs > STACK_MAX_ADDRS)
+		return "1..256 addresses are needed";
+	if (cfg->n_routes > STACK_MAX_ROUTES)
+		return "at most 64 routes";
+	if (nic->mtu < 576)
+		return "the device's MTU is below 576";
+	for (uint16_t i = 0; i < cfg->n_addrs; i++) {
+		if (!ip_is_v4(&cfg->addrs[i].addr) || ip_is_any(&cfg->addrs[i].addr) ||
+		    cfg->addrs[i].prefix > 32)
+			return "an address is not IPv4 with a prefix of 0..32";
+	}
+	for (uint16_t i = 0; i < cfg->n_routes; i++) {
+		if (!ip_is_v4(&cfg->routes[i].net) || cfg->routes[i].prefix > 32)
+			return "a route is not IPv4 with a prefix of 0..32";
+	}
+	return NULL;
+}
+
+static bool same_flow(const void *owner, uint32_t id, const struct flow *f)
+{
+	const struct stack_core *sc = owner;
+	const struct time_wait *w;
+
+	if (!(id & FLOW_TW))
+		return flow_eq(&core_conn(sc, id)->flow, f);
+	w = time_wait_at(sc, id & ~FLOW_TW);
+	return w->rport == f->rport && w->lport == f->lport && ip_eq(&w->remote, &f->remote) &&
+	       ip_eq(&sc->addrs.addr[w->local].addr, &f->local);
+}
+
+static void init_memory(struct stack_core *sc, uint8_t *mem)
+{
+	const struct stack_config *cfg = &sc->cfg;
+	struct layout l = lay_out(cfg);
+	uint32_t most = cfg->tcp.rcvbuf > cfg->tcp.sndbuf ? cfg->tcp.rcvbuf : cfg->tcp.sndbuf;
+
+	pool_init(&sc->conns, mem + l.conns, sizeof(struct conn), cfg->n_conns);
+	pool_init(&sc->time_waits, mem + l.time_waits, sizeof(struct time_wait), cfg->n_time_wait);
+	pool_init(&sc->colds, mem + l.colds, sizeof(struct tcp_cold), cfg->n_conns);
+	pool_init(&sc->listeners, mem + l.listeners, sizeof(struct listener), cfg->n_listeners);
+	flow_table_init(&sc->flows, mem + l.flows, n_flows(cfg), &sc->rng);
+	sc->flows.same = same_flow;
+	sc->flows.owner = sc;
+	bufmem_init(&sc->bufs, mem + l.bufs, buf_bytes(cfg), mem + l.units, bufmem_order(most));
+	sc->listen_heads = (uint32_t *)(void *)(mem + l.heads);
+	sc->listen_mask = listen_slots(cfg) - 1;
+	for (uint32_t i = 0; i <= sc->listen_mask; i++)
+		sc->listen_heads[i] = POOL_NONE;
+	neigh_init(sc, mem + l.neighs);
+	port_search_init(sc, mem + l.ports);
+}
+
+static void init_lists(struct stack_core *sc)
+{
+	list_init(&sc->starved);
+	list_init(&sc->conn_events);
+	list_init(&sc->listen_events);
+	list_init(&sc->tx_deferred[0]);
+	list_init(&sc->tx_deferred[1]);
+	list_init(&sc->tx_unparked);
+	for (size_t i = 0; i < sizeof(sc->tx_lists) / sizeof(sc->tx_lists[0]); i++)
+		list_init(&sc->tx_lists[i]);
+	sc->tw_oldest = sc->tw_newest = POOL_NONE;
+	wheel_init(&sc->wheel, 0);
+}
+
+static const char *init_net(struct stack_core *sc, const struct stack_config *cfg)
+{
+	addr_table_init(&sc->addrs);
+	for (uint16_t i = 0; i < cfg->n_addrs; i++) {
+		const struct stack_addr *a = &cfg->addrs[i];
+		uint16_t n = sc->addrs.n;
+
+		sc->addrs.src[n] = addr_add(&sc->addrs, a);
+		sc->addrs.n_src = sc->addrs.n;
+		if (a->prefix < 32)
+			route_add(&sc->routes, ip_to_v4(&a->addr), a->prefix, 0);
+	}
+	for (uint16_t i = 0; i < cfg->n_routes; i++) {
+		const struct stack_route *r = &cfg->routes[i];
+
+		route_add(&sc->routes, ip_to_v4(&r->net), r->prefix,
+			  ip_is_any(&r->gateway) ? 0 : ip_to_v4(&r->gateway));
+	}
+	for (uint16_t i = 0; i < cfg->n_neighs; i++) {
+		if (!neigh_add_static(sc, &cfg->neighs[i].addr, &cfg->neighs[i].mac))
+			return "more static neighbours than n_neigh";
+	}
+	return NULL;
+}
+
+struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_config *cfg,
+				   const struct nic *nic, const char **err)
+{
+	struct stack_core *sc = mem;
+
+	*err = wrong_sizes(cfg);
+	if (!*err)
+		*err = wrong_names(cfg, nic);
+	if (!*err && len < stack_core_bytes(cfg))
+		*err = "the memory given is smaller than stack_core_bytes()";
+	if (*err)
+		return NULL;
+	memset(sc, 0, sizeof(*sc));
+	sc->cfg = *cfg;
+	sc->cfg.tcp = tcp_of(cfg);
+	sc->cfg.rx_batch = cfg->rx_batch ? cfg->rx_batch : 64;
+	sc->cfg.tx_batch = cfg->tx_batch ? cfg->tx_batch : 128;
+	sc->nic = nic;
+	memcpy(&sc->mac, nic->mac, sizeof(sc->mac));
+	sc->mss = (uint16_t)(nic->mtu - IPV4_HLEN - TCP_HLEN);
+	rng_seed(&sc->rng, cfg->seed);
+	sc->open_key = (struct siphash_key){rng_next(&sc->rng), rng_next(&sc->rng)};
+	init_lists(sc);
+	init_memory(sc, mem);
+	*err = init_net(sc, cfg);
+	return *err ? NULL : sc;
+}
+
+void stack_core_fini(struct stack_core *sc)
+{
+	const struct nic_ops *ops = sc->nic->ops;
+
+	if (sc->n_rx)
+		ops->release(sc->nic->dev, sc->cfg.queue, sc->rx, sc->n_rx);
+	if (sc->n_out)
+		ops->release(sc->nic->dev, sc->cfg.queue, sc->out, sc->n_out);
+	if (sc->n_spare)
+		ops->release(sc->nic->dev, sc->cfg.queue, sc->spare, sc->n_spare);
+	sc->n_rx = sc->n_out = sc->n_spare = 0;
+}
+
+void stack_timers(struct stack_core *sc, mt_time now)
+{
+	unsigned budget = TIMER_BUDGET;
+	struct wheel_node *n;
+
+	while ((n = wheel_pop(&sc->wheel, now, &budget)) != NULL) {
+		sc->busy = true;
+		if (n->kind == TIMER_CONN)
+			conn_timer(sc, container_of(n, struct conn, timer), now);
+		else
+			neigh_timer(sc, container_of(n, struct neigh, timer), now);
+	}
+	time_wait_expire(sc, now, TIMER_BUDGET);
+}
+
+mt_time stack_poll(struct stack_core *sc, mt_time now)
+{
+	stack_rx(sc);
+	stack_input(sc, now);
+	stack_timers(sc, now);
+	return stack_tx(sc, now);
+}
+
+bool stack_was_busy(const struct stack_core *sc)
+{
+	return sc->busy;
+}
+
+const struct mtcp_stats *stack_stats(const struct stack_core *sc)
+{
+	return &sc->stats;
+}
+
+void stack_usage(const struct stack_core *sc, struct stack_usage *u)
+{
+	*u = (struct stack_usage){
+		.conns = sc->conns.n_used,
+		.time_wait = sc->time_waits.n_used,
+		.listeners = sc->listeners.n_used,
+		.neighs = sc->neighs.pool.n_used,
+		.timers = sc->wheel.n_armed,
+		.cold = sc->colds.n_used,
+		.half_open = sc->n_half_open,
+		.buf_bytes = sc->bufs.used_bytes,
+		.pkts_held = (size_t)sc->n_rx + sc->n_out + sc->n_spare,
+	};
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One core's state, private to core/stack, and what its files offer each other. */
+#ifndef STACK_CORE_H
+#define STACK_CORE_H
+
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "stack/conn.h"
+#include "stack/flow_table.h"
+#include "stack/neigh.h"
+#include "stack/route.h"
+
+#define FLOW_TW 0x80000000u /* ids in the flow table with this bit name TIME-WAIT records */
+
+#define RX_CHUNK 32 /* frames per phase of stack_input: their parsed values stay in L1 */
+
+/* Kinds of wheel nodes. */
+enum { TIMER_CONN, TIMER_NEIGH };
+
+struct rx_seg { /* a TCP segment between the phases of stack_input */
+	struct flow flow;
+	uint64_t hash;
+	uint32_t id; /* what the table's candidate was */
+	uint16_t frame_len;
+	struct eth_addr from; /* answers without a connection go back the way the segment came */
+	struct tcp_seg seg;
+};
+
+struct stack_core {
+	struct mtcp_stats stats;
+	struct stack_config cfg; /* arrays of it are not kept */
+	const struct nic *nic;
+	struct eth_addr mac;
+	uint16_t mss; /* of the device's MTU */
+	struct rng rng;
+	struct siphash_key open_key; /* first sequence numbers, timestamp offsets */
+
+	struct pool conns, time_waits, colds, listeners;
+	struct flow_table flows;
+	struct bufmem bufs;
+	struct wheel wheel;
+	struct list starved; /* connections that wait for buffer memory to write into */
+
+	uint32_t tw_oldest, tw_newest; /* FIFO by expiry */
+	uint32_t n_half_open;
+
+	uint32_t *listen_heads; /* by port */
+	uint32_t listen_mask;
+	struct list conn_events, listen_events;
+
+	struct addr_table addrs;
+	struct route_table routes;
+	struct neigh_table neighs;
+	struct port_search *ports; /* connect.c */
+
+	/* transmit: lists, frames built and not yet taken by the device, empty frames */
+	struct list tx_lists[4];    /* by enum conn_tx */
+	struct list tx_deferred[2]; /* ACKs that wait one and two turns; tx is CONN_TX_ACK */
+	struct list tx_unparked;    /* their neighbour's fate is known; tx is CONN_TX_NEIGH */
+	uint32_t n_listed;
+	uint16_t n_out, n_spare, n_replies;
+	bool busy;
+	struct nic_pkt out[STACK_MAX_BATCH], spare[STACK_MAX_BATCH];
+
+	/* receive */
+	uint16_t n_rx;
+	struct nic_pkt rx[STACK_MAX_BATCH];
+	struct rx_seg segs[RX_CHUNK];
+};
+
+/* Appends all nodes of one list to another, in order. O(1). */
+static inline void list_move_all(struct list *from, struct list *to)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = to->prev;
+	to->prev->next = from->next;
+	from->prev->next = to;
+	to->prev = from->prev;
+	list_init(from);
+}
+
+static inline struct conn *core_conn(const struct stack_core *sc, uint32_t id)
+{
+	return pool_at(&sc->conns, id);
+}
+
+static inline struct listener *core_listener(const struct stack_core *sc, uint32_t lid)
+{
+	return pool_at(&sc->listeners, lid);
+}
+
+/* ---- tx.c ---- */
+/* The next empty frame, to be filled and committed at once; NULL (counted) if the turn's room or
+ * the device's buffers are used up. */
+uint8_t *tx_frame(struct stack_core *);
+void tx_commit(struct stack_core *, size_t len);
+/* As tx_frame, for answers without a connection: they get at most half of a turn's room. */
+uint8_t *tx_reply_frame(struct stack_core *);
+/* Puts a connection on the list it belongs to, or on none. defer: turns that an ACK waits, 0..2. */
+void tx_place(struct stack_core *, struct conn *, enum tcp_tx, unsigned defer);
+void tx_unlist(struct stack_core *, struct conn *);
+
+/* ---- ip_out.c ---- */
+/* Writes Ethernet, IPv4 and TCP headers around s->len payload bytes that stand at ip_out_payload().
+ * Length of the frame. */
+size_t ip_out_tcp(const struct stack_core *, uint8_t *frame, const struct eth_addr *to,
+		  const struct flow *, const struct tcp_seg *);
+static inline size_t ip_out_payload(const struct tcp_seg *s)
+{
+	return ETH_HLEN + IPV4_HLEN + tcp_hdr_len(s);
+}
+/* Sends a segment that belongs to no connection (RST, TIME-WAIT's ACK) back to the station it
+ * answers. */
+void ip_out_reply(struct stack_core *, const struct rx_seg *to, const struct tcp_seg *);
+
+/* ---- time_wait.c ---- */
+/* Takes the connection's place in the flow table by a record; without time_wait_ms just removes it.
+ */
+void time_wait_enter(struct stack_core *, struct conn *, uint64_t hash, mt_time now);
+/* A segment for record `id`. True: the record is gone and the segment (a SYN) is for a listener. */
+bool time_wait_input(struct stack_core *, uint32_t id, const struct rx_seg *, mt_time now);
+void time_wait_remove(struct stack_core *, uint32_t id, uint64_t hash);
+struct flow time_wait_flow(const struct stack_core *, uint32_t id);
+void time_wait_expire(struct stack_core *, mt_time now, unsigned budget);
+mt_time time_wait_next(const struct stack_core *, mt_time now);
+static inline struct time_wait *time_wait_at(const struct stack_core *sc, uint32_t id)
+{
+	return pool_at(&sc->time_waits, id);
+}
+
+/* ---- listen.c ---- */
+uint32_t listen_find(const struct stack_core *, const struct ip_addr *, uint16_t port);
+/* A segment without a connection, for a listener or nobody. */
+void listen_input(struct stack_core *, const struct rx_seg *, mt_time now);
+/* The handshake of a half-open connection is complete. */
+void listen_established(struct stack_core *, struct conn *);
+/* Takes a connection off its listener's lists. */
+void listen_forget(struct stack_core *, struct conn *);
+
+/* ---- connect.c ---- */
+size_t port_search_bytes(void);
+void port_search_init(struct stack_core *, void *mem);
+
+/* ---- icmp.c, arp.c ---- */
+void icmp_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
+		mt_time now);
+void arp_input(struct stack_core *, const uint8_t *p, size_t len, mt_time now);
+void arp_send(struct stack_core *, uint8_t *frame, const struct arp_pkt *,
+	      const struct eth_addr *to);
+
+void core_count_wire(struct stack_core *, enum wire_err);
+
+#endif

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <errno.h>
+
+#include "stack/core.h"
+
+#define TTL	  64
+#define ECHO_HLEN 8u
+#define MTU_LOWEST                                                                                 \
+	552u /* a forged message must not cut segments to nothing (RFC 1191 3, Linux's min_pmtu)   \
+	      */
+
+static void echo(struct stack_core *sc, const struct ip_hdr *in, struct icmp_msg *m,
+		 const struct eth_addr *from)
+{
+	struct eth_hdr eth = {.dst = *from, .src = sc->mac, .type = ETH_IPV4};
+	struct ip_hdr ip = {
+		.src = in->dst,
+		.dst = in->src,
+		.payload_len = (uint16_t)(ECHO_HLEN + m->payload_len),
+		.proto = IP_ICMP,
+		.ttl = TTL,
+		.tos = in->tos,
+	};
+	uint8_t *frame;
+
+	if (IPV4_HLEN + ECHO_HLEN + m->payload_len > sc->nic->mtu)
+		return;
+	frame = tx_reply_frame(sc);
+	if (!frame)
+		return;
+	m->type = ICMP_ECHO_REPLY;
+	eth_build(frame, &eth);
+	ipv4_build(frame + ETH_HLEN, &ip);
+	icmp_build_echo(frame + ETH_HLEN + IPV4_HLEN, m);
+	tx_commit(sc, ETH_HLEN + IPV4_HLEN + ip.payload_len);
+}
+
+static struct conn *quoted_conn(struct stack_core *sc, const struct icmp_quote *q)
+{
+	uint32_t id = flow_find(&sc->flows, flow_hash(&sc->flows, &q->flow), &q->flow);
+	struct conn *c;
+
+	if (id == FLOW_NONE || (id & FLOW_TW))
+		return NULL;
+	c = core_conn(sc, id);
+	return conn_alive(c) ? c : NULL;
+}
+
+static int unreachable_errno(uint8_t code)
+{
+	static const uint8_t by_code[] = {ENETUNREACH, EHOSTUNREACH, ECONNREFUSED, ECONNREFUSED};
+
+	return code < sizeof(by_code) ? by_code[code] : EHOSTUNREACH;
+}
+
+/* RFC 1122 4.2.3.9 with RFC 5927: an error ends only an attempt to connect, and only if it quotes
+ * our SYN. */
+static void unreachable(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
+{
+	struct icmp_quote q;
+	struct conn *c;
+
+	if (icmp_parse_quote(m, &q) != WIRE_OK)
+		return;
+	c = quoted_conn(sc, &q);
+	if (!c)
+		return;
+	if (m->type == ICMP_UNREACHABLE && m->code == ICMP_FRAG_NEEDED) {
+		uint32_t mtu = m->mtu > MTU_LOWEST ? m->mtu : MTU_LOWEST;
+
+		if (tcp_path_mtu(&c->tcb, q.seq, (uint16_t)(mtu - IPV4_HLEN - TCP_HLEN), now))
+			conn_settle(sc, c, now, 0);
+	} else if (m->type == ICMP_UNREACHABLE && c->tcb.state == TCPS_SYN_SENT &&
+		   seq_eq(q.seq, c->tcb.snd_una)) {
+		conn_kill(sc, c, unreachable_errno(m->code), now);
+	}
+}
+
+void icmp_input(struct stack_core *sc, const struct ip_hdr *ip, const struct eth_addr *from,
+		mt_time now)
+{
+	struct icmp_msg m;
+	enum wire_err err = icmp_parse(ip->payload, ip->payload_len, &m);
+
+	sc->stats.rx_icmp++;
+	if (err != WIRE_OK)
+		core_count_wire(sc, err);
+	else if (m.type == ICMP_ECHO_REQUEST)
+		echo(sc, ip, &m, from);
+	else if (m.type == ICMP_UNREACHABLE || m.type == ICMP_TIME_EXCEEDED)
+		unreachable(sc, &m, now);
+}

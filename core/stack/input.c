@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* A burst from the device, in phases over chunks of it (after TAS, EuroSys 2019): parse all and
+ * prefetch their buckets, look all up and prefetch the connections, then process in order of
+ * arrival. */
+#include "stack/core.h"
+
+#define CONN_LINES ((sizeof(struct conn) + 63) / 64)
+
+unsigned stack_rx(struct stack_core *sc)
+{
+	check(!sc->n_rx);
+	sc->stats.turns++;
+	sc->stats.idle_turns += !sc->busy;
+	sc->n_rx = sc->nic->ops->rx_burst(sc->nic->dev, sc->cfg.queue, sc->rx, sc->cfg.rx_batch);
+	sc->busy = sc->n_rx != 0;
+	return sc->n_rx;
+}
+
+void core_count_wire(struct stack_core *sc, enum wire_err err)
+{
+	struct mtcp_stats *s = &sc->stats;
+
+	switch (err) {
+	case WIRE_SHORT:
+		s->drop_short++;
+		break;
+	case WIRE_VERSION:
+		s->drop_version++;
+		break;
+	case WIRE_LENGTH:
+		s->drop_length++;
+		break;
+	case WIRE_CHECKSUM:
+		s->drop_checksum++;
+		break;
+	case WIRE_TTL:
+		s->drop_ttl++;
+		break;
+	case WIRE_FRAGMENT:
+		s->drop_fragment++;
+		break;
+	case WIRE_ADDRESS:
+		s->drop_address++;
+		break;
+	case WIRE_UNSUPPORTED:
+		s->drop_unsupported++;
+		break;
+	case WIRE_OPTIONS:
+		s->drop_options++;
+		break;
+	case WIRE_OK:
+	case WIRE_ERR_COUNT:
+		break;
+	}
+}
+
+static unsigned csum_flags(const struct nic_pkt *p, uint16_t verified)
+{
+	return p->flags & verified ? WIRE_CSUM_OK : 0;
+}
+
+/* An IPv4 packet for one of our addresses. True: a TCP segment, parsed into *r. */
+static bool take_ipv4(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r, mt_time now)
+{
+	struct ip_hdr ip;
+	enum wire_err err = ipv4_parse(p->data + ETH_HLEN, p->len - (size_t)ETH_HLEN,
+				       csum_flags(p, NIC_RX_IP_CSUM_OK), &ip);
+
+	if (err == WIRE_OK && addr_find(&sc->addrs, &ip.dst) == ADDR_NONE) {
+		sc->stats.drop_not_for_us++;
+		return false;
+	}
+	if (err == WIRE_OK && ip.proto == IP_ICMP) {
+		icmp_input(sc, &ip, &r->from, now);
+		return false;
+	}
+	if (err == WIRE_OK && ip.proto != IP_TCP)
+		err = WIRE_UNSUPPORTED;
+	if (err == WIRE_OK)
+		err = tcp_parse(&ip, csum_flags(p, NIC_RX_L4_CSUM_OK), &r->flow.rport,
+				&r->flow.lport, &r->seg);
+	if (err != WIRE_OK) {
+		core_count_wire(sc, err);
+		return false;
+	}
+	r->flow.local = ip.dst;
+	r->flow.remote = ip.src;
+	return true;
+}
+
+static bool take_frame(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r,
+		       mt_time now)
+{
+	struct eth_hdr eth;
+	enum wire_err err = eth_parse(p->data, p->len, &eth);
+	bool ours;
+
+	sc->stats.rx_bytes += p->len;
+	if (err != WIRE_OK) {
+		core_count_wire(sc, err);
+		return false;
+	}
+	ours = memcmp(&eth.dst, &sc->mac, sizeof(eth.dst)) == 0;
+	if (eth.type == ETH_ARP && (ours || eth.dst.b[0] & 1)) {
+		arp_input(sc, p->data + ETH_HLEN, p->len - (size_t)ETH_HLEN, now);
+		return false;
+	}
+	if (!ours) {
+		sc->stats.drop_not_for_us++;
+		return false;
+	}
+	if (eth.type != ETH_IPV4) {
+		sc->stats.drop_unsupported++;
+		return false;
+	}
+	r->from = eth.src;
+	return take_ipv4(sc, p, r, now);
+}
+
+static void look_up(struct stack_core *sc, struct rx_seg *r)
+{
+	const char *at;
+
+	r->id = flow_candidate(&sc->flows, r->hash);
+	if (r->id == FLOW_NONE)
+		return;
+	if (r->id & FLOW_TW) {
+		__builtin_prefetch(time_wait_at(sc, r->id & ~FLOW_TW));
+		return;
+	}
+	at = (const char *)core_conn(sc, r->id);
+	for (size_t i = 0; i < CONN_LINES; i++)
+		__builtin_prefetch(at + i * 64);
+}
+
+/* The id the table has now: earlier segments of the burst may have opened or ended the connection.
+ */
+static uint32_t confirm(const struct stack_core *sc, const struct rx_seg *r, uint64_t n_changes)
+{
+	if (sc->flows.n_changes == n_changes &&
+	    (r->id == FLOW_NONE || sc->flows.same(sc->flows.owner, r->id, &r->flow)))
+		return r->id;
+	return flow_find(&sc->flows, r->hash, &r->flow);
+}
+
+static void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes, mt_time now)
+{
+	uint32_t id = confirm(sc, r, n_changes);
+
+	if (id != FLOW_NONE && !(id & FLOW_TW))
+		conn_input(sc, core_conn(sc, id), &r->seg, now);
+	else if (id == FLOW_NONE || time_wait_input(sc, id & ~FLOW_TW, r, now))
+		listen_input(sc, r, now);
+}
+
+static void take_chunk(struct stack_core *sc, const struct nic_pkt *p, unsigned n, mt_time now)
+{
+	unsigned n_segs = 0;
+	uint64_t n_changes;
+
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(p[i].data);
+	for (unsigned i = 0; i < n; i++) {
+		struct rx_seg *r = &sc->segs[n_segs];
+
+		if (!take_frame(sc, &p[i], r, now))
+			continue;
+		r->hash = flow_hash(&sc->flows, &r->flow);
+		flow_prefetch(&sc->flows, r->hash);
+		n_segs++;
+	}
+	n_changes = sc->flows.n_changes;
+	for (unsigned i = 0; i < n_segs; i++)
+		look_up(sc, &sc->segs[i]);
+	for (unsigned i = 0; i < n_segs; i++)
+		process(sc, &sc->segs[i], n_changes, now);
+}
+
+void stack_input(struct stack_core *sc, mt_time now)
+{
+	for (unsigned at = 0; at < sc->n_rx; at += RX_CHUNK) {
+		unsigned left = sc->n_rx - at;
+
+		take_chunk(sc, sc->rx + at, left < RX_CHUNK ? left : RX_CHUNK, now);
+	}
+	sc->stats.rx_packets += sc->n_rx;
+	if (sc->n_rx)
+		sc->nic->ops->release(sc->nic->dev, sc->cfg.queue, sc->rx, sc->n_rx);
+	sc->n_rx = 0;
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stack/neigh.h"
+
+#include "stack/core.h"
+
+#define EVICT_LOOK 16 /* entries looked at for one to take */
+
+static uint32_t n_heads(uint32_t n_neigh)
+{
+	uint32_t n = 1;
+
+	while (n < n_neigh)
+		n <<= 1;
+	return n;
+}
+
+size_t neigh_bytes(uint32_t n_neigh)
+{
+	return pool_bytes(sizeof(struct neigh), n_neigh) + n_heads(n_neigh) * sizeof(uint32_t);
+}
+
+void neigh_init(struct stack_core *sc, void *mem)
+{
+	struct neigh_table *t = &sc->neighs;
+	uint32_t n_neigh = sc->cfg.n_neigh;
+
+	pool_init(&t->pool, mem, sizeof(struct neigh), n_neigh);
+	t->heads = (uint32_t *)((uint8_t *)mem + pool_bytes(sizeof(struct neigh), n_neigh));
+	t->mask = n_heads(n_neigh) - 1;
+	for (uint32_t i = 0; i <= t->mask; i++)
+		t->heads[i] = POOL_NONE;
+	t->secret[0] = rng_next(&sc->rng);
+	t->secret[1] = rng_next(&sc->rng) | 1;
+	list_init(&t->lru);
+	list_init(&t->asking);
+}
+
+static uint32_t *head_of(struct neigh_table *t, const struct ip_addr *ip)
+{
+	uint64_t h = (ip->d[1] ^ t->secret[0]) * t->secret[1] ^ ip->d[0];
+
+	return &t->heads[(h ^ h >> 32) & t->mask];
+}
+
+static struct neigh *find(struct neigh_table *t, const struct ip_addr *ip)
+{
+	uint32_t id = *head_of(t, ip);
+
+	while (id != POOL_NONE) {
+		struct neigh *n = pool_at(&t->pool, id);
+
+		if (ip_eq(&n->ip, ip))
+			return n;
+		id = n->hash_next;
+	}
+	return NULL;
+}
+
+static void release_waiting(struct stack_core *sc, struct neigh *n)
+{
+	list_move_all(&n->waiting, &sc->tx_unparked);
+}
+
+static void discard(struct stack_core *sc, struct neigh *n)
+{
+	struct neigh_table *t = &sc->neighs;
+	uint32_t id = pool_id(&t->pool, n);
+	uint32_t *link = head_of(t, &n->ip);
+
+	while (*link != id)
+		link = &((struct neigh *)pool_at(&t->pool, *link))->hash_next;
+	*link = n->hash_next;
+	release_waiting(sc, n);
+	wheel_disarm(&sc->wheel, &n->timer);
+	if (list_linked(&n->lru))
+		list_remove(&n->lru);
+	if (list_linked(&n->asking))
+		list_remove(&n->asking);
+	n->gen = 0;
+	pool_put(&t->pool, id);
+}
+
+/* Frees an entry for a newcomer: the least recently used one that nobody needs, else an unanswered
+ * one. */
+static bool evict(struct stack_core *sc, mt_time now)
+{
+	struct list *at = sc->neighs.lru.next;
+	struct neigh *unanswered = NULL;
+
+	for (unsigned i = 0; i < EVICT_LOOK && at != &sc->neighs.lru; i++, at = at->next) {
+		struct neigh *n = container_of(at, struct neigh, lru);
+
+		if (neigh_known(n) && now - n->used_at >= NEIGH_IN_USE) {
+			discard(sc, n);
+			return true;
+		}
+		if (!neigh_known(n) && !unanswered)
+			unanswered = n;
+	}
+	if (unanswered)
+		discard(sc, unanswered);
+	return unanswered != NULL;
+}
+
+static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_time now)
+{
+	struct neigh_table *t = &sc->neighs;
+	uint32_t *head = head_of(t, ip);
+	uint32_t id;
+	struct neigh *n;
+
+	if (t->pool.n_used == t->pool.capacity && !evict(sc, now)) {
+		sc->stats.arp_overflow++;
+		return NULL;
+	}
+	id = pool_get(&t->pool);
+	n = pool_at(&t->pool, id);
+	if (++t->last_gen == 0)
+		t->last_gen = 1;
+	*n = (struct neigh){
+		.ip = *ip,
+		.state = NEIGH_ST_INCOMPLETE,
+		.gen = t->last_gen,
+		.hash_next = *head,
+		.used_at = now,
+		.timer.kind = TIMER_NEIGH,
+	};
+	*head = id;
+	list_init(&n->waiting);
+	list_append(&t->lru, &n->lru);
+	return n;
+}
+
+static void ask(struct stack_core *sc, struct neigh *n)
+{
+	if (!list_linked(&n->asking))
+		list_append(&sc->neighs.asking, &n->asking);
+}
+
+struct neigh *neigh_get(struct stack_core *sc, const struct ip_addr *hop, mt_time now)
+{
+	struct neigh *n = find(&sc->neighs, hop);
+
+	if (n)
+		return n;
+	n = create(sc, hop, now);
+	if (n)
+		ask(sc, n);
+	return n;
+}
+
+bool neigh_add_static(struct stack_core *sc, const struct ip_addr *ip, const struct eth_addr *mac)
+{
+	struct neigh *n = find(&sc->neighs, ip);
+
+	if (!n)
+		n = create(sc, ip, 0);
+	if (!n)
+		return false;
+	n->mac = *mac;
+	n->state = NEIGH_ST_STATIC;
+	list_remove(&n->lru);
+	return true;
+}
+
+void neigh_used(struct stack_core *sc, struct neigh *n, mt_time now)
+{
+	if (n->state == NEIGH_ST_STATIC)
+		return;
+	if (now - n->used_at >= MT_SEC) {
+		n->used_at = now;
+		list_remove(&n->lru);
+		list_append(&sc->neighs.lru, &n->lru);
+	}
+	if (n->state == NEIGH_ST_REACHABLE && now >= n->check_at) {
+		n->state = NEIGH_ST_PROBE;
+		n->n_tries = 0;
+		ask(sc, n);
+	}
+}
+
+void neigh_learn(struct stack_core *sc, const struct arp_pkt *arp, bool make, mt_time now)
+{
+	struct neigh *n = find(&sc->neighs, &arp->spa);
+
+	if (!n && make)
+		n = create(sc, &arp->spa, now);
+	if (!n || n->state == NEIGH_ST_STATIC)
+		return;
+	n->mac = arp->sha;
+	n->state = NEIGH_ST_REACHABLE;
+	n->check_at = now + NEIGH_REACHABLE;
+	wheel_disarm(&sc->wheel, &n->timer);
+	if (list_linked(&n->asking))
+		list_remove(&n->asking);
+	release_waiting(sc, n);
+}
+
+void neigh_timer(struct stack_core *sc, struct neigh *n, mt_time now)
+{
+	if (n->state == NEIGH_ST_FAILED) {
+		discard(sc, n);
+		return;
+	}
+	if (n->n_tries < NEIGH_TRIES) {
+		ask(sc, n);
+		return;
+	}
+	n->state = NEIGH_ST_FAILED;
+	release_waiting(sc, n);
+	wheel_arm(&sc->wheel, &n->timer, now + NEIGH_FAILED);
+}
+
+static bool announce(struct stack_core *sc)
+{
+	uint8_t *frame = tx_frame(sc);
+	struct arp_pkt arp = {.op = ARP_REQUEST, .sha = sc->mac};
+
+	if (!frame)
+		return false;
+	arp.spa = arp.tpa = sc->addrs.addr[sc->addrs.n_announced++].addr;
+	arp_send(sc, frame, &arp, &ETH_BROADCAST);
+	return true;
+}
+
+static bool request(struct stack_core *sc, struct neigh *n, mt_time now)
+{
+	uint8_t *frame = tx_frame(sc);
+	struct arp_pkt arp = {.op = ARP_REQUEST, .sha = sc->mac, .tpa = n->ip};
+	bool unicast = n->state == NEIGH_ST_PROBE;
+
+	if (!frame)
+		return false;
+	list_remove(&n->asking);
+	n->n_tries++;
+	wheel_arm(&sc->wheel, &n->timer, now + NEIGH_RETRY);
+	arp.spa = sc->addrs.addr[addr_near(&sc->addrs, &n->ip)].addr;
+	if (unicast)
+		arp.tha = n->mac;
+	arp_send(sc, frame, &arp, unicast ? &n->mac : &ETH_BROADCAST);
+	return true;
+}
+
+void neigh_tx(struct stack_core *sc, mt_time now)
+{
+	struct neigh_table *t = &sc->neighs;
+
+	while (!list_empty(&t->asking)) {
+		if (!request(sc, container_of(t->asking.next, struct neigh, asking), now))
+			return;
+	}
+	while (sc->addrs.n_announced < sc->addrs.n) {
+		if (!announce(sc))
+			return;
+	}
+}
+
+bool neigh_tx_pending(const struct stack_core *sc)
+{
+	return !list_empty(&sc->neighs.asking) || sc->addrs.n_announced < sc->addrs.n;
+}

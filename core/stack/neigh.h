@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Neighbours: IPv4 next hop -> Ethernet address (RFC 826, RFC 1122 2.3.2). A bounded table;
+ * connections that wait for an address hang on the entry, never on a transmit list, so a silent
+ * neighbour delays nobody else. An entry is taken by a newcomer only when it is neither static nor
+ * in use, the least recently used first.
+ */
+#ifndef STACK_NEIGH_H
+#define STACK_NEIGH_H
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "stack/stack.h"
+#include "stack/wheel.h"
+
+#define NEIGH_RETRY	MT_SEC
+#define NEIGH_TRIES	3
+#define NEIGH_REACHABLE (60 * MT_SEC) /* then asked again, by unicast, if still in use */
+#define NEIGH_IN_USE	(10 * MT_SEC) /* since its last packet */
+#define NEIGH_FAILED	MT_SEC	      /* a failure is remembered so long */
+
+enum neigh_state {
+	NEIGH_ST_INCOMPLETE, /* asked, no answer yet */
+	NEIGH_ST_REACHABLE,
+	NEIGH_ST_PROBE, /* address known, being asked again by unicast */
+	NEIGH_ST_FAILED,
+	NEIGH_ST_STATIC
+};
+
+struct neigh {
+	struct ip_addr ip;
+	struct eth_addr mac;
+	uint8_t state;
+	uint8_t n_tries;
+	uint32_t gen; /* changes when the entry stops naming this neighbour */
+	uint32_t hash_next;
+	mt_time used_at;     /* of the LRU order, refreshed once a second at most */
+	mt_time check_at;    /* REACHABLE: ask again when used after this */
+	struct list lru;     /* not linked: static */
+	struct list waiting; /* connections, by tx_node */
+	struct list asking;  /* on the table's list of requests to send */
+	struct wheel_node timer;
+};
+
+struct neigh_table {
+	struct pool pool;
+	uint32_t *heads;
+	uint32_t mask;
+	uint64_t secret[2];
+	uint32_t last_gen;
+	struct list lru;    /* least recently used first */
+	struct list asking; /* a request is due: sent by the next stack_tx */
+};
+
+struct arp_pkt;
+struct stack_core;
+
+size_t neigh_bytes(uint32_t n_neigh);
+void neigh_init(struct stack_core *, void *mem);
+/* The entry of a next hop, made and being resolved if it was not there; NULL when the table is
+ * full. */
+struct neigh *neigh_get(struct stack_core *, const struct ip_addr *hop, mt_time now);
+bool neigh_add_static(struct stack_core *, const struct ip_addr *, const struct eth_addr *);
+/* A packet is about to be sent to this neighbour, whose address is known. */
+void neigh_used(struct stack_core *, struct neigh *, mt_time now);
+/* Somebody says that ip is at mac. create: also if nobody asked. */
+void neigh_learn(struct stack_core *, const struct arp_pkt *, bool create, mt_time now);
+void neigh_timer(struct stack_core *, struct neigh *, mt_time now);
+/* Sends what requests are due, and announces this core's addresses, as far as the turn's room goes.
+ */
+void neigh_tx(struct stack_core *, mt_time now);
+bool neigh_tx_pending(const struct stack_core *);
+static inline bool neigh_known(const struct neigh *n)
+{
+	return n->state != NEIGH_ST_INCOMPLETE && n->state != NEIGH_ST_FAILED;
+}
+
+#endif

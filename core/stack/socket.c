@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What an application does with a connection. */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "stack/core.h"
+
+int stack_take_error(struct stack_core *sc, uint32_t id)
+{
+	struct conn *c = core_conn(sc, id);
+	int err = c->error;
+
+	c->error = 0;
+	return err;
+}
+
+/* Nothing is there to read: why. */
+static ssize_t recv_nothing(struct stack_core *sc, struct conn *c)
+{
+	if (c->error)
+		return -stack_take_error(sc, c->id);
+	if ((c->flags & (CONN_EOF | CONN_SHUT_RD)) || !conn_alive(c))
+		return 0;
+	return -EAGAIN;
+}
+
+ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+	uint32_t got = 0;
+	bool any = false;
+
+	for (int i = 0; i < n; i++) {
+		uint32_t left = c->rcv.len - got;
+		uint32_t take = iov[i].iov_len < left ? (uint32_t)iov[i].iov_len : left;
+
+		any |= iov[i].iov_len != 0;
+		if (take)
+			buf_read(&sc->bufs, &c->rcv, got, iov[i].iov_base, take);
+		got += take;
+	}
+	if (!got)
+		return any ? recv_nothing(sc, c) : 0;
+	buf_drop(&sc->bufs, &c->rcv, got);
+	if (conn_alive(c)) {
+		tcp_consumed(&c->tcb, got, now);
+		conn_settle(sc, c, now, 0);
+	}
+	return got;
+}
+
+ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt_time now)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = len};
+
+	return stack_recvv(sc, id, &iov, 1, now);
+}
+
+ssize_t stack_peek(struct stack_core *sc, uint32_t id, void *buf, size_t len)
+{
+	struct conn *c = core_conn(sc, id);
+	uint32_t n = len < c->rcv.len ? (uint32_t)len : c->rcv.len;
+
+	if (!n)
+		return len ? recv_nothing(sc, c) : 0;
+	buf_read(&sc->bufs, &c->rcv, 0, buf, n);
+	return n;
+}
+
+/* Room for up to `want` more bytes in the send buffer: as much as memory allows. */
+static uint32_t make_room(struct stack_core *sc, struct conn *c, uint32_t want)
+{
+	uint32_t room;
+
+	for (uint32_t n = want; n; n /= 2) {
+		if (buf_reserve(&sc->bufs, &c->snd, c->snd.len + n))
+			break;
+	}
+	room = buf_capacity(&c->snd) - c->snd.len;
+	return room < want ? room : want;
+}
+
+static void starve(struct stack_core *sc, struct conn *c)
+{
+	sc->stats.no_memory++;
+	if (c->flags & CONN_STARVED)
+		return;
+	c->flags |= CONN_STARVED;
+	list_append(&sc->starved, &c->queue_node);
+}
+
+static size_t iov_bytes(const struct iovec *iov, int n)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	return len;
+}
+
+static void gather(struct stack_core *sc, struct conn *c, const struct iovec *iov, uint32_t len)
+{
+	uint32_t done = 0;
+
+	for (; done < len; iov++) {
+		uint32_t left = len - done;
+		uint32_t n = iov->iov_len < left ? (uint32_t)iov->iov_len : left;
+
+		buf_write(&sc->bufs, &c->snd, c->snd.len + done, iov->iov_base, n);
+		done += n;
+	}
+	buf_append(&c->snd, len);
+}
+
+ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+	size_t len = iov_bytes(iov, n);
+	uint32_t room, take;
+
+	if (c->error)
+		return -stack_take_error(sc, id);
+	if ((c->flags & CONN_SHUT_WR) || !conn_alive(c))
+		return -EPIPE;
+	if (!len)
+		return 0;
+	room = c->flags & CONN_OPENED ? tcp_snd_room(&c->tcb) : 0;
+	take = len < room ? (uint32_t)len : room;
+	if (take) {
+		take = make_room(sc, c, take);
+		if (!take)
+			starve(sc, c);
+	}
+	if (take) {
+		gather(sc, c, iov, take);
+		tcp_append(&c->tcb, take, now);
+		conn_settle(sc, c, now, 0);
+	}
+	/* Filled to the brim or beyond: the next STACK_OUT comes when a good part is free again. */
+	if (take == room && (c->flags & CONN_OPENED))
+		c->flags |= CONN_NO_SPACE;
+	return take ? (ssize_t)take : -EAGAIN;
+}
+
+ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t len, mt_time now)
+{
+	union {
+		const void *in;
+		void *iov;
+	} p = {.in = buf}; /* an iovec has no const; it is only read */
+	struct iovec iov = {.iov_base = p.iov, .iov_len = len};
+
+	return stack_sendv(sc, id, &iov, 1, now);
+}
+
+size_t stack_readable(const struct stack_core *sc, uint32_t id)
+{
+	return core_conn(sc, id)->rcv.len;
+}
+
+size_t stack_snd_room(const struct stack_core *sc, uint32_t id)
+{
+	const struct conn *c = core_conn(sc, id);
+
+	return conn_alive(c) && (c->flags & CONN_OPENED) ? tcp_snd_room(&c->tcb) : 0;
+}
+
+int stack_shutdown(struct stack_core *sc, uint32_t id, int how, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+
+	if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+		return -EINVAL;
+	if (!conn_alive(c))
+		return -ENOTCONN;
+	if (how != SHUT_WR) {
+		c->flags |= CONN_SHUT_RD;
+		conn_raise(sc, c, STACK_IN | STACK_RDHUP);
+	}
+	if (how != SHUT_RD && !(c->flags & CONN_SHUT_WR)) {
+		c->flags |= CONN_SHUT_WR;
+		tcp_shutdown(&c->tcb, now);
+		conn_raise(sc, c, STACK_OUT | (c->flags & CONN_EOF ? STACK_HUP : 0));
+		conn_settle(sc, c, now, 0);
+	}
+	return 0;
+}
+
+void stack_close(struct stack_core *sc, uint32_t id, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+
+	conn_orphan(sc, c);
+	if (!(c->flags & CONN_LIVE)) {
+		conn_free(sc, c);
+		return;
+	}
+	if (conn_alive(c) && tcp_close(&c->tcb, now))
+		c->flags |= CONN_DONE;
+	conn_settle(sc, c, now, 0);
+}
+
+void stack_abort(struct stack_core *sc, uint32_t id, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+
+	conn_orphan(sc, c);
+	conn_reset(sc, c, now);
+}
+
+int stack_set_option(struct stack_core *sc, uint32_t id, enum tcp_option opt, uint32_t value,
+		     mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+	uint32_t most = BUFMEM_UNIT << sc->bufs.max_order;
+	int err;
+
+	if (!conn_alive(c))
+		return -EINVAL;
+	if ((opt == TCP_OPT_RCVBUF || opt == TCP_OPT_SNDBUF) && value > most)
+		value = most; /* as Linux cuts it to its maximum */
+	err = tcp_set_option(&c->tcb, opt, value, now);
+	conn_settle(sc, c, now, 0);
+	return err;
+}
+
+int64_t stack_get_option(const struct stack_core *sc, uint32_t id, enum tcp_option opt)
+{
+	return tcp_get_option(&core_conn(sc, id)->tcb, opt);
+}
+
+int stack_set_cc(struct stack_core *sc, uint32_t id, const char *name, mt_time now)
+{
+	const struct cc_ops *ops = cc_by_name(name);
+	struct conn *c = core_conn(sc, id);
+
+	if (!ops)
+		return -ENOENT;
+	return conn_alive(c) ? tcp_set_cc(&c->tcb, ops, now) : -EINVAL;
+}
+
+const char *stack_get_cc(const struct stack_core *sc, uint32_t id)
+{
+	return cc_name(core_conn(sc, id)->tcb.cc.ops);
+}
+
+enum tcp_state stack_state(const struct stack_core *sc, uint32_t id)
+{
+	return (enum tcp_state)core_conn(sc, id)->tcb.state;
+}
+
+void stack_names(const struct stack_core *sc, uint32_t id, struct ip_endpoint *local,
+		 struct ip_endpoint *remote)
+{
+	const struct flow *f = &core_conn(sc, id)->flow;
+
+	*local = (struct ip_endpoint){.addr = f->local, .port = f->lport};
+	*remote = (struct ip_endpoint){.addr = f->remote, .port = f->rport};
+}

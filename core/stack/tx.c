@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The transmit lists (paper 3.4): a connection stands on at most one, at a position found in O(1);
+ * a turn touches only connections it sends for. */
+#include <errno.h>
+
+#include "stack/core.h"
+
+#define QUANTUM	     8 /* segments of one connection before the next one's */
+#define SPARE_MORE   8 /* empty frames asked for at least: a connection may have several segments */
+#define STARVED_LOOK 4
+
+static struct list *list_of(struct stack_core *sc, uint8_t tx)
+{
+	return &sc->tx_lists[sc->cfg.ack_data_fin_priority ? tx : CONN_TX_DATA];
+}
+
+void tx_unlist(struct stack_core *sc, struct conn *c)
+{
+	if (c->tx == CONN_TX_NONE)
+		return;
+	list_remove(&c->tx_node);
+	sc->n_listed -= c->tx != CONN_TX_NEIGH;
+	c->tx = CONN_TX_NONE;
+}
+
+void tx_place(struct stack_core *sc, struct conn *c, enum tcp_tx want, unsigned defer)
+{
+	if (c->tx == CONN_TX_NEIGH || c->tx == (uint8_t)want)
+		return;
+	tx_unlist(sc, c);
+	if (want == TCP_TX_NONE)
+		return;
+	c->tx = (uint8_t)want;
+	sc->n_listed++;
+	if (defer && want == TCP_TX_ACK)
+		list_append(&sc->tx_deferred[defer - 1], &c->tx_node);
+	else
+		list_append(list_of(sc, c->tx), &c->tx_node);
+}
+
+/* ---- frames ---- */
+
+static bool get_spare(struct stack_core *sc)
+{
+	uint32_t room = (uint32_t)sc->cfg.tx_batch - sc->n_out;
+	uint32_t want = sc->n_listed > SPARE_MORE ? sc->n_listed : SPARE_MORE;
+
+	if (want > room)
+		want = room;
+	sc->n_spare = sc->nic->ops->alloc(sc->nic->dev, sc->cfg.queue, sc->spare, (uint16_t)want);
+	if (!sc->n_spare)
+		sc->stats.tx_no_buffer++;
+	return sc->n_spare != 0;
+}
+
+uint8_t *tx_frame(struct stack_core *sc)
+{
+	if (sc->n_out == sc->cfg.tx_batch || (!sc->n_spare && !get_spare(sc)))
+		return NULL;
+	return sc->spare[sc->n_spare - 1].data;
+}
+
+void tx_commit(struct stack_core *sc, size_t len)
+{
+	struct nic_pkt *p = &sc->out[sc->n_out++];
+
+	*p = sc->spare[--sc->n_spare];
+	p->len = (uint16_t)len;
+	p->flags = 0;
+}
+
+uint8_t *tx_reply_frame(struct stack_core *sc)
+{
+	uint8_t *frame = NULL;
+
+	if (sc->n_replies < (sc->cfg.tx_batch + 1) / 2)
+		frame = tx_frame(sc);
+	if (frame)
+		sc->n_replies++;
+	else
+		sc->stats.replies_dropped++;
+	return frame;
+}
+
+static void flush(struct stack_core *sc)
+{
+	uint16_t n = sc->n_out, sent;
+
+	if (!n)
+		return;
+	sent = sc->nic->ops->tx_burst(sc->nic->dev, sc->cfg.queue, sc->out, n);
+	for (uint16_t i = 0; i < sent; i++)
+		sc->stats.tx_bytes += sc->out[i].len;
+	sc->stats.tx_packets += sent;
+	sc->n_out = (uint16_t)(n - sent);
+	if (sc->n_out) {
+		sc->stats.tx_full++;
+		memmove(sc->out, sc->out + sent, sc->n_out * sizeof(sc->out[0]));
+	}
+	sc->busy |= sent != 0;
+}
+
+/* ---- one connection's turn ---- */
+
+enum hop { HOP_OK, HOP_WAIT, HOP_FAIL, HOP_FULL };
+
+/* The connection's next hop, kept in it as entry and generation. */
+static enum hop next_hop(struct stack_core *sc, struct conn *c, struct neigh **out, mt_time now)
+{
+	struct neigh *n = NULL;
+	struct ip_addr hop;
+
+	if (c->neigh_gen) {
+		n = pool_at(&sc->neighs.pool, c->neigh);
+		if (n->gen != c->neigh_gen)
+			n = NULL;
+	}
+	if (!n) {
+		if (!route_next_hop(&sc->routes, &c->flow.remote, &hop)) {
+			sc->stats.no_route++;
+			return HOP_FAIL;
+		}
+		n = neigh_get(sc, &hop, now);
+		if (!n)
+			return HOP_FULL;
+		c->neigh = pool_id(&sc->neighs.pool, n);
+		c->neigh_gen = n->gen;
+	}
+	*out = n;
+	if (n->state == NEIGH_ST_INCOMPLETE)
+		return HOP_WAIT;
+	if (n->state == NEIGH_ST_FAILED) {
+		sc->stats.arp_failed++;
+		return HOP_FAIL;
+	}
+	neigh_used(sc, n, now);
+	return HOP_OK;
+}
+
+/* The segments that are due are lost, so that the retransmission timer decides when to try again.
+ */
+static void lose(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	struct tcp_seg seg;
+
+	for (unsigned i = 0; i < QUANTUM && tcp_output(&c->tcb, now, &seg); i++)
+		;
+	tx_unlist(sc, c);
+	conn_settle(sc, c, now, 0);
+}
+
+/* The next hop does not answer, or there is none: an attempt to connect fails. */
+static void unreachable(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	if (c->tcb.state == TCPS_SYN_SENT)
+		conn_kill(sc, c, EHOSTUNREACH, now);
+	else
+		lose(sc, c, now);
+}
+
+static void count_segment(struct mtcp_stats *s, const struct conn *c, const struct tcp_seg *seg)
+{
+	s->tx_segs++;
+	s->tx_data_bytes += seg->len;
+	s->retransmits += tcp_was_retransmit(&c->tcb);
+	s->resets_sent += (seg->flags & TCPF_RST) != 0;
+}
+
+/* Up to QUANTUM segments. False: no frame for the first one; the connection keeps its place. */
+static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth_addr *to,
+			 mt_time now)
+{
+	unsigned n = 0;
+	bool more = true;
+
+	while (more && n < QUANTUM) {
+		uint8_t *frame = tx_frame(sc);
+		struct tcp_seg seg;
+
+		if (!frame)
+			break;
+		more = tcp_output(&c->tcb, now, &seg);
+		if (!more)
+			break;
+		if (seg.len)
+			buf_read(&sc->bufs, &c->snd, seg.data_off, frame + ip_out_payload(&seg),
+				 seg.len);
+		tx_commit(sc, ip_out_tcp(sc, frame, to, &c->flow, &seg));
+		count_segment(&sc->stats, c, &seg);
+		n++;
+	}
+	if (!n && more)
+		return false;
+	tx_unlist(sc, c);
+	conn_settle(sc, c, now, 0);
+	return true;
+}
+
+/* False: the device gives no frame. */
+static bool serve(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	struct neigh *n;
+
+	switch (next_hop(sc, c, &n, now)) {
+	case HOP_OK:
+		return send_quantum(sc, c, &n->mac, now);
+	case HOP_WAIT:
+		tx_unlist(sc, c);
+		c->tx = CONN_TX_NEIGH;
+		list_append(&n->waiting, &c->tx_node);
+		return true;
+	case HOP_FAIL:
+		unreachable(sc, c, now);
+		return true;
+	case HOP_FULL:
+		lose(sc, c, now);
+		return true;
+	}
+	return true;
+}
+
+/* ---- a turn ---- */
+
+static const struct neigh *parked_at(const struct stack_core *sc, const struct conn *c)
+{
+	return pool_at(&sc->neighs.pool, c->neigh);
+}
+
+/* Connections whose neighbour answered or failed take their places again, a turn's worth at a time.
+ */
+static void unpark(struct stack_core *sc, mt_time now)
+{
+	for (unsigned i = 0; i < sc->cfg.tx_batch && !list_empty(&sc->tx_unparked); i++) {
+		struct conn *c = container_of(sc->tx_unparked.next, struct conn, tx_node);
+
+		if (parked_at(sc, c)->gen != c->neigh_gen) {
+			/* Its entry was taken away: asking again at once would take another's. */
+			sc->stats.arp_overflow++;
+			lose(sc, c, now);
+			continue;
+		}
+		tx_unlist(sc, c);
+		conn_settle(sc, c, now, 0);
+	}
+}
+
+/* Writers that found no buffer memory are told when there is some. A few at a time; one that needs
+ * a large block does not stand in the way of the others. */
+static void feed_starved(struct stack_core *sc)
+{
+	for (unsigned i = 0; i < STARVED_LOOK && !list_empty(&sc->starved); i++) {
+		struct list *node = list_pop(&sc->starved);
+		struct conn *c = container_of(node, struct conn, queue_node);
+
+		if (!bufmem_has(&sc->bufs, bufmem_order(buf_capacity(&c->snd) + 1))) {
+			list_append(&sc->starved, node);
+			continue;
+		}
+		c->flags &= (uint16_t)~CONN_STARVED;
+		conn_raise(sc, c, STACK_OUT);
+	}
+}
+
+static bool lists_empty(const struct stack_core *sc)
+{
+	return !sc->n_listed && list_empty(&sc->tx_unparked) && !neigh_tx_pending(sc);
+}
+
+static void release_spare(struct stack_core *sc)
+{
+	if (sc->n_spare)
+		sc->nic->ops->release(sc->nic->dev, sc->cfg.queue, sc->spare, sc->n_spare);
+	sc->n_spare = 0;
+}
+
+mt_time stack_tx(struct stack_core *sc, mt_time now)
+{
+	/* Each visit sends at least a segment, or takes the connection off the lists: twice the
+	 * frames is a bound that only connections without a neighbour reach. */
+	unsigned visits = 2u * sc->cfg.tx_batch;
+
+	neigh_tx(sc, now);
+	unpark(sc, now);
+	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++) {
+		struct list *l = &sc->tx_lists[tx];
+
+		while (visits && !list_empty(l) &&
+		       serve(sc, container_of(l->next, struct conn, tx_node), now))
+			visits--;
+	}
+	if (!list_empty(&sc->neighs.asking))
+		neigh_tx(sc, now);
+	flush(sc);
+	sc->n_replies = 0;
+	list_move_all(&sc->tx_deferred[0], list_of(sc, CONN_TX_ACK));
+	list_move_all(&sc->tx_deferred[1], &sc->tx_deferred[0]);
+	feed_starved(sc);
+	if (sc->n_out || !lists_empty(sc))
+		return now;
+	release_spare(sc);
+	return mt_min(wheel_next(&sc->wheel), time_wait_next(sc, now));
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The application's side: RFC 9293 3.10.2 to 3.10.5, options, and the cold object. */
+#include <errno.h>
+
+#include "tcp/internal.h"
+#include "tcp/recovery.h"
+
+/* ---- SEND and RECEIVE ---- */
+
+uint32_t tcp_snd_room(const struct tcb *t)
+{
+	uint32_t used = t->snd_end.v - snd_base(t).v;
+
+	if ((t->flags & TF_FIN) || t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT)
+		return 0;
+	return used < t->sndbuf ? t->sndbuf - used : 0;
+}
+
+void tcp_append(struct tcb *t, uint32_t n, mt_time now)
+{
+	check(n <= tcp_snd_room(t));
+	t->snd_end = seq_add(t->snd_end, n);
+	timer_settle(t, now);
+}
+
+void tcp_consumed(struct tcb *t, uint32_t n, mt_time now)
+{
+	uint32_t offered = rcv_wnd(t), grown;
+
+	(void)now;
+	check(n <= t->rcv_unread);
+	t->rcv_unread -= n;
+	if (t->state < TCPS_ESTABLISHED || t->state > TCPS_FIN_WAIT_2)
+		return; /* the peer sends nothing any more */
+	/* Told at once only where the peer may be waiting for it; else the next ACK does. */
+	grown = data_window(t) - offered;
+	if (grown && grown >= min_u32(offered, t->rcvbuf / 2))
+		t->flags |= TF_ACK_NOW;
+}
+
+/* ---- CLOSE and ABORT ---- */
+
+void tcp_shutdown(struct tcb *t, mt_time now)
+{
+	if ((t->flags & TF_FIN) || t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT)
+		return;
+	t->flags |= TF_FIN;
+	if (t->state == TCPS_ESTABLISHED)
+		tcp_set_state(t, TCPS_FIN_WAIT_1);
+	else if (t->state == TCPS_CLOSE_WAIT)
+		tcp_set_state(t, TCPS_LAST_ACK);
+	timer_settle(t, now);
+}
+
+bool tcp_close(struct tcb *t, mt_time now)
+{
+	if (t->state == TCPS_CLOSED)
+		return true;
+	if (t->state == TCPS_TIME_WAIT)
+		return false;
+	if (t->state == TCPS_SYN_SENT || t->rcv_unread) {
+		conn_end(t, true);
+		return true;
+	}
+	t->flags |= TF_ORPHAN;
+	tcp_shutdown(t, now);
+	if (t->state == TCPS_FIN_WAIT_2)
+		timer_keepalive(t, now);
+	return false;
+}
+
+void tcp_abort(struct tcb *t, mt_time now)
+{
+	(void)now;
+	if (t->state != TCPS_CLOSED)
+		conn_end(t, true);
+}
+
+/* ---- options ---- */
+
+static void set_flag(struct tcb *t, uint32_t flag, uint32_t value)
+{
+	t->flags = value ? t->flags | flag : t->flags & ~flag;
+}
+
+static int set_keep(struct tcb *t, uint32_t *field, uint32_t value, mt_time now)
+{
+	if (value == 0)
+		return -EINVAL;
+	*field = value;
+	timer_keepalive(t, now);
+	return 0;
+}
+
+static int set_maxseg(struct tcb *t, uint32_t value)
+{
+	if (t->state != TCPS_SYN_SENT || flight(t))
+		return -EISCONN;
+	if (value < MSS_MIN || value > UINT16_MAX)
+		return -EINVAL;
+	t->mss_local = (uint16_t)min_u32(t->mss_local, value);
+	t->mss_seen = (uint16_t)min_u32(t->mss_local, MSS_DEFAULT);
+	return 0;
+}
+
+/* What was offered stays good: the buffer cannot become smaller than that. */
+static void set_rcvbuf(struct tcb *t, uint32_t value)
+{
+	if (t->state != TCPS_SYN_SENT)
+		t->rcvbuf = max_u32(value, t->rcv_unread + rcv_wnd(t));
+	else if (flight(t))
+		t->rcvbuf = max_u32(value, min_u32(t->rcvbuf, UINT16_MAX));
+	else
+		t->rcvbuf = value;
+	if (t->state == TCPS_SYN_SENT && flight(t) == 0 && t->cfg->wscale)
+		t->rcv_wscale = open_wscale(t->rcvbuf);
+}
+
+static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_time now)
+{
+	switch (opt) {
+	case TCP_OPT_NODELAY:
+		set_flag(t, TF_NODELAY, value);
+		return 0;
+	case TCP_OPT_CORK:
+		set_flag(t, TF_CORK, value);
+		return 0;
+	case TCP_OPT_KEEPALIVE:
+		set_flag(t, TF_KEEPALIVE, value);
+		timer_keepalive(t, now);
+		return 0;
+	case TCP_OPT_KEEPIDLE_MS:
+		return set_keep(t, &t->keep_idle_ms, value, now);
+	case TCP_OPT_KEEPINTVL_MS:
+		return set_keep(t, &t->keep_interval_ms, value, now);
+	case TCP_OPT_KEEPCNT:
+		if (value == 0 || value > 127)
+			return -EINVAL;
+		t->keep_probes = (uint8_t)value;
+		return 0;
+	case TCP_OPT_USER_TIMEOUT_MS:
+		if (value > INT32_MAX)
+			return -EINVAL;
+		t->user_timeout_ms = value;
+		return 0;
+	case TCP_OPT_MAXSEG:
+		return set_maxseg(t, value);
+	case TCP_OPT_RCVBUF:
+		set_rcvbuf(t, value);
+		return 0;
+	case TCP_OPT_SNDBUF:
+		t->sndbuf = value;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+int tcp_set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_time now)
+{
+	int rc;
+
+	if (t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT)
+		return -EINVAL;
+	rc = set_option(t, opt, value, now);
+	timer_settle(t, now);
+	return rc;
+}
+
+uint32_t tcp_get_option(const struct tcb *t, enum tcp_option opt)
+{
+	switch (opt) {
+	case TCP_OPT_NODELAY:
+		return (t->flags & TF_NODELAY) != 0;
+	case TCP_OPT_CORK:
+		return (t->flags & TF_CORK) != 0;
+	case TCP_OPT_KEEPALIVE:
+		return (t->flags & TF_KEEPALIVE) != 0;
+	case TCP_OPT_KEEPIDLE_MS:
+		return t->keep_idle_ms;
+	case TCP_OPT_KEEPINTVL_MS:
+		return t->keep_interval_ms;
+	case TCP_OPT_KEEPCNT:
+		return t->keep_probes;
+	case TCP_OPT_USER_TIMEOUT_MS:
+		return t->user_timeout_ms;
+	case TCP_OPT_MAXSEG:
+		return t->state == TCPS_SYN_SENT ? t->mss_local : t->cc.mss;
+	case TCP_OPT_RCVBUF:
+		return t->rcvbuf;
+	case TCP_OPT_SNDBUF:
+		return t->sndbuf;
+	}
+	return 0;
+}
+
+int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
+{
+	(void)now;
+	if (!ops)
+		return -ENOENT;
+	t->cc.ops = ops;
+	t->cc.acked = 0;
+	ops->init(&t->cc);
+	return 0;
+}
+
+bool tcp_path_mtu(struct tcb *t, tcp_seq quoted, uint16_t mss, mt_time now)
+{
+	uint32_t ts = t->flags & TF_TS ? TS_OPT_LEN : 0;
+	uint32_t full = max_u32(mss, MSS_MIN) - ts;
+
+	/* Only who saw the segment can quote a sequence number in flight (RFC 5927 4.1). */
+	if (t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT || seq_lt(quoted, t->snd_una) ||
+	    seq_geq(quoted, t->snd_nxt))
+		return false;
+	if (syn_unacked(t) ||
+	    full >= t->cc.mss) /* a path never grows by this message (RFC 1191 3) */
+		return true;
+	cc_set_mss(&t->cc, full);
+	recovery_go_back(t); /* what was too long is lost, but not by congestion */
+	timer_rto(t, now);
+	return true;
+}
+
+/* ---- the cold object ---- */
+
+bool tcp_wants_cold(const struct tcb *t, const struct tcp_seg *s)
+{
+	if (t->cold || t->state < TCPS_ESTABLISHED)
+		return false;
+	if ((s->opts & TCPO_SACK) && (t->flags & TF_SACK) && flight(t))
+		return true;
+	return (s->len || (s->flags & TCPF_FIN)) && seq_gt(s->seq, t->rcv_nxt) &&
+	       seq_lt(s->seq, t->rcv_adv) && t->state <= TCPS_FIN_WAIT_2;
+}
+
+void tcp_attach_cold(struct tcb *t, struct tcp_cold *c)
+{
+	check(!t->cold);
+	*c = (struct tcp_cold){0};
+	ooo_init(&c->ooo);
+	sack_init(&c->board);
+	t->cold = c;
+}
+
+struct tcp_cold *tcp_detach_cold(struct tcb *t, bool force)
+{
+	struct tcp_cold *c = t->cold;
+
+	if (!c)
+		return NULL;
+	/* In a recovery by scoreboard an empty board means something, too. */
+	if (!force && (c->ooo.n || c->board.n || t->phase != PHASE_OPEN))
+		return NULL;
+	t->cold = NULL;
+	return c;
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Fifth step: the ACK field. */
+#include <errno.h>
+
+#include "tcp/internal.h"
+#include "tcp/recovery.h"
+
+/* The timed segment is measured in microseconds and, by Karn's rule, only if nothing was sent again
+ * since. Where that rule leaves nothing to time, the echoed timestamp measures in milliseconds (RFC
+ * 7323 4.1). */
+void ack_measure(struct arrival *a, tcp_seq ack)
+{
+	struct tcb *t = a->t;
+	const struct tcp_seg *s = a->seg;
+	uint32_t age;
+
+	if (t->flags & TF_TIMING) {
+		if (seq_lt(ack, t->rtt_seq))
+			return;
+		t->flags &= ~(uint32_t)TF_TIMING;
+		rtt_sample(&t->rtt, us_of(a->now) - t->rtt_us);
+		return;
+	}
+	if (!(t->flags & TF_TS) || !(s->opts & TCPO_TS) || s->ts_ecr == 0)
+		return;
+	age = ms_of(a->now) - (s->ts_ecr - t->ts_offset);
+	if (age <=
+	    t->cfg->rto_max_ms) /* an echo from the future or of another age is no measurement */
+		rtt_sample(&t->rtt, age * 1000u);
+}
+
+static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
+{
+	struct tcb *t = a->t;
+	struct cc_ack ack = {
+		.n_acked = n_acked,
+		.flight = before,
+		.cwnd_limited = (t->flags & TF_CWND_FULL) || t->phase == PHASE_LOSS,
+		.rtt = &t->rtt,
+		.now = a->now,
+	};
+
+	if (n_acked && t->phase != PHASE_RECOVERY)
+		t->cc.ops->on_ack(&t->cc, &ack);
+}
+
+void ack_new(struct arrival *a)
+{
+	struct tcb *t = a->t;
+	tcp_seq ack = a->seg->ack;
+	uint32_t before = flight(t);
+	uint32_t n = ack.v - t->snd_una.v - seq_gt(ack, t->snd_end); /* the FIN is no byte */
+
+	ack_measure(a, ack);
+	t->snd_una = ack;
+	t->unacked_ms = ms_of(a->now);
+	t->n_retries = 0;
+	t->flags &= ~(uint32_t)(TF_PROBED | TF_PROBE_DUE);
+	rtt_reset_backoff(&t->rtt);
+	ack_grow(a, n, before);
+	recovery_advanced(t, n);
+	if (flight(t))
+		timer_rto(t, a->now);
+	else
+		t->rxt_at = MT_NEVER;
+	t->flags &= ~(uint32_t)TF_PERSIST;
+	if (n) {
+		a->ev->n_acked = n;
+		a->ev->flags |= TCP_EV_WRITABLE;
+	}
+}
+
+/* The window opened for a connection that was probing it. */
+static void leave_persist(struct arrival *a)
+{
+	struct tcb *t = a->t;
+	bool refused = (t->flags & TF_PROBED) && flight(t);
+
+	t->flags &= ~(uint32_t)(TF_PERSIST | TF_PROBED | TF_PROBE_DUE);
+	t->n_retries = 0;
+	t->rxt_at = MT_NEVER;
+	rtt_reset_backoff(&t->rtt);
+	if (refused) {
+		recovery_go_back(t);
+		timer_rto(t, a->now);
+	}
+}
+
+/* RFC 9293 3.10.7.4. SND.WL2 is not kept: an ACK below SND.UNA never gets here, so SND.WL2 =<
+ * SEG.ACK always. An ACK that advances carries the peer's latest view even on a retransmitted
+ * segment. */
+void ack_window(struct arrival *a, bool ack_advanced)
+{
+	struct tcb *t = a->t;
+	const struct tcp_seg *s = a->seg;
+	uint32_t wnd = (uint32_t)s->wnd << t->snd_wscale;
+	bool opened;
+
+	if (!ack_advanced && seq_lt(s->seq, t->snd_wl1))
+		return;
+	opened = wnd > t->snd_wnd;
+	t->snd_wnd = wnd;
+	t->snd_wl1 = s->seq;
+	if (wnd > t->max_snd_wnd)
+		t->max_snd_wnd = wnd;
+	if (opened && (t->flags & TF_PERSIST))
+		leave_persist(a);
+}
+
+/* RFC 5681 2: nothing but the acknowledgment of what was acknowledged, while something is
+ * outstanding. */
+static bool is_duplicate(const struct arrival *a)
+{
+	const struct tcb *t = a->t;
+	const struct tcp_seg *s = a->seg;
+
+	return s->len == 0 && !(s->flags & (TCPF_SYN | TCPF_FIN)) && flight(t) &&
+	       !(t->flags & TF_PROBED) && (uint32_t)s->wnd << t->snd_wscale == t->snd_wnd;
+}
+
+static void ack_same(struct arrival *a, bool sacked)
+{
+	struct tcb *t = a->t;
+
+	/* A peer that answers with a closed window is alive (RFC 9293 3.8.6.1); nobody waits for
+	 * it, though, once the application is gone. */
+	if (a->seg->wnd == 0 && !(t->flags & TF_ORPHAN))
+		t->n_retries = 0;
+	if ((sacked || is_duplicate(a)) && recovery_duplicate(t, a->now)) {
+		a->ev->flags |= TCP_EV_RETRANSMIT;
+		timer_rto(t, a->now);
+	}
+}
+
+/* What the acknowledgment of our FIN means. */
+static enum step ack_fin(struct arrival *a)
+{
+	struct tcb *t = a->t;
+
+	if (!seq_gt(t->snd_una, t->snd_end))
+		return STEP_CONTINUE;
+	switch (t->state) {
+	case TCPS_FIN_WAIT_1:
+		tcp_set_state(t, TCPS_FIN_WAIT_2);
+		timer_keepalive(t, a->now);
+		return STEP_CONTINUE;
+	case TCPS_CLOSING:
+		tcp_set_state(t, TCPS_TIME_WAIT);
+		t->idle_at = t->ack_at = MT_NEVER;
+		a->ev->flags |= TCP_EV_TIME_WAIT;
+		return STEP_DONE;
+	case TCPS_LAST_ACK:
+		conn_end(t, false);
+		a->ev->flags |= TCP_EV_CLOSED;
+		return STEP_DONE;
+	default:
+		return STEP_CONTINUE;
+	}
+}
+
+static enum step ack_synrcvd(struct arrival *a)
+{
+	struct tcb *t = a->t;
+	const struct tcp_seg *s = a->seg;
+
+	if (!seq_gt(s->ack, t->snd_una) || seq_gt(s->ack, t->snd_nxt)) {
+		t->rxt_nxt = s->ack;
+		t->flags |= TF_STRAY_RST;
+		return arrival_drop(a, TCP_DROP_ACK);
+	}
+	ack_measure(a, s->ack);
+	open_established(t, a->now, a->ev);
+	t->snd_una = seq_add(t->snd_una, 1);
+	if (s->flags & TCPF_SYN) {
+		t->snd_wnd = s->wnd;
+	} else {
+		t->snd_wnd = (uint32_t)s->wnd << t->snd_wscale;
+	}
+	t->max_snd_wnd = max_u32(t->max_snd_wnd, t->snd_wnd);
+	t->snd_wl1 = s->seq;
+	ts_note(t, s);
+	return STEP_CONTINUE;
+}
+
+enum step step_ack(struct arrival *a)
+{
+	struct tcb *t = a->t;
+	const struct tcp_seg *s = a->seg;
+	bool sacked;
+
+	if (!(s->flags & TCPF_ACK))
+		return arrival_drop(a, TCP_DROP_ACK);
+	if (t->state == TCPS_SYN_RCVD)
+		return ack_synrcvd(a);
+	/* RFC 5961 5.2: an attacker has to guess within the largest window the peer ever offered.
+	 */
+	if (seq_gt(s->ack, t->snd_nxt) ||
+	    seq_diff(t->snd_una, s->ack) > (int32_t)min_u32(t->max_snd_wnd, INT32_MAX)) {
+		arrival_challenge(a);
+		return arrival_drop(a, TCP_DROP_ACK);
+	}
+	ts_note(t, s);
+	if (seq_lt(s->ack, t->snd_una)) /* an old one: its data may be new */
+		return STEP_CONTINUE;
+	sacked = recovery_sacked(t, s);
+	if (seq_gt(s->ack, t->snd_una)) {
+		ack_new(a);
+		ack_window(a, true);
+		if (sacked && recovery_duplicate(t, a->now))
+			a->ev->flags |= TCP_EV_RETRANSMIT;
+	} else {
+		ack_same(a, sacked);
+		ack_window(a, false);
+	}
+	return ack_fin(a);
+}

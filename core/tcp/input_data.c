@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Seventh and eighth step: text and FIN; the acknowledgment and the window we owe for them. */
+#include "tcp/internal.h"
+
+/* What the receive side may take now. Silly windows are avoided (RFC 1122 4.2.3.3): the edge moves
+ * by a segment or half the buffer at least, and by what the window field can tell. */
+uint32_t data_window(const struct tcb *t)
+{
+	uint32_t room = t->rcvbuf > t->rcv_unread ? t->rcvbuf - t->rcv_unread : 0;
+	uint32_t step = min_u32(t->rcvbuf / 2, t->mss_seen);
+	uint32_t now = rcv_wnd(t);
+
+	room = min_u32(room, (uint32_t)UINT16_MAX << t->rcv_wscale);
+	if (room > now && room - now >= max_u32(step, 1u << t->rcv_wscale))
+		return room;
+	return now;
+}
+
+/* RFC 1122 4.2.3.2, RFC 5681 4.2: every second full segment at once, else within delack_ms. At the
+ * start every segment, since the peer's slow start waits for it. */
+static void ack_policy(struct tcb *t, mt_time now)
+{
+	if (t->n_quick) {
+		t->n_quick--;
+		t->flags |= TF_ACK_NOW;
+	} else if (t->rcv_nxt.v - t->last_ack.v >= 2u * t->mss_seen) {
+		t->flags |= TF_ACK_NOW;
+	} else if (t->ack_at == MT_NEVER) {
+		t->ack_at = now + t->cfg->delack_ms * MT_MS;
+	}
+}
+
+static void note_mss(struct tcb *t, uint32_t len)
+{
+	if (len > t->mss_seen && t->mss_seen < t->mss_local)
+		t->mss_seen = (uint16_t)min_u32(len, t->mss_local);
+}
+
+static void deliver(struct arrival *a, uint32_t n)
+{
+	a->t->rcv_unread += n;
+	a->ev->n_readable = n;
+	if (n)
+		a->ev->flags |= TCP_EV_READABLE;
+}
+
+/* The FIN is in order: nothing follows it. */
+static enum step fin_arrived(struct arrival *a)
+{
+	struct tcb *t = a->t;
+
+	t->flags |= TF_ACK_NOW;
+	a->ev->flags |= TCP_EV_EOF;
+	switch (t->state) {
+	case TCPS_ESTABLISHED:
+		tcp_set_state(t, TCPS_CLOSE_WAIT);
+		return STEP_CONTINUE;
+	case TCPS_FIN_WAIT_1:
+		tcp_set_state(t, TCPS_CLOSING);
+		return STEP_CONTINUE;
+	default: /* FIN-WAIT-2: only states before the peer's FIN get here */
+		tcp_set_state(t, TCPS_TIME_WAIT);
+		t->rxt_at = t->ack_at = t->idle_at = MT_NEVER;
+		a->ev->flags |= TCP_EV_TIME_WAIT;
+		return STEP_DONE;
+	}
+}
+
+void data_in_order(struct arrival *a)
+{
+	struct tcb *t = a->t;
+
+	a->ev->data_skip = (uint16_t)a->skip;
+	a->ev->data_len = (uint16_t)a->len;
+	t->rcv_nxt = seq_add(t->rcv_nxt, a->len);
+	note_mss(t, a->len);
+	deliver(a, a->len);
+	ack_policy(t, a->now);
+}
+
+/* In order, with something out of order behind it. */
+static enum step data_fills(struct arrival *a)
+{
+	struct tcb *t = a->t;
+	struct tcp_cold *c = t->cold;
+	tcp_seq from = t->rcv_nxt;
+	uint32_t n;
+
+	a->ev->data_skip = (uint16_t)a->skip;
+	a->ev->data_len = (uint16_t)a->len;
+	t->rcv_nxt = ooo_advance(&c->ooo, seq_add(t->rcv_nxt, a->len));
+	n = t->rcv_nxt.v - from.v;
+	t->flags |= TF_ACK_NOW; /* RFC 5681 4.2: a hole is filled, in whole or part */
+	if (c->fin_seen && seq_gt(t->rcv_nxt, c->fin_seq)) {
+		deliver(a, n - 1);
+		a->fin = false;
+		return fin_arrived(a);
+	}
+	deliver(a, n);
+	return STEP_CONTINUE;
+}
+
+/* Out of order: stored at its place, acknowledged at once so that the sender learns of the hole.
+ * The FIN takes one place in the set, as it does in sequence space. */
+static enum step data_ahead(struct arrival *a)
+{
+	struct tcb *t = a->t;
+	struct tcp_cold *c = t->cold;
+	tcp_seq end = seq_add(a->seq, a->len + a->fin);
+
+	t->flags |= TF_ACK_NOW;
+	if (!c)
+		return arrival_drop(a, TCP_DROP_OOO_FULL);
+	/* Nothing lies behind a FIN; who says otherwise is not believed. */
+	if (c->fin_seen && (seq_gt(end, seq_add(c->fin_seq, 1)) ||
+			    (a->fin && !seq_eq(end, seq_add(c->fin_seq, 1)))))
+		return arrival_drop(a, TCP_DROP_SEQ);
+	if (a->fin && c->ooo.n && seq_gt(c->ooo.r[c->ooo.n - 1].end, end))
+		return arrival_drop(a, TCP_DROP_SEQ);
+	if (!ooo_insert(&c->ooo, a->seq, end))
+		return arrival_drop(a, TCP_DROP_OOO_FULL);
+	if (a->fin) {
+		c->fin_seen = true;
+		c->fin_seq = seq_add(a->seq, a->len);
+	}
+	a->ev->data_skip = (uint16_t)a->skip;
+	a->ev->data_len = (uint16_t)a->len;
+	a->ev->data_off = a->seq.v - t->rcv_nxt.v;
+	note_mss(t, a->len);
+	return STEP_DONE;
+}
+
+enum step step_text(struct arrival *a)
+{
+	struct tcb *t = a->t;
+
+	/* After the peer's FIN there is neither text nor another FIN. */
+	if (t->state != TCPS_ESTABLISHED && t->state != TCPS_FIN_WAIT_1 &&
+	    t->state != TCPS_FIN_WAIT_2)
+		return STEP_DONE;
+	if (a->len && (t->flags & TF_ORPHAN)) {
+		/* Nobody will read it: say so (RFC 1122 4.2.2.13). */
+		conn_end(t, true);
+		a->ev->flags |= TCP_EV_CLOSED;
+		a->ev->drop = TCP_DROP_AFTER_CLOSE;
+		return STEP_DONE;
+	}
+	if (!seq_eq(a->seq, t->rcv_nxt))
+		return a->len || a->fin ? data_ahead(a) : STEP_DONE;
+	if (a->len == 0)
+		return STEP_CONTINUE;
+	if (t->cold && t->cold->ooo.n)
+		return data_fills(a);
+	data_in_order(a);
+	return STEP_CONTINUE;
+}
+
+enum step step_fin(struct arrival *a)
+{
+	struct tcb *t = a->t;
+
+	if (!a->fin || !seq_eq(seq_add(a->seq, a->len), t->rcv_nxt))
+		return STEP_DONE;
+	if (t->cold && t->cold->ooo.n) { /* data behind a FIN: whichever came first counts */
+		t->flags |= TF_ACK_NOW;
+		return arrival_drop(a, TCP_DROP_SEQ);
+	}
+	t->rcv_nxt = seq_add(t->rcv_nxt, 1);
+	return fin_arrived(a);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of core/tcp share. Nothing of it is for the owner of a connection. */
+#ifndef TCP_INTERNAL_H
+#define TCP_INTERNAL_H
+
+#include "base/check.h"
+#include "tcp/tcb.h"
+
+#define MSS_MIN	     64u  /* a peer that asks for less would make us send headers */
+#define MSS_DEFAULT  536u /* RFC 9293 3.7.1 */
+#define WSCALE_MAX   14u  /* RFC 7323 2.3 */
+#define TS_OPT_LEN   12u  /* with its padding */
+#define CORK_MAX     (200 * MT_MS)
+#define CHALLENGE_MS 500u /* RFC 5961 7: at most one in this time, per connection */
+#define PAWS_IDLE_MS (24u * 86400u * 1000u) /* RFC 7323 5.5 */
+#define DUP_THRESH   3u
+
+static inline uint32_t ms_of(mt_time now)
+{
+	return (uint32_t)(now / MT_MS);
+}
+
+static inline uint32_t us_of(mt_time now)
+{
+	return (uint32_t)(now / MT_US);
+}
+
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The SYN is not yet acknowledged. */
+static inline bool syn_unacked(const struct tcb *t)
+{
+	return t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RCVD;
+}
+
+/* Sequence number of offset 0 of the send buffer. */
+static inline tcp_seq snd_base(const struct tcb *t)
+{
+	return seq_add(t->snd_una, syn_unacked(t));
+}
+
+static inline uint32_t flight(const struct tcb *t)
+{
+	return t->snd_nxt.v - t->snd_una.v;
+}
+
+static inline bool fin_sent(const struct tcb *t)
+{
+	return seq_gt(t->snd_nxt, t->snd_end);
+}
+
+/* Data or a FIN that was never sent waits. */
+static inline bool unsent(const struct tcb *t)
+{
+	return !fin_sent(t) && (!seq_eq(t->snd_nxt, t->snd_end) || (t->flags & TF_FIN));
+}
+
+static inline uint32_t rcv_wnd(const struct tcb *t)
+{
+	return t->rcv_adv.v - t->rcv_nxt.v;
+}
+
+/* Loss recovery by scoreboard; without the cold object it is NewReno's. */
+static inline bool uses_sack(const struct tcb *t)
+{
+	return (t->flags & TF_SACK) && t->cold;
+}
+
+static inline uint32_t rto_ms(const struct tcb *t)
+{
+	return rtt_rto_ms(&t->rtt, t->cfg->rto_init_ms, t->cfg->rto_min_ms, t->cfg->rto_max_ms);
+}
+
+/* ---- state.c ---- */
+void tcp_set_state(struct tcb *, enum tcp_state);
+/* CLOSED, nothing timed, nothing to send; a RST if asked for and the state has one. */
+void conn_end(struct tcb *, bool reset);
+/* The connection dies of err: conn_end and the events that say so. */
+void conn_fail(struct tcb *, int err, bool reset, struct tcp_events *);
+
+/* ---- open.c ---- */
+uint8_t open_wscale(uint32_t rcvbuf);
+void open_take_syn(struct tcb *, const struct tcp_seg *, mt_time now);
+/* SYN-SENT or SYN-RCVD -> ESTABLISHED, and on to FIN-WAIT-1 if a shutdown waited for it. */
+void open_established(struct tcb *, mt_time now, struct tcp_events *);
+
+/* ---- one segment on its way through the steps ---- */
+enum step { STEP_CONTINUE, STEP_DROP, STEP_DONE };
+
+struct arrival {
+	struct tcb *t;
+	const struct tcp_seg *seg;
+	struct tcp_events *ev;
+	mt_time now;
+	tcp_seq seq;   /* trimmed to the window, SYN taken off */
+	uint32_t len;  /* payload left after trimming */
+	uint32_t skip; /* payload trimmed from the front */
+	bool fin;      /* a FIN stands behind it, inside the window */
+	bool crossed;  /* the SYN/ACK of a simultaneous open */
+};
+
+static inline enum step arrival_drop(struct arrival *a, enum tcp_drop why)
+{
+	a->ev->drop = (uint8_t)why;
+	return STEP_DROP;
+}
+
+/* An ACK answers the segment, at most one in CHALLENGE_MS: true if it will. */
+bool arrival_challenge(struct arrival *);
+
+/* ---- input_ack.c ---- */
+enum step step_ack(struct arrival *);
+/* SEG.ACK > SND.UNA, known to be acceptable. */
+void ack_new(struct arrival *);
+void ack_window(struct arrival *, bool ack_advanced);
+/* One round-trip measurement, if this ACK gives one. */
+void ack_measure(struct arrival *, tcp_seq ack);
+
+/* ---- input_data.c ---- */
+enum step step_text(struct arrival *);
+enum step step_fin(struct arrival *);
+void data_in_order(struct arrival *);
+/* rcv_wnd to offer now; the right edge stays or advances (RFC 9293 3.8.6.2.2). */
+uint32_t data_window(const struct tcb *);
+
+/* RFC 7323 4.3 (2) */
+static inline void ts_note(struct tcb *t, const struct tcp_seg *s)
+{
+	if ((t->flags & TF_TS) && (s->opts & TCPO_TS) && seq_leq(s->seq, t->last_ack))
+		t->ts_recent = s->ts_val;
+}
+
+/* ---- timers.c ---- */
+void timer_rto(struct tcb *, mt_time now);	 /* (re)starts the retransmission timer */
+void timer_settle(struct tcb *, mt_time now);	 /* persist and cork: whatever waits is timed */
+void timer_keepalive(struct tcb *, mt_time now); /* (re)starts keepalive or FIN-WAIT-2, as is due */
+
+#endif

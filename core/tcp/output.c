@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/output.h"
+#include "tcp/internal.h"
+#include "tcp/recovery.h"
+
+enum what {
+	SEND_NOTHING,
+	SEND_RST,
+	SEND_STRAY_RST,
+	SEND_SYN,
+	SEND_ACK,
+	SEND_KEEPALIVE,
+	SEND_RANGE
+};
+
+/* A range is data, with a FIN behind it if it reaches beyond snd_end. */
+struct plan {
+	enum what what;
+	struct seq_range r;
+	bool again; /* by recovery: sent before */
+	bool probe; /* beyond the window */
+};
+
+static uint8_t sack_blocks(const struct tcb *t)
+{
+	uint8_t max = t->flags & TF_TS ? 3 : 4; /* what fits into 40 bytes of options */
+
+	if (!(t->flags & TF_SACK) || !t->cold)
+		return 0;
+	return t->cold->ooo.n < max ? t->cold->ooo.n : max;
+}
+
+/* Payload of a full segment: cc.mss has room for timestamps, SACK blocks take theirs. */
+static uint32_t full_len(const struct tcb *t)
+{
+	uint8_t n = sack_blocks(t);
+
+	return t->cc.mss - (n ? 4u + 8u * n : 0u);
+}
+
+static uint32_t usable_window(const struct tcb *t)
+{
+	int32_t n = seq_diff(seq_add(t->snd_una, t->snd_wnd), t->snd_nxt);
+
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+/* RFC 1122 4.2.3.4 with Nagle's rule: less than a full segment goes only if it is all there is and
+ * nothing is in flight, or half of the largest window seen, or the application wants it so. */
+static bool small_may_go(const struct tcb *t, uint32_t len, uint32_t avail)
+{
+	bool nagle = (t->flags & TF_NODELAY) || flight(t) == 0;
+
+	if (len < avail)
+		return nagle && len >= t->max_snd_wnd / 2;
+	if (t->flags & (TF_FIN | TF_CORK_FLUSH))
+		return true;
+	return nagle && !(t->flags & TF_CORK);
+}
+
+static bool plan_new(const struct tcb *t, struct plan *p)
+{
+	uint32_t full = full_len(t), wnd = usable_window(t);
+	uint32_t avail, len, pipe;
+
+	if (!unsent(t))
+		return false;
+	avail = t->snd_end.v - t->snd_nxt.v;
+	len = min_u32(min_u32(avail, full), wnd);
+	if (len == 0 && (avail || wnd == 0)) /* a FIN takes its place in the window too */
+		return false;
+	if (len && len < full && !small_may_go(t, len, avail))
+		return false;
+	pipe = recovery_pipe(t);
+	if (len && pipe && pipe + len > t->cc.cwnd)
+		return false;
+	p->what = SEND_RANGE;
+	p->r.start = t->snd_nxt;
+	p->r.end = seq_add(t->snd_nxt, len + (len == avail && (t->flags & TF_FIN) && wnd > len));
+	return true;
+}
+
+bool output_can_send_new(const struct tcb *t)
+{
+	struct plan p;
+
+	return plan_new(t, &p);
+}
+
+/* One unit of sequence space beyond the window, or as much as a window too small for SWS takes. */
+static void plan_probe(const struct tcb *t, struct plan *p)
+{
+	uint32_t len = min_u32(min_u32(t->snd_end.v - t->snd_nxt.v, full_len(t)), usable_window(t));
+
+	p->what = SEND_RANGE;
+	p->r.start = t->snd_una;
+	if (flight(t)) { /* the last probe's */
+		p->r.end = seq_add(t->snd_una, 1);
+		p->again = p->probe = true;
+		return;
+	}
+	p->probe = len == 0;
+	p->r.end = seq_add(t->snd_una, max_u32(len, 1));
+}
+
+static struct plan plan_opening(const struct tcb *t)
+{
+	if (t->flags & TF_SYN_DUE)
+		return (struct plan){.what = SEND_SYN};
+	if (t->flags & TF_ACK_NOW)
+		return (struct plan){.what = SEND_ACK};
+	return (struct plan){.what = SEND_NOTHING};
+}
+
+static struct plan plan_next(const struct tcb *t)
+{
+	struct plan p = {.what = SEND_NOTHING};
+
+	if (!(t->flags & TF_DUE) && t->phase == PHASE_OPEN && !unsent(t))
+		return p;
+	if (t->flags & (TF_RST_DUE | TF_STRAY_RST)) {
+		p.what = t->flags & TF_RST_DUE ? SEND_RST : SEND_STRAY_RST;
+		return p;
+	}
+	if (t->state == TCPS_CLOSED)
+		return p;
+	if (syn_unacked(t))
+		return plan_opening(t);
+	if (recovery_next(t, full_len(t), &p.r)) {
+		p.what = SEND_RANGE;
+		p.again = true;
+	} else if (plan_new(t, &p)) {
+		return p;
+	} else if (recovery_last(t, full_len(t), &p.r)) {
+		p.what = SEND_RANGE;
+		p.again = true;
+	} else if (t->flags & TF_PROBE_DUE) {
+		plan_probe(t, &p);
+	} else if (t->flags & TF_KEEP_DUE) {
+		p.what = SEND_KEEPALIVE;
+	} else if (t->flags & TF_ACK_NOW) {
+		p.what = SEND_ACK;
+	}
+	return p;
+}
+
+enum tcp_tx tcp_pending(const struct tcb *t, mt_time now)
+{
+	struct plan p = plan_next(t);
+
+	(void)now; /* pacing will look at it */
+	switch (p.what) {
+	case SEND_NOTHING:
+		return TCP_TX_NONE;
+	case SEND_ACK:
+	case SEND_KEEPALIVE:
+		return TCP_TX_ACK;
+	case SEND_RANGE:
+		return seq_lt(p.r.start, t->snd_end) ? TCP_TX_DATA : TCP_TX_CONTROL;
+	default:
+		return TCP_TX_CONTROL;
+	}
+}
+
+/* ---- building ---- */
+
+static void put_options(struct tcb *t, struct tcp_seg *out, mt_time now)
+{
+	uint8_t n = sack_blocks(t);
+
+	out->opts = 0;
+	out->n_sack = 0;
+	if (t->flags & TF_TS) {
+		out->opts = TCPO_TS;
+		out->ts_val = ms_of(now) + t->ts_offset;
+		out->ts_ecr = t->ts_recent;
+	}
+	if (n) {
+		out->opts |= TCPO_SACK;
+		out->n_sack = ooo_sack_blocks(&t->cold->ooo, out->sack, n);
+	}
+}
+
+/* The window field, and the edge it promises. A scaled field cannot say every size: rounded up
+ * while the buffer has room, so that the edge does not seem to move back (RFC 7323 2.4). */
+static void put_window(struct tcb *t, struct tcp_seg *out)
+{
+	uint32_t wnd = data_window(t), unit = 1u << t->rcv_wscale;
+	uint32_t field = wnd >> t->rcv_wscale;
+	tcp_seq edge;
+
+	if (field << t->rcv_wscale < rcv_wnd(t) &&
+	    (field + 1) * (uint64_t)unit + t->rcv_unread <= t->rcvbuf)
+		field++;
+	field = min_u32(field, UINT16_MAX);
+	out->wnd = (uint16_t)field;
+	edge = seq_add(t->rcv_nxt, field << t->rcv_wscale);
+	t->rcv_adv = seq_max(t->rcv_adv, edge);
+}
+
+/* What every segment but the first SYN carries; with it any ACK owed is paid. */
+static void put_ack(struct tcb *t, struct tcp_seg *out, mt_time now)
+{
+	out->ack = t->rcv_nxt;
+	out->flags |= TCPF_ACK;
+	put_options(t, out, now);
+	put_window(t, out);
+	t->last_ack = t->rcv_nxt;
+	t->ack_at = MT_NEVER;
+	t->flags &= ~(uint32_t)TF_ACK_NOW;
+}
+
+static void start_timing(struct tcb *t, tcp_seq end, mt_time now)
+{
+	if (t->flags & TF_TIMING)
+		return;
+	t->flags |= TF_TIMING;
+	t->rtt_seq = end;
+	t->rtt_us = us_of(now);
+}
+
+static void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
+{
+	bool active = t->state == TCPS_SYN_SENT, first = flight(t) == 0;
+	bool offer_ts = active ? t->cfg->timestamps : t->flags & TF_TS;
+
+	out->seq = t->snd_una;
+	out->ack = active ? seq_of(0) : t->rcv_nxt;
+	out->flags = active ? TCPF_SYN : TCPF_SYN | TCPF_ACK;
+	out->opts = TCPO_MSS;
+	out->mss = t->mss_local;
+	out->n_sack = 0;
+	out->wnd = (uint16_t)min_u32(t->rcvbuf, UINT16_MAX);
+	if (offer_ts) {
+		out->opts |= TCPO_TS;
+		out->ts_val = ms_of(now) + t->ts_offset;
+		out->ts_ecr = active ? 0 : t->ts_recent;
+	}
+	if (active ? t->cfg->sack : t->flags & TF_SACK)
+		out->opts |= TCPO_SACK_PERM;
+	if (active ? t->cfg->wscale : t->flags & TF_WSCALE) {
+		out->opts |= TCPO_WSCALE;
+		out->wscale = t->rcv_wscale;
+	}
+	t->flags &= ~(uint32_t)(TF_SYN_DUE | TF_ACK_NOW);
+	if (first) {
+		t->unacked_ms = ms_of(now);
+		start_timing(t, seq_add(t->snd_una, 1), now);
+	} else {
+		t->flags |= TF_LAST_RXT | (t->n_retries ? TF_SYN_RXT : 0);
+		t->flags &= ~(uint32_t)TF_TIMING;
+	}
+	t->snd_nxt = seq_add(t->snd_una, 1);
+	if (t->rxt_at == MT_NEVER)
+		timer_rto(t, now);
+}
+
+static void emit_reset(struct tcb *t, struct tcp_seg *out, const struct plan *p)
+{
+	*out = (struct tcp_seg){.flags = TCPF_RST};
+	if (p->what == SEND_STRAY_RST) {
+		out->seq = t->rxt_nxt;
+		t->flags &= ~(uint32_t)TF_STRAY_RST;
+		return;
+	}
+	out->seq = t->snd_nxt;
+	out->ack = t->rcv_nxt;
+	out->flags |= TCPF_ACK;
+	t->flags &= ~(uint32_t)TF_RST_DUE;
+}
+
+/* Was the congestion window what stopped us? In slow start half of it counts (RFC 7661 4.1). */
+static void note_limit(struct tcb *t)
+{
+	uint32_t pipe = recovery_pipe(t);
+	bool full = t->cc.cwnd < t->cc.ssthresh ? pipe >= t->cc.cwnd / 2
+						: pipe + t->cc.mss > t->cc.cwnd;
+
+	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~(uint32_t)TF_CWND_FULL;
+}
+
+static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
+{
+	if (flight(t) == 0 && !p->probe)
+		t->unacked_ms = ms_of(now);
+	t->snd_nxt = p->r.end;
+	if (p->probe) {
+		t->flags |= TF_PROBED; /* the persist timer goes on */
+		return;
+	}
+	start_timing(t, p->r.end, now);
+	note_limit(t);
+	if (t->rxt_at == MT_NEVER || (t->flags & TF_PERSIST))
+		timer_rto(t, now);
+	if (!unsent(t))
+		t->flags &= ~(uint32_t)TF_CORK_FLUSH;
+}
+
+static void sent_again(struct tcb *t, const struct plan *p, mt_time now)
+{
+	bool head = seq_eq(p->r.start, t->snd_una);
+
+	t->flags |= TF_LAST_RXT;
+	t->flags &= ~(uint32_t)TF_TIMING; /* Karn: nothing is timed across a retransmission */
+	if (p->probe)
+		return;
+	recovery_sent(t, p->r);
+	if (t->rxt_at == MT_NEVER || head)
+		timer_rto(t, now);
+}
+
+static void emit_range(struct tcb *t, struct tcp_seg *out, const struct plan *p, mt_time now)
+{
+	bool fin = seq_gt(p->r.end, t->snd_end);
+	uint32_t len = p->r.end.v - p->r.start.v - fin;
+
+	out->seq = p->r.start;
+	out->len = (uint16_t)len;
+	out->data_off = p->r.start.v - t->snd_una.v;
+	if (fin)
+		out->flags |= TCPF_FIN;
+	if (len && seq_geq(p->r.end, t->snd_end)) /* the last we have: the reader should not wait */
+		out->flags |= TCPF_PSH;
+	t->flags &= ~(uint32_t)TF_PROBE_DUE;
+	t->last_snd_ms = ms_of(now);
+	if (p->again)
+		sent_again(t, p, now);
+	else
+		sent_new(t, p, now);
+}
+
+/* RFC 5681 4.1: the window of long ago says nothing about the path now. */
+static void restart_after_idle(struct tcb *t, mt_time now)
+{
+	uint32_t idle;
+
+	if (flight(t) || !unsent(t) || syn_unacked(t))
+		return;
+	idle = ms_of(now) - t->last_snd_ms;
+	if (idle > rto_ms(t))
+		t->cc.ops->on_idle(&t->cc, t->cfg->init_cwnd * t->cc.mss, now - idle * MT_MS, now);
+}
+
+bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
+{
+	struct plan p;
+
+	restart_after_idle(t, now);
+	p = plan_next(t);
+	if (p.what == SEND_NOTHING)
+		return false;
+	out->seq = t->snd_nxt;
+	out->len = 0;
+	out->flags = 0;
+	out->ip_ecn = 0;
+	out->data_off = 0;
+	out->payload = NULL;
+	t->flags &= ~(uint32_t)TF_LAST_RXT;
+	switch (p.what) {
+	case SEND_RST:
+	case SEND_STRAY_RST:
+		emit_reset(t, out, &p);
+		return true;
+	case SEND_SYN:
+		emit_syn(t, out, now);
+		return true;
+	case SEND_RANGE:
+		emit_range(t, out, &p, now);
+		break;
+	case SEND_KEEPALIVE: /* a sequence number it has acknowledged: the peer must answer */
+		out->seq = seq_add(t->snd_nxt, UINT32_MAX);
+		t->flags &= ~(uint32_t)TF_KEEP_DUE;
+		break;
+	default:
+		break;
+	}
+	put_ack(t, out, now);
+	if (t->flags & TF_CORK)
+		timer_settle(t, now);
+	return true;
+}
+
+bool tcp_was_retransmit(const struct tcb *t)
+{
+	return t->flags & TF_LAST_RXT;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The connection block. Private to core/tcp except for its size: the owner embeds a struct tcb and
+ * looks at nothing inside.
+ *
+ * Sequence space of the send side:
+ *
+ *      snd_una            rxt_nxt            snd_nxt            snd_end
+ *   ------|------------------|------------------|------------------|-- FIN
+ *    acked  sent once or more  sent, perhaps lost   written, not sent
+ *
+ * snd_nxt is the highest sequence number sent plus one and never moves back; what has to be sent
+ * again lies below it and is recovery's business. The SYN stands at snd_una while the state is
+ * SYN-SENT or SYN-RCVD.
+ */
+#ifndef TCP_TCB_H
+#define TCP_TCB_H
+
+#include <stddef.h>
+
+#include "base/seq.h"
+#include "base/time.h"
+#include "tcp/cc.h"
+#include "tcp/ooo.h"
+#include "tcp/rtt.h"
+#include "tcp/sack.h"
+#include "tcp/tcp.h"
+
+_Static_assert(TCP_OOO_RANGES == OOO_RANGES, "one bound, two headers");
+
+/* Loss recovery: what the sender believes about the bytes between snd_una and snd_nxt. */
+enum tcp_phase {
+	PHASE_OPEN,	/* in flight */
+	PHASE_RECOVERY, /* fast recovery until snd_una reaches recover (RFC 6582, 6675) */
+	PHASE_LOSS /* after a timeout: all below recover is lost unless SACKed or past rxt_nxt */
+};
+
+/* tcb.flags */
+enum {
+	TF_ACTIVE = 1u << 0,  /* opened by us */
+	TF_TS = 1u << 1,      /* timestamps negotiated */
+	TF_SACK = 1u << 2,    /* SACK negotiated */
+	TF_WSCALE = 1u << 3,  /* window scaling negotiated */
+	TF_NODELAY = 1u << 4, /* options of the application */
+	TF_CORK = 1u << 5,
+	TF_KEEPALIVE = 1u << 6,
+	TF_FIN = 1u << 7,     /* a FIN follows snd_end */
+	TF_ORPHAN = 1u << 8,  /* the application has closed */
+	TF_SYN_DUE = 1u << 9, /* to be sent at the next turn */
+	TF_ACK_NOW = 1u << 10,
+	TF_RST_DUE = 1u << 11,	  /* state CLOSED: a last RST */
+	TF_STRAY_RST = 1u << 12,  /* answers a bad ACK during the handshake; seq is rxt_nxt */
+	TF_PROBE_DUE = 1u << 13,  /* window probe */
+	TF_KEEP_DUE = 1u << 14,	  /* keepalive probe */
+	TF_RXT_HEAD = 1u << 15,	  /* the segment at snd_una, whatever the congestion window says */
+	TF_PERSIST = 1u << 16,	  /* rxt_at is the persist timer, not the retransmission timer */
+	TF_PROBED = 1u << 17,	  /* what is in flight is a probe beyond the window */
+	TF_CORK_TIMED = 1u << 18, /* idle_at bounds the wait of a corked segment */
+	TF_CORK_FLUSH = 1u << 19, /* that bound has passed */
+	TF_TIMING = 1u << 20,	  /* rtt_seq is being timed */
+	TF_SYN_RXT = 1u << 21,	  /* the SYN was sent more than once */
+	TF_LAST_RXT = 1u << 22,	  /* see tcp_was_retransmit */
+	TF_RESCUED = 1u << 23,	  /* RFC 6675 NextSeg rule 4 used in this recovery */
+	TF_RENO_HOLD = 1u << 24,  /* RFC 6582 4: duplicates of the last recovery may still come */
+	TF_CWND_FULL = 1u << 25	  /* the congestion window bounded the last sending */
+};
+
+/* Anything of these makes the next segment something else than data. */
+#define TF_DUE                                                                                     \
+	(TF_SYN_DUE | TF_ACK_NOW | TF_RST_DUE | TF_STRAY_RST | TF_PROBE_DUE | TF_KEEP_DUE |        \
+	 TF_RXT_HEAD)
+
+struct tcb {
+	/* line 0: every segment in, every segment out */
+	uint8_t state;	   /* enum tcp_state; written by tcp_set_state only */
+	uint8_t phase;	   /* enum tcp_phase */
+	uint8_t n_retries; /* timeouts or unanswered probes in a row */
+	uint8_t n_keep;	   /* unanswered keepalive probes */
+	uint8_t n_quick;   /* segments still to be acknowledged at once */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t keep_probes;
+	uint32_t flags;
+	tcp_seq snd_una, snd_nxt, snd_end;
+	uint32_t snd_wnd;
+	tcp_seq snd_wl1;
+	tcp_seq rcv_nxt;
+	tcp_seq rcv_adv;     /* right edge of the window offered; never moves back */
+	uint32_t rcv_unread; /* in-order bytes the application has not consumed */
+	tcp_seq last_ack;    /* Last.ACK.sent (RFC 7323 4.3) */
+	uint32_t ts_recent;
+	uint32_t ts_offset;
+	uint32_t last_rcv_ms; /* millisecond clock at the last acceptable segment */
+	tcp_seq rtt_seq;      /* acknowledged when the timed segment is */
+
+	/* line 1: timers and round trip */
+	const struct tcp_config *cfg;
+	struct tcp_cold *cold;
+	mt_time rxt_at;	 /* retransmission or persist */
+	mt_time ack_at;	 /* delayed ACK */
+	mt_time idle_at; /* keepalive, orphaned FIN-WAIT-2, cork: none is sooner */
+	struct rtt rtt;
+	uint32_t rtt_us;      /* microsecond clock when the timed segment left */
+	uint32_t max_snd_wnd; /* MAX.SND.WND (RFC 5961 5.2, RFC 1122 4.2.3.4) */
+
+	/* line 2: how much; the algorithm's own state reaches into line 3 */
+	uint32_t rcvbuf;
+	uint32_t last_snd_ms; /* millisecond clock when data last left */
+	uint32_t unacked_ms;  /* of the last progress while something is outstanding */
+	uint16_t n_dup;	      /* duplicate ACKs */
+	uint16_t mss_seen;    /* largest segment of the peer's, for "every second full segment" */
+	struct cc cc;	      /* cc.mss: payload of a full segment without SACK blocks */
+
+	/* line 3: exceptions */
+	uint32_t challenge_ms; /* millisecond clock of the last rate-limited ACK */
+	tcp_seq recover;       /* snd_nxt when the loss was noticed */
+	tcp_seq rxt_nxt;       /* HighRxt + 1: below it all that is lost was sent again */
+	uint32_t sndbuf;
+	uint32_t user_timeout_ms;
+	uint32_t keep_idle_ms, keep_interval_ms;
+	uint16_t mss_local; /* as announced; upper bound of what we send */
+};
+
+_Static_assert(offsetof(struct tcb, rtt_seq) == 60, "line 0");
+_Static_assert(offsetof(struct tcb, cfg) == 64, "line 1");
+_Static_assert(offsetof(struct tcb, rcvbuf) == 128, "line 2");
+_Static_assert(offsetof(struct tcb, cc) + offsetof(struct cc, u) <= 192, "windows in line 2");
+_Static_assert(sizeof(struct tcb) <= 240, "a connection must stay small");
+
+struct tcp_cold {
+	struct ooo_set ooo;
+	struct sack_board board;
+	tcp_seq fin_seq; /* of a FIN that came out of order */
+	bool fin_seen;
+};
+
+#endif

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What is due when, and what happens then. Instants are fields: an acknowledgment that puts a timer
+ * off writes the field and nothing else. */
+#include <errno.h>
+
+#include "tcp/internal.h"
+#include "tcp/output.h"
+#include "tcp/recovery.h"
+
+mt_time tcp_deadline(const struct tcb *t)
+{
+	return mt_min(t->rxt_at, mt_min(t->ack_at, t->idle_at));
+}
+
+/* The retransmission or persist timer, but not beyond the user timeout (RFC 5482). */
+static void rxt_start(struct tcb *t, mt_time now)
+{
+	uint32_t ms = rto_ms(t), waited = ms_of(now) - t->unacked_ms;
+
+	if (t->user_timeout_ms) {
+		uint32_t left = waited < t->user_timeout_ms ? t->user_timeout_ms - waited : 1;
+
+		ms = min_u32(ms, left);
+	}
+	t->rxt_at = now + ms * MT_MS;
+}
+
+void timer_rto(struct tcb *t, mt_time now)
+{
+	t->flags &= ~(uint32_t)TF_PERSIST;
+	rxt_start(t, now);
+}
+
+static bool cork_holds(const struct tcb *t)
+{
+	uint32_t avail = t->snd_end.v - t->snd_nxt.v;
+
+	return (t->flags & TF_CORK) && !(t->flags & (TF_FIN | TF_CORK_FLUSH)) && avail &&
+	       avail < t->cc.mss;
+}
+
+static void settle_cork(struct tcb *t, mt_time now)
+{
+	if (cork_holds(t)) {
+		if (!(t->flags & TF_CORK_TIMED)) {
+			t->flags |= TF_CORK_TIMED;
+			t->idle_at = mt_min(t->idle_at, now + CORK_MAX);
+		}
+		return;
+	}
+	if (t->flags & TF_CORK_TIMED) {
+		t->flags &= ~(uint32_t)TF_CORK_TIMED;
+		timer_keepalive(t, now);
+	}
+}
+
+void timer_settle(struct tcb *t, mt_time now)
+{
+	if (t->flags & (TF_CORK | TF_CORK_TIMED))
+		settle_cork(t, now);
+	/* With something in flight rxt_at runs; otherwise only the window can hold data back for
+	 * ever. */
+	if (t->rxt_at != MT_NEVER || !unsent(t) || syn_unacked(t) || t->state == TCPS_CLOSED ||
+	    flight(t) || (t->flags & TF_CORK_TIMED))
+		return;
+	if (!output_can_send_new(t)) {
+		t->flags |= TF_PERSIST;
+		t->unacked_ms = ms_of(now);
+		rxt_start(t, now);
+	}
+}
+
+void timer_keepalive(struct tcb *t, mt_time now)
+{
+	t->idle_at = MT_NEVER;
+	if (t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_ORPHAN))
+		t->idle_at = now + t->cfg->fin_wait2_ms * MT_MS;
+	else if ((t->flags & TF_KEEPALIVE) && t->state >= TCPS_ESTABLISHED)
+		t->idle_at = now + t->keep_idle_ms * MT_MS;
+}
+
+static bool timed_out(const struct tcb *t, uint8_t retries, mt_time now)
+{
+	if (t->user_timeout_ms)
+		return ms_of(now) - t->unacked_ms >= t->user_timeout_ms;
+	return t->n_retries >= retries;
+}
+
+static void count_retry(struct tcb *t)
+{
+	if (t->n_retries < UINT8_MAX)
+		t->n_retries++;
+	rtt_backoff(&t->rtt);
+}
+
+/* RFC 9293 3.8.6.1: the interval grows as the retransmission timeout does. */
+static void persist_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
+{
+	if (timed_out(t, t->cfg->data_retries, now)) {
+		conn_fail(t, ETIMEDOUT, false, ev);
+		return;
+	}
+	count_retry(t);
+	t->flags |= TF_PROBE_DUE;
+	ev->flags |= TCP_EV_PROBE;
+	rxt_start(t, now);
+}
+
+static void rto_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
+{
+	bool syn = syn_unacked(t);
+
+	if (timed_out(t, syn ? t->cfg->syn_retries : t->cfg->data_retries, now)) {
+		conn_fail(t, ETIMEDOUT, false, ev);
+		return;
+	}
+	ev->flags |= TCP_EV_RTO;
+	if (syn)
+		t->flags |= TF_SYN_DUE;
+	else
+		recovery_timeout(t, now);
+	count_retry(t);
+	rxt_start(t, now);
+}
+
+/* RFC 9293 3.8.4. What was received meanwhile puts the next probe off without having touched the
+ * timer. */
+static void keepalive_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
+{
+	uint32_t idle = ms_of(now) - t->last_rcv_ms;
+
+	if (t->n_keep == 0 && idle < t->keep_idle_ms) {
+		t->idle_at = now + (t->keep_idle_ms - idle) * MT_MS;
+		return;
+	}
+	if (flight(t) || unsent(t)) { /* the peer has more to answer than a probe */
+		t->idle_at = now + t->keep_idle_ms * MT_MS;
+		return;
+	}
+	bool dead = t->user_timeout_ms ? t->n_keep && idle >= t->user_timeout_ms
+				       : t->n_keep >= t->keep_probes;
+
+	if (dead) {
+		conn_fail(t, ETIMEDOUT, true, ev);
+		return;
+	}
+	t->n_keep++;
+	t->flags |= TF_KEEP_DUE;
+	ev->flags |= TCP_EV_PROBE;
+	t->idle_at = now + t->keep_interval_ms * MT_MS;
+}
+
+static void idle_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
+{
+	if (t->flags & TF_CORK_TIMED) {
+		t->flags &= ~(uint32_t)TF_CORK_TIMED;
+		t->flags |= TF_CORK_FLUSH;
+		timer_keepalive(t, now);
+	} else if (t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_ORPHAN)) {
+		conn_end(t, false);
+		ev->flags |= TCP_EV_CLOSED;
+	} else if (t->flags & TF_KEEPALIVE) {
+		keepalive_fired(t, now, ev);
+	} else {
+		t->idle_at = MT_NEVER;
+	}
+}
+
+struct tcp_events tcp_timeout(struct tcb *t, mt_time now)
+{
+	struct tcp_events ev = {0};
+
+	if (now >= t->ack_at) {
+		t->ack_at = MT_NEVER;
+		t->flags |= TF_ACK_NOW;
+		ev.flags |= TCP_EV_DELACK;
+	}
+	if (now >= t->rxt_at) {
+		if (t->flags & TF_PERSIST)
+			persist_fired(t, now, &ev);
+		else
+			rto_fired(t, now, &ev);
+	}
+	if (now >= t->idle_at)
+		idle_fired(t, now, &ev);
+	timer_settle(t, now);
+	return ev;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Random bytes both ways over a network that loses, doubles, swaps and damages frames, for all
+ * combinations of what a connection may use: every byte arrives in order, both sides close, nothing
+ * leaks, nothing stalls.
+ */
+#include <stdlib.h>
+
+#include "seed.h"
+#include "sim_pair.h"
+
+static uint64_t seed;
+
+enum { /* bits of a combination */
+       C_RENO = 1,
+       C_NO_SACK = 2,
+       C_NO_TS = 4,
+       C_NO_FAST = 8,
+       C_NO_WSCALE = 16,
+       C_COUNT = 32
+};
+
+static struct tcp_config tcp_of(unsigned combo)
+{
+	struct tcp_config t = tcp_config_default;
+
+	t.cc = combo & C_RENO ? &cc_newreno : &cc_cubic;
+	t.sack = !(combo & C_NO_SACK);
+	t.timestamps = !(combo & C_NO_TS);
+	t.fast_path = !(combo & C_NO_FAST);
+	t.wscale = !(combo & C_NO_WSCALE);
+	return t;
+}
+
+struct load {
+	uint64_t to_server, to_client;
+	uint32_t buf, io_max;
+	mt_time limit;
+};
+
+/* One connection; the time it took, and the client's and server's retransmissions together. */
+static mt_time transfer(const struct sim_pipe *pipe, unsigned combo, const struct load *l,
+			uint64_t s, uint64_t *retransmits)
+{
+	struct stream_plan client = {.tx_bytes = l->to_server, .rx_bytes = l->to_client};
+	struct stream_plan server = {.tx_bytes = l->to_client, .rx_bytes = l->to_server};
+	struct pair p;
+
+	pair_init(&p, s);
+	p.up = *pipe;
+	p.know_macs = true;
+	p.cfg.tcp = tcp_of(combo);
+	p.cfg.tcp.rcvbuf = p.cfg.tcp.sndbuf = l->buf;
+	client.io_max = server.io_max = l->io_max;
+	pair_start(&p, &client, &server);
+	mt_time took = pair_run(&p, l->limit);
+	if (getenv("DBG") && took > (mt_time)atoi(getenv("DBG")) * MT_SEC)
+		pair_fail(&p, "slow combo %u seed %lu", combo, s);
+
+	if (p.cl.n_done != 1 || p.sv.n_done != 1)
+		pair_fail(&p, "combination %u, loss %.3f, seed %" PRIu64 ": errno %d / %d", combo,
+			  pipe->loss, s, p.cl.last_error, p.sv.last_error);
+	*retransmits = pair_stats(p.client)->retransmits + pair_stats(p.server)->retransmits;
+	if ((combo & C_NO_FAST) && pair_stats(p.server)->fast_path > 0)
+		fail_msg("the fast path is off, yet it was taken");
+	pair_end(&p);
+	return took;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	mt_time x = *(const mt_time *)a, y = *(const mt_time *)b;
+
+	return (x > y) - (x < y);
+}
+
+struct bound { /* of the completion times, seconds */
+	double loss, mean, median, p90;
+};
+
+/* Times of all 32 combinations with 3 seeds each against the bounds. */
+static void matrix(const struct sim_pipe *faults, const struct bound *b, const struct load *l)
+{
+	mt_time took[C_COUNT * 3];
+	size_t n = sizeof(took) / sizeof(took[0]);
+	struct sim_pipe pipe = *faults;
+	double sum = 0;
+
+	pipe.loss = b->loss;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t rxt;
+
+		took[i] = transfer(&pipe, (unsigned)(i % C_COUNT), l, seed * 1000 + i, &rxt);
+		sum += (double)took[i] / 1e9;
+		if (pipe.loss == 0 && pipe.reorder == 0 && pipe.corrupt == 0 && pipe.duplicate == 0)
+			assert_int_equal(rxt, 0);
+	}
+	qsort(took, n, sizeof(took[0]), by_time);
+	double mean = sum / (double)n, median = (double)took[n / 2] / 1e9;
+	double p90 = (double)took[n * 9 / 10] / 1e9;
+
+	print_message("loss %4.1f%%: mean %.2f s, median %.2f s, p90 %.2f s, max %.2f s\n",
+		      b->loss * 100, mean, median, p90, (double)took[n - 1] / 1e9);
+	assert_true(mean <= b->mean && median <= b->median && p90 <= b->p90);
+}
+
+static void loss_only(void **state)
+{
+	static const struct bound bounds[] = {{0, 1, 1, 1},
+					      {0.001, 1, 1, 1},
+					      {0.01, 1, 1, 1},
+					      {0.05, 2, 2, 2},
+					      {0.2, 200, 200, 200}};
+	struct sim_pipe pipe = {.rate_bps = 100000000, .delay = 5 * MT_MS};
+	struct load l = {200000, 150000, 128 * 1024, 0, 3000 * MT_SEC};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+		matrix(&pipe, &bounds[i], &l);
+}
+
+static void all_faults(void **state)
+{
+	static const struct bound bounds[] = {
+		{0, 1, 1, 1}, {0.01, 2, 2, 2}, {0.05, 5, 5, 5}, {0.2, 500, 500, 500}};
+	struct sim_pipe pipe = {.rate_bps = 100000000,
+				.delay = 5 * MT_MS,
+				.duplicate = 0.02,
+				.reorder = 0.05,
+				.reorder_delay = 10 * MT_MS,
+				.corrupt = 0.01};
+	struct load l = {100000, 80000, 64 * 1024, 5000, 3000 * MT_SEC};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+		matrix(&pipe, &bounds[i], &l);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(loss_only),
+		cmocka_unit_test(all_faults),
+	};
+
+	seed = test_seed(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

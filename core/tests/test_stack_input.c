@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Frames as a hostile or broken network sends them: each dropped for its reason, none fatal; ICMP.
+ */
+#include <errno.h>
+
+#include "test_stack_raw.h"
+#include "base/rng.h"
+#include "seed.h"
+
+#define US   0x0a000001u
+#define PEER 0x0a000002u
+
+static uint64_t seed;
+
+static struct net *open_net(void)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	cfg.neighs = &peer;
+	cfg.n_neighs = 1;
+	n = raw_net(&cfg);
+	net_turn(n);
+	raw_skip(n);
+	return n;
+}
+
+/* The frame of a SYN to port 80, to be spoiled. */
+static size_t good_frame(uint8_t f[NET_ROOM])
+{
+	struct net *n = net_new();
+	struct nic_pkt p;
+
+	raw_syn(n, PEER, 5000, 80);
+	p = n->a.q[0];
+	memcpy(f, p.data, p.len);
+	net_free(n);
+	return p.len;
+}
+
+static void resum(uint8_t *ip)
+{
+	uint16_t sum;
+
+	ip[10] = ip[11] = 0;
+	sum = csum_fold(csum_add(0, ip, 20));
+	memcpy(ip + 10, &sum, 2);
+}
+
+#define DROPPED(field, edit)                                                                       \
+	do {                                                                                       \
+		uint64_t before = stack_stats(n->a.sc)->field;                                     \
+		size_t len = good_frame(f);                                                        \
+		uint8_t *ip = f + ETH_HLEN;                                                        \
+                                                                                                   \
+		edit;                                                                              \
+		resum(ip);                                                                         \
+		raw_put(n, f, len);                                                                \
+		net_turn(n);                                                                       \
+		assert_int_equal(stack_stats(n->a.sc)->field, before + 1);                         \
+		assert_int_equal(raw_skip(n), 0);                                                  \
+	} while (0)
+
+static void test_drops(void **state)
+{
+	struct net *n = open_net();
+	uint8_t f[NET_ROOM];
+
+	(void)state;
+	DROPPED(drop_short, len = 10);
+	DROPPED(drop_short, len = ETH_HLEN + 12);
+	DROPPED(drop_version, ip[0] = 0x65);
+	DROPPED(drop_version, ip[0] = 0x44);
+	DROPPED(drop_length, ip[2] = 9);
+	DROPPED(drop_length, ip[3] = 19);
+	DROPPED(drop_ttl, ip[8] = 0);
+	DROPPED(drop_fragment, ip[6] = 0x20);
+	DROPPED(drop_fragment, ip[7] = 1);
+	DROPPED(drop_address, memcpy(ip + 12, "\xe0\0\0\1", 4));
+	DROPPED(drop_not_for_us, ip[19] = 77);
+	DROPPED(drop_not_for_us, memcpy(ip + 16, "\xff\xff\xff\xff", 4));
+	DROPPED(drop_not_for_us, f[5] = 9);
+	DROPPED(drop_not_for_us, memset(f, 0xff, 6)); /* link broadcast of a unicast packet */
+	DROPPED(drop_unsupported, ip[9] = 17);
+	DROPPED(drop_unsupported, memcpy(f + 12, "\x86\xdd", 2));
+	DROPPED(drop_unsupported, f[12] = 0x88);
+	DROPPED(drop_checksum, ip[20 + 4] ^= 1);
+	raw_syn(n, US, 5000, 80); /* from our own address, it says */
+	net_turn(n);
+	assert_int_equal(stack_stats(n->a.sc)->drop_address, 2);
+	assert_int_equal(raw_skip(n), 0);
+	net_free(n);
+}
+
+static void test_echo(void **state)
+{
+	struct net *n = open_net();
+	struct icmp_msg m = {.type = ICMP_ECHO_REQUEST,
+			     .id = 7,
+			     .sequence = 9,
+			     .payload = (const uint8_t *)"ping",
+			     .payload_len = 4};
+	uint8_t p[64];
+	size_t len = icmp_build_echo(p, &m);
+	struct raw_frame r;
+
+	(void)state;
+	raw_ip(n, PEER, US, IP_ICMP, p, len);
+	net_turn(n);
+	assert_true(raw_get(n, &r));
+	assert_int_equal(icmp_parse(r.ip.payload, r.ip.payload_len, &m), WIRE_OK);
+	assert_int_equal(m.type, ICMP_ECHO_REPLY);
+	assert_int_equal(m.id, 7);
+	assert_int_equal(m.sequence, 9);
+	assert_memory_equal(m.payload, "ping", 4);
+	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+	p[7] ^= 1;
+	raw_ip(n, PEER, US, IP_ICMP, p, len);
+	net_turn(n);
+	assert_false(raw_get(n, &r));
+	assert_int_equal(stack_stats(n->a.sc)->drop_checksum, 1);
+	net_free(n);
+}
+
+/* An ICMP error about a frame the stack sent. */
+static void icmp_error(struct net *n, const struct raw_frame *sent, uint8_t type, uint8_t code,
+		       uint16_t mtu)
+{
+	uint8_t p[8 + 28] = {type, code, 0, 0, 0, 0, (uint8_t)(mtu >> 8), (uint8_t)mtu};
+	uint16_t sum;
+
+	memcpy(p + 8, sent->buf + ETH_HLEN, 28);
+	sum = csum_fold(csum_add(0, p, sizeof(p)));
+	memcpy(p + 2, &sum, 2);
+	raw_ip(n, PEER + 5, US, IP_ICMP, p, sizeof(p));
+	net_turn(n);
+}
+
+static void test_unreachable(void **state)
+{
+	struct ip_endpoint to = endpoint(PEER, 80);
+	struct net *n = open_net();
+	struct raw_frame r;
+	int64_t id = stack_connect(n->a.sc, NULL, &to, n->now);
+
+	(void)state;
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	icmp_error(n, &r, ICMP_TIME_EXCEEDED, 0, 0);
+	assert_false(stack_has_events(n->a.sc));
+	r.buf[ETH_HLEN + 20 + 7] ^= 1; /* a sequence number we never sent (RFC 5927) */
+	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
+	assert_false(stack_has_events(n->a.sc));
+	r.buf[ETH_HLEN + 20 + 7] ^= 1;
+	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
+	assert_int_equal(stack_take_error(n->a.sc, (uint32_t)id), EHOSTUNREACH);
+	stack_close(n->a.sc, (uint32_t)id, n->now);
+	assert_all_back(n->a.sc);
+	net_free(n);
+}
+
+static int64_t establish(struct net *n, struct raw_frame *r)
+{
+	struct ip_endpoint to = endpoint(PEER, 80);
+	int64_t id = stack_connect(n->a.sc, NULL, &to, n->now);
+	struct tcp_seg s = {.flags = TCPF_SYN | TCPF_ACK,
+			    .seq = seq_of(1),
+			    .wnd = 60000,
+			    .opts = TCPO_MSS,
+			    .mss = 1460};
+
+	net_turn(n);
+	assert_true(raw_get_tcp(n, r));
+	s.ack = seq_add(r->tcp.seq, 1);
+	raw_tcp(n, PEER, 80, r->sport, &s);
+	net_turns(n, 2);
+	raw_skip(n);
+	assert_int_equal(stack_state(n->a.sc, (uint32_t)id), TCPS_ESTABLISHED);
+	return id;
+}
+
+/* Established: unreachable is not fatal; "fragmentation needed" makes segments smaller. */
+static void test_path_mtu(void **state)
+{
+	static const uint8_t data[1400];
+	struct net *n = open_net();
+	struct raw_frame r;
+	int64_t id = establish(n, &r);
+
+	(void)state;
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now), 1400);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.tcp.len, 1400);
+	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
+	assert_int_equal(stack_state(n->a.sc, (uint32_t)id), TCPS_ESTABLISHED);
+	icmp_error(n, &r, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, 600);
+	net_turns(n, 2);
+	assert_true(raw_get_tcp(n, &r));
+	assert_true(r.tcp.len <= 560);
+	assert_true(r.tcp.len >= 500);
+	net_free(n);
+}
+
+/* Random damage to random frames: no crash, no leak, nothing half-done. */
+static void test_noise(void **state)
+{
+	struct ip_endpoint any = endpoint(0, 80);
+	struct net *n = open_net();
+	uint8_t f[NET_ROOM];
+	struct rng r;
+	int64_t lid = stack_listen(n->a.sc, &any, 100, n->now), id;
+
+	(void)state;
+	rng_seed(&r, seed);
+	for (unsigned i = 0; i < 30000; i++) {
+		size_t len = good_frame(f);
+		uint8_t *ip = f + ETH_HLEN;
+
+		for (uint32_t k = rng_below(&r, 4); k; k--)
+			f[rng_below(&r, (uint32_t)len)] = (uint8_t)rng_next(&r);
+		if (rng_below(&r, 2))
+			len = rng_below(&r, (uint32_t)len + 1);
+		if (rng_below(&r, 2))
+			resum(ip);
+		raw_put(n, f, len);
+		n->a.q[(n->a.tail - 1) % NET_FRAMES].flags =
+			rng_below(&r, 2) ? NIC_RX_L4_CSUM_OK | NIC_RX_IP_CSUM_OK : 0;
+		if (i % 32 == 0) {
+			net_turn(n);
+			raw_skip(n);
+		}
+		while ((id = stack_accept(n->a.sc, (uint32_t)lid)) >= 0)
+			stack_abort(n->a.sc, (uint32_t)id, n->now);
+	}
+	stack_listen_close(n->a.sc, (uint32_t)lid, n->now);
+	net_run_ms(n, 5000); /* until forged neighbours have failed to answer */
+	assert_all_back(n->a.sc);
+	net_free(n);
+}
+
+static void expect_invalid(const struct stack_config *cfg, size_t less)
+{
+	struct net *n = net_new();
+	size_t len = stack_core_bytes(cfg);
+	void *mem = aligned_alloc(64, len);
+	const char *err = NULL;
+
+	assert_null(stack_core_init(mem, len - less, cfg, &n->a.nic, &err));
+	assert_non_null(err);
+	free(mem);
+	net_free(n);
+}
+
+static void test_config(void **state)
+{
+	struct stack_addr addr = {ip_from_v4(US), 24};
+	struct stack_config good = net_config(), cfg;
+
+	(void)state;
+	good.addrs = &addr;
+	good.n_addrs = 1;
+	expect_invalid(&good, 64);
+	cfg = good, cfg.n_addrs = 0;
+	expect_invalid(&cfg, 0);
+	cfg = good, cfg.n_conns = 0;
+	expect_invalid(&cfg, 0);
+	cfg = good, cfg.queue = 1;
+	expect_invalid(&cfg, 0);
+	cfg = good, cfg.port_min = 5, cfg.port_max = 4;
+	expect_invalid(&cfg, 0);
+	cfg = good, cfg.tx_batch = 257;
+	expect_invalid(&cfg, 0);
+	cfg = good, cfg.buf_bytes = 100;
+	expect_invalid(&cfg, 0);
+	addr.prefix = 33;
+	expect_invalid(&good, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_drops),	    cmocka_unit_test(test_echo),
+		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_path_mtu),
+		cmocka_unit_test(test_noise),	    cmocka_unit_test(test_config),
+	};
+
+	seed = test_seed(argc, argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

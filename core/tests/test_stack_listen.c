@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Listeners: lookup, backlog, closing (faults 12 and 17), segments for nobody, TIME-WAIT and SYN.
+ */
+#include <errno.h>
+
+#include "test_stack_raw.h"
+
+#define US   0x0a000001u
+#define PEER 0x0a000002u
+
+static struct stack_usage usage(const struct stack_core *sc)
+{
+	struct stack_usage u;
+
+	stack_usage(sc, &u);
+	return u;
+}
+
+static struct net *open_raw(uint32_t backlog, uint32_t *lid)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct ip_endpoint any = endpoint(0, 80);
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	cfg.neighs = &peer;
+	cfg.n_neighs = 1;
+	n = raw_net(&cfg);
+	net_turn(n);
+	raw_skip(n);
+	*lid = (uint32_t)stack_listen(n->a.sc, &any, backlog, n->now);
+	return n;
+}
+
+/* The rest of a handshake that the raw end began from port sport with sequence 1000. */
+static void raw_finish(struct net *n, uint16_t sport, const struct tcp_seg *syn_ack, uint16_t len)
+{
+	struct tcp_seg s = {
+		.flags = TCPF_ACK,
+		.seq = seq_of(1001),
+		.ack = seq_add(syn_ack->seq, 1),
+		.wnd = 65535,
+		.len = len,
+	};
+
+	raw_tcp(n, PEER, sport, 80, &s);
+}
+
+static void test_lookup(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = raw_net(&cfg);
+	struct ip_endpoint any = endpoint(0, 80), ours = endpoint(US, 80),
+			   free_port = endpoint(0, 0);
+	struct stack_core *sc = n->a.sc;
+	int64_t l1, l2;
+
+	(void)state;
+	l1 = stack_listen(sc, &any, 4, n->now);
+	assert_true(l1 >= 0);
+	assert_int_equal(stack_listen(sc, &any, 4, n->now), -EADDRINUSE);
+	l2 = stack_listen(sc, &ours, 4, n->now);
+	assert_true(l2 >= 0);
+	assert_int_equal(stack_listen(sc, &ours, 4, n->now), -EADDRINUSE);
+	ours = endpoint(US + 1, 80);
+	assert_int_equal(stack_listen(sc, &ours, 4, n->now), -EADDRNOTAVAIL);
+	assert_true(stack_listen(sc, &free_port, 4, n->now) >= 0);
+	stack_listen_set_cookie(sc, (uint32_t)l1, 11);
+	stack_listen_set_cookie(sc, (uint32_t)l2, 22);
+	stack_listen_close(sc, (uint32_t)l2, n->now);
+	stack_listen_close(sc, (uint32_t)l1, n->now);
+	assert_true(stack_listen(sc, &any, 4, n->now) >= 0);
+	for (uint16_t p = 1; p < 63; p++) {
+		any.port = p;
+		assert_true(p == 80 || stack_listen(sc, &any, 4, n->now) >= 0);
+	}
+	any.port = 100;
+	assert_int_equal(stack_listen(sc, &any, 4, n->now), -ENOBUFS);
+	net_free(n);
+}
+
+/* The most exact listener gets the connection. */
+static void test_exact_first(void **state)
+{
+	uint32_t lid;
+	struct net *n = open_raw(4, &lid);
+	struct ip_endpoint ours = endpoint(US, 80);
+	uint32_t exact = (uint32_t)stack_listen(n->a.sc, &ours, 4, n->now);
+	struct raw_frame r;
+
+	(void)state;
+	raw_syn(n, PEER, 5000, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	raw_finish(n, 5000, &r.tcp, 0);
+	net_turn(n);
+	assert_int_equal(stack_listen_ready(n->a.sc, lid), 0);
+	assert_int_equal(stack_listen_ready(n->a.sc, exact), STACK_IN);
+	net_free(n);
+}
+
+/* SYN, its ACK and data in one burst: each finds what the one before it made. */
+static void test_one_burst(void **state)
+{
+	uint32_t lid;
+	struct net *n = open_raw(4, &lid);
+	struct tcp_seg rst = {.flags = TCPF_RST, .seq = seq_of(1001)};
+	struct raw_frame r;
+	int64_t id;
+
+	(void)state;
+	raw_syn(n, PEER, 5000, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	raw_finish(n, 5000, &r.tcp, 0);
+	raw_finish(n, 5000, &r.tcp, 100);
+	net_turn(n);
+	id = stack_accept(n->a.sc, lid);
+	assert_true(id >= 0);
+	assert_int_equal(stack_readable(n->a.sc, (uint32_t)id), 100);
+	assert_true(stack_has_events(n->a.sc)); /* data that came before accept is news */
+	raw_syn(n, PEER, 5001, 80);
+	raw_tcp(n, PEER, 5001, 80, &rst);
+	raw_syn(n, PEER, 5001, 80);
+	net_turn(n);
+	assert_int_equal(usage(n->a.sc).half_open, 1);
+	assert_int_equal(usage(n->a.sc).conns, 2);
+	net_free(n);
+}
+
+/* Beyond the backlog SYNs are dropped and counted; when entries go, new ones are taken again. */
+static void test_backlog(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = net_pair(&cfg, &cfg);
+	uint32_t lid = (uint32_t)net_listen(n, 80, 8), id[20];
+	uint32_t n_acc = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		id[i] = (uint32_t)net_connect(n, 80);
+	net_turns(n, 20);
+	assert_int_equal(usage(n->b.sc).conns, 8);
+	assert_true(stack_stats(n->b.sc)->accept_overflow >= 12);
+	for (int ms = 0; ms < 8000 && n_acc < 20; ms++) {
+		while (stack_accept(n->b.sc, lid) >= 0)
+			n_acc++;
+		net_run_ms(n, 1);
+	}
+	assert_int_equal(n_acc, 20);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(stack_state(n->a.sc, id[i]), TCPS_ESTABLISHED);
+	net_free(n);
+}
+
+/* Spoofed SYNs fill the backlog of one listener, not the pool, and go by their timer. */
+static void test_half_open_expire(void **state)
+{
+	uint32_t lid;
+	struct net *n = open_raw(50, &lid);
+	struct raw_frame r;
+	int64_t id;
+
+	(void)state;
+	for (uint16_t i = 0; i < 200; i++)
+		raw_syn(n, PEER, (uint16_t)(5000 + i), 80);
+	net_turns(n, 10);
+	assert_int_equal(usage(n->a.sc).half_open, 50);
+	assert_int_equal(usage(n->a.sc).conns, 50);
+	assert_int_equal(stack_stats(n->a.sc)->accept_overflow, 150);
+	n->now += MT_SEC; /* now the oldest gives way to a client */
+	net_turn(n);
+	raw_skip(n);
+	raw_syn(n, PEER, 9000, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.dport, 9000);
+	raw_finish(n, 9000, &r.tcp, 0);
+	net_turn(n);
+	id = stack_accept(n->a.sc, lid);
+	assert_true(id >= 0);
+	assert_int_equal(usage(n->a.sc).half_open, 49);
+	stack_abort(n->a.sc, (uint32_t)id, n->now);
+	for (int s = 0; s < 300 && usage(n->a.sc).conns; s++) {
+		n->now += MT_SEC;
+		net_turn(n);
+		raw_skip(n);
+	}
+	stack_events(n->a.sc, &(struct stack_event){0}, 1);
+	assert_all_back(n->a.sc);
+	assert_int_equal(usage(n->a.sc).timers, 0);
+	net_free(n);
+}
+
+/* Fault 12: closing a listener with half-open and unaccepted connections resets them; SYNs that
+ * come later meet nobody; its id can be used again at once. */
+static void test_close(void **state)
+{
+	uint32_t lid;
+	struct net *n = open_raw(16, &lid);
+	struct ip_endpoint any = endpoint(0, 80);
+	unsigned rst = 0;
+	struct raw_frame r;
+
+	(void)state;
+	for (uint16_t i = 0; i < 3; i++)
+		raw_syn(n, PEER, (uint16_t)(5000 + i), 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	raw_finish(n, r.dport, &r.tcp, 10);
+	net_turn(n);
+	assert_true(stack_has_events(n->a.sc));
+	raw_skip(n);
+	stack_listen_close(n->a.sc, lid, n->now);
+	assert_false(stack_has_events(n->a.sc));
+	raw_syn(n, PEER, 6000, 80);
+	net_turn(n);
+	while (raw_get_tcp(n, &r))
+		rst += (r.tcp.flags & TCPF_RST) != 0;
+	assert_int_equal(rst, 4);
+	assert_int_equal(stack_stats(n->a.sc)->drop_no_listener, 1);
+	assert_all_back(n->a.sc);
+	assert_int_equal(usage(n->a.sc).listeners, 0);
+	assert_int_equal(stack_listen(n->a.sc, &any, 16, n->now), lid);
+	raw_syn(n, PEER, 6001, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.tcp.flags, TCPF_SYN | TCPF_ACK);
+	net_free(n);
+}
+
+/* The peer resets what the application has not accepted yet: it is accepted, and says so. */
+static void test_reset_in_queue(void **state)
+{
+	uint32_t lid;
+	struct net *n = open_raw(16, &lid);
+	struct tcp_seg rst = {.flags = TCPF_RST, .seq = seq_of(1001)};
+	struct stack_event ev[2];
+	struct raw_frame r;
+	int64_t id;
+
+	(void)state;
+	raw_syn(n, PEER, 5000, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	raw_finish(n, 5000, &r.tcp, 0);
+	raw_tcp(n, PEER, 5000, 80, &rst);
+	net_turn(n);
+	assert_int_equal(stack_events(n->a.sc, ev, 2), 1);
+	assert_true(ev[0].listener);
+	id = stack_accept(n->a.sc, lid);
+	assert_true(id >= 0);
+	assert_int_equal(stack_accept(n->a.sc, lid), -EAGAIN);
+	assert_int_equal(stack_events(n->a.sc, ev, 2), 1);
+	assert_true(ev[0].edge & STACK_ERR);
+	assert_int_equal(stack_take_error(n->a.sc, (uint32_t)id), ECONNRESET);
+	stack_close(n->a.sc, (uint32_t)id, n->now);
+	assert_all_back(n->a.sc);
+	net_free(n);
+}
+
+/* Answers without a connection are bounded per turn, the rest counted. */
+static void test_reset_storm(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	(void)state;
+	cfg.tx_batch = 32;
+	n = raw_net(&cfg);
+	net_turn(n);
+	raw_skip(n);
+	for (uint16_t i = 0; i < 64; i++)
+		raw_syn(n, PEER, (uint16_t)(5000 + i), 99);
+	net_turn(n);
+	assert_int_equal(raw_skip(n), 16);
+	assert_int_equal(stack_stats(n->a.sc)->replies_dropped, 48);
+	assert_int_equal(stack_stats(n->a.sc)->drop_no_listener, 64);
+	net_free(n);
+}
+
+static void test_pool_empty(void **state)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct ip_endpoint any = endpoint(0, 80), to = endpoint(PEER, 80);
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	(void)state;
+	cfg.n_conns = 2;
+	cfg.neighs = &peer;
+	cfg.n_neighs = 1;
+	n = raw_net(&cfg);
+	stack_listen(n->a.sc, &any, 10, n->now);
+	for (uint16_t i = 0; i < 3; i++)
+		raw_syn(n, PEER, (uint16_t)(5000 + i), 80);
+	net_turn(n);
+	assert_int_equal(stack_stats(n->a.sc)->no_conn, 1);
+	assert_int_equal(stack_connect(n->a.sc, NULL, &to, n->now), -ENOBUFS);
+	net_free(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lookup),		 cmocka_unit_test(test_exact_first),
+		cmocka_unit_test(test_one_burst),	 cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_half_open_expire), cmocka_unit_test(test_close),
+		cmocka_unit_test(test_reset_in_queue),	 cmocka_unit_test(test_reset_storm),
+		cmocka_unit_test(test_pool_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

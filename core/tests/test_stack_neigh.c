@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* ARP: resolution, silence, forgery, ageing; a silent neighbour delays nobody else. */
+#include <errno.h>
+
+#include "test_stack_raw.h"
+
+#define US   0x0a000001u
+#define PEER 0x0a000002u
+
+static struct net *open_net(void)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = raw_net(&cfg);
+
+	net_turn(n);
+	raw_skip(n);
+	return n;
+}
+
+static int64_t connect_to(struct net *n, uint32_t v4, uint16_t port)
+{
+	struct ip_endpoint to = endpoint(v4, port);
+
+	return stack_connect(n->a.sc, NULL, &to, n->now);
+}
+
+static struct stack_usage usage(const struct net *n)
+{
+	struct stack_usage u;
+
+	stack_usage(n->a.sc, &u);
+	return u;
+}
+
+static void test_announces(void **state)
+{
+	struct stack_addr addrs[3] = {
+		{ip_from_v4(US), 16}, {ip_from_v4(US + 10), 16}, {ip_from_v4(US + 11), 16}};
+	struct stack_config cfg = net_config();
+	struct raw_frame r;
+	struct net *n;
+
+	(void)state;
+	cfg.addrs = addrs;
+	cfg.n_addrs = 3;
+	n = raw_net(&cfg);
+	net_turns(n, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_true(raw_get(n, &r));
+		assert_int_equal(r.eth.dst.b[0], 0xff);
+		assert_int_equal(r.arp.op, ARP_REQUEST);
+		assert_true(ip_eq(&r.arp.spa, &addrs[i].addr));
+		assert_true(ip_eq(&r.arp.tpa, &addrs[i].addr));
+	}
+	assert_false(raw_get(n, &r));
+	net_free(n);
+}
+
+static void test_resolves(void **state)
+{
+	struct net *n = open_net();
+	struct raw_frame r;
+
+	(void)state;
+	assert_true(connect_to(n, PEER, 80) >= 0);
+	net_turns(n, 5);
+	assert_true(raw_get(n, &r));
+	assert_int_equal(r.eth.type, ETH_ARP);
+	assert_int_equal(ip_to_v4(&r.arp.tpa), PEER);
+	assert_int_equal(ip_to_v4(&r.arp.spa), US);
+	assert_false(raw_get(n, &r));
+	raw_arp(n, ARP_REPLY, PEER, US, &raw_mac);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.tcp.flags, TCPF_SYN);
+	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+	net_free(n);
+}
+
+/* Three requests a second apart, then EHOSTUNREACH, and nothing is left waiting. */
+static void test_silence(void **state)
+{
+	struct net *n = open_net();
+	struct stack_event ev;
+	int64_t id = connect_to(n, PEER, 80);
+	uint32_t asked = n->a.n_arp;
+
+	(void)state;
+	net_run_ms(n, 2900);
+	assert_int_equal(n->a.n_arp - asked, 3);
+	assert_false(stack_has_events(n->a.sc));
+	net_run_ms(n, 300);
+	assert_int_equal(n->a.n_arp - asked, 3);
+	assert_int_equal(stack_events(n->a.sc, &ev, 1), 1);
+	assert_int_equal(stack_take_error(n->a.sc, (uint32_t)id), EHOSTUNREACH);
+	assert_int_equal(n->a.n_tcp, 0);
+	stack_close(n->a.sc, (uint32_t)id, n->now);
+	net_run_ms(n, 2000);
+	assert_int_equal(usage(n).neighs, 0);
+	assert_int_equal(usage(n).timers, 0);
+	assert_all_back(n->a.sc);
+	net_free(n);
+}
+
+/* Fault 3: a hundred connections wait for a neighbour that never answers; another's go through at
+ * once, and the wheel and lists of the core stay idle meanwhile. */
+static void test_silent_neighbour_blocks_nobody(void **state)
+{
+	struct net *n = open_net();
+	struct raw_frame r;
+	mt_time next;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		assert_true(connect_to(n, PEER + 7, 80) >= 0);
+	assert_true(connect_to(n, PEER, 80) >= 0);
+	net_turn(n);
+	raw_arp(n, ARP_REPLY, PEER, US, &raw_mac);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(ip_to_v4(&r.ip.dst), PEER);
+	assert_false(raw_get_tcp(n, &r));
+	next = stack_poll(n->a.sc, n->now);
+	assert_true(next > n->now + 500 * MT_MS);
+	raw_arp(n, ARP_REPLY, PEER + 7, US, &raw_mac);
+	net_turns(n, 3);
+	for (int i = 0; i < 100; i++)
+		assert_true(raw_get_tcp(n, &r));
+	net_free(n);
+}
+
+/* An established connection whose neighbour vanished goes on by its retransmission timer. */
+static void test_vanished(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = net_pair(&cfg, &cfg);
+	int64_t lid = net_listen(n, 80, 4), id = net_connect(n, 80);
+	struct stack_core *b = n->b.sc;
+
+	(void)state;
+	net_run_ms(n, 10);
+	assert_int_equal(stack_state(n->a.sc, (uint32_t)id), TCPS_ESTABLISHED);
+	n->b.sc = NULL; /* dead */
+	net_run_ms(n, 61000);
+	stack_send(n->a.sc, (uint32_t)id, "x", 1, n->now);
+	net_run_ms(n, 6000);
+	assert_int_equal(stack_state(n->a.sc, (uint32_t)id), TCPS_ESTABLISHED);
+	assert_true(stack_stats(n->a.sc)->arp_failed > 0);
+	n->b.sc = b; /* and back */
+	net_run_ms(n, 20000);
+	id = stack_accept(n->b.sc, (uint32_t)lid);
+	assert_int_equal(stack_readable(n->b.sc, (uint32_t)id), 1);
+	net_free(n);
+}
+
+/* Fault 17: requests for us from ever new addresses; the table stays bounded, neighbours in use
+ * stay in it. */
+static void test_forged_storm(void **state)
+{
+	struct net *n = open_net();
+	struct raw_frame r;
+	int64_t id;
+
+	(void)state;
+	id = connect_to(n, PEER, 80);
+	net_turn(n);
+	raw_arp(n, ARP_REPLY, PEER, US, &raw_mac);
+	net_turns(n, 2);
+	raw_skip(n);
+	for (uint32_t i = 0; i < 2000; i++) {
+		raw_arp(n, ARP_REQUEST, 0x0a000100u + i, US,
+			&(struct eth_addr){{6, 0, 0, 0, 1, 1}});
+		if (i % 50 == 49)
+			net_turn(n);
+	}
+	net_turns(n, 10);
+	assert_int_equal(usage(n).neighs, 16);
+	raw_skip(n);
+	stack_abort(n->a.sc, (uint32_t)id, n->now);
+	connect_to(n, PEER, 81);
+	net_turns(n, 3);
+	assert_true(raw_get(n, &r)); /* still known: no request first */
+	assert_int_equal(r.eth.type, ETH_IPV4);
+	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+	net_free(n);
+}
+
+/* What is not asked for and not a request to us creates nothing; what exists is updated (RFC 826).
+ */
+static void test_learning(void **state)
+{
+	const struct eth_addr other = {{6, 1, 2, 3, 4, 5}}, group = {{7, 1, 2, 3, 4, 5}};
+	struct net *n = open_net();
+	struct raw_frame r;
+
+	(void)state;
+	raw_arp(n, ARP_REPLY, PEER, US, &raw_mac);
+	raw_arp(n, ARP_REQUEST, PEER, PEER + 1, &raw_mac);
+	raw_arp(n, ARP_REQUEST, US, US, &raw_mac);	    /* our own address */
+	raw_arp(n, ARP_REQUEST, PEER, US, &group);	    /* a group's */
+	raw_arp(n, ARP_REQUEST, 0xc0a80001u, US, &raw_mac); /* not on link */
+	raw_arp(n, ARP_REQUEST, 0, US, &raw_mac);	    /* a probe: answered, not learned */
+	net_turn(n);
+	assert_int_equal(usage(n).neighs, 0);
+	assert_int_equal(raw_skip(n), 2);
+	raw_arp(n, ARP_REQUEST, PEER, US, &raw_mac);
+	net_turn(n);
+	assert_int_equal(usage(n).neighs, 1);
+	assert_true(raw_get(n, &r));
+	assert_int_equal(r.arp.op, ARP_REPLY);
+	raw_arp(n, ARP_REPLY, PEER, PEER + 5, &other);
+	connect_to(n, PEER, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_memory_equal(&r.eth.dst, &other, 6);
+	net_free(n);
+}
+
+/* A minute after the last confirmation a neighbour in use is asked again, by unicast, and used
+ * meanwhile. */
+static void test_ageing(void **state)
+{
+	struct net *n = open_net();
+	struct raw_frame r;
+
+	(void)state;
+	raw_arp(n, ARP_REQUEST, PEER, US, &raw_mac);
+	net_turn(n);
+	n->now += 61 * MT_SEC;
+	raw_skip(n);
+	connect_to(n, PEER, 80);
+	net_turn(n);
+	assert_true(raw_get(n, &r));
+	assert_int_equal(r.eth.type, ETH_IPV4);
+	assert_true(raw_get(n, &r));
+	assert_int_equal(r.eth.type, ETH_ARP);
+	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+	net_run_ms(n, 1100);
+	assert_true(raw_get(n, &r)); /* SYN again, and asked again */
+	assert_true(raw_get(n, &r));
+	raw_arp(n, ARP_REPLY, PEER, US, &raw_mac);
+	net_run_ms(n, 10);
+	raw_skip(n);
+	net_run_ms(n, 5000);
+	while (raw_get(n, &r))
+		assert_int_equal(r.eth.type, ETH_IPV4);
+	net_free(n);
+}
+
+static void test_static_and_gateway(void **state)
+{
+	struct stack_neigh_entry gw = {ip_from_v4(0x0a0000feu), {{2, 9, 9, 9, 9, 9}}};
+	struct stack_route routes[2] = {{ip_from_v4(0), 0, ip_from_v4(0x0a0000fdu)},
+					{ip_from_v4(0xc0a80000u), 16, ip_from_v4(0x0a0000feu)}};
+	struct stack_config cfg = net_config();
+	struct raw_frame r;
+	struct net *n;
+
+	(void)state;
+	cfg.neighs = &gw;
+	cfg.n_neighs = 1;
+	cfg.routes = routes;
+	cfg.n_routes = 2;
+	n = raw_net(&cfg);
+	net_turn(n);
+	raw_skip(n);
+	connect_to(n, 0xc0a80101u, 80);
+	raw_arp(n, ARP_REPLY, 0x0a0000feu, US, &raw_mac); /* does not change a static entry */
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_memory_equal(&r.eth.dst, &gw.mac, 6);
+	assert_int_equal(ip_to_v4(&r.ip.dst), 0xc0a80101u);
+	connect_to(n, 0x08080808u, 80);
+	net_turn(n);
+	assert_true(raw_get(n, &r));
+	assert_int_equal(ip_to_v4(&r.arp.tpa), 0x0a0000fdu);
+	net_free(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_announces),
+		cmocka_unit_test(test_resolves),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_silent_neighbour_blocks_nobody),
+		cmocka_unit_test(test_vanished),
+		cmocka_unit_test(test_forged_storm),
+		cmocka_unit_test(test_learning),
+		cmocka_unit_test(test_ageing),
+		cmocka_unit_test(test_static_and_gateway),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

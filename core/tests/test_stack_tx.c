@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The transmit lists: full devices, no buffers, priority, fairness, and a cost that does not grow
+ * with what waits. */
+#include <errno.h>
+#include <time.h>
+
+#include "test_stack_raw.h"
+
+#define PEER 0x0a000002u
+
+static struct net *open_static(struct stack_config *cfg)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct net *n;
+
+	cfg->neighs = &peer;
+	cfg->n_neighs = 1;
+	n = raw_net(cfg);
+	net_turn(n);
+	raw_skip(n);
+	return n;
+}
+
+static int64_t to_peer(struct net *n)
+{
+	struct ip_endpoint remote = endpoint(PEER, 80);
+
+	return stack_connect(n->a.sc, NULL, &remote, n->now);
+}
+
+static size_t pkts_held(const struct net *n)
+{
+	struct stack_usage u;
+
+	stack_usage(n->a.sc, &u);
+	return u.pkts_held;
+}
+
+/* Fault 16: the device takes nothing for a while, then seven frames a turn. Nothing spins, piles
+ * up, is lost or sent twice. */
+static void test_full_device(void **state)
+{
+	struct stack_config cfg = net_config();
+	bool seen[65536] = {false};
+	struct raw_frame r;
+	struct net *n;
+	unsigned got = 0;
+
+	(void)state;
+	cfg.tx_batch = 32;
+	n = open_static(&cfg);
+	for (int i = 0; i < 100; i++)
+		assert_true(to_peer(n) >= 0);
+	n->a.tx_room = 0;
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(stack_poll(n->a.sc, n->now), n->now);
+		assert_in_range(pkts_held(n), 1, 32);
+	}
+	assert_int_equal(stack_stats(n->a.sc)->tx_full, 5);
+	for (int i = 0; i < 20; i++) {
+		n->a.tx_room = 7;
+		net_turn(n);
+		while (raw_get_tcp(n, &r)) {
+			assert_false(seen[r.sport]);
+			seen[r.sport] = true;
+			got++;
+		}
+	}
+	assert_int_equal(got, 100);
+	assert_int_equal(stack_stats(n->a.sc)->retransmits, 0);
+	assert_int_equal(pkts_held(n), 0);
+	net_free(n);
+}
+
+static void test_no_buffers(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = open_static(&cfg);
+	uint64_t before;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		to_peer(n);
+	n->a.bufs_left = 0;
+	before = stack_stats(n->a.sc)->tx_no_buffer;
+	assert_int_equal(stack_poll(n->a.sc, n->now), n->now);
+	assert_true(stack_stats(n->a.sc)->tx_no_buffer > before);
+	assert_int_equal(raw_skip(n), 0);
+	n->a.bufs_left = 20;
+	net_turns(n, 3);
+	assert_int_equal(raw_skip(n), 20);
+	n->a.bufs_left = UINT32_MAX;
+	net_turns(n, 3);
+	assert_int_equal(raw_skip(n), 30);
+	net_free(n);
+}
+
+/* No turn sends more than tx_batch frames. */
+static void test_batch(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	(void)state;
+	cfg.tx_batch = 16;
+	n = open_static(&cfg);
+	for (int i = 0; i < 40; i++)
+		to_peer(n);
+	net_turn(n);
+	assert_int_equal(raw_skip(n), 16);
+	net_turn(n);
+	assert_int_equal(raw_skip(n), 16);
+	net_turn(n);
+	assert_int_equal(raw_skip(n), 8);
+	net_free(n);
+}
+
+/* Completes the handshake that the stack began; the window offered is wnd. */
+static void answer_syn(struct net *n, uint16_t wnd)
+{
+	struct raw_frame r;
+	struct tcp_seg s = {.flags = TCPF_SYN | TCPF_ACK,
+			    .seq = seq_of(1),
+			    .wnd = wnd,
+			    .opts = TCPO_MSS,
+			    .mss = 1000};
+
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.tcp.flags, TCPF_SYN);
+	s.ack = seq_add(r.tcp.seq, 1);
+	raw_tcp(n, PEER, 80, r.sport, &s);
+	net_turns(n, 2);
+	raw_skip(n);
+}
+
+/* Two bulk senders and a small one share each turn; one that its window stops, stops nobody (fault
+ * 3). */
+static void test_fair(void **state)
+{
+	static uint8_t data[50000];
+	struct stack_config cfg = net_config();
+	unsigned by[3] = {0};
+	struct raw_frame r;
+	uint16_t port[3];
+	struct net *n;
+	int64_t id[4];
+
+	(void)state;
+	cfg.tx_batch = 20;
+	n = open_static(&cfg);
+	for (int i = 0; i < 4; i++) {
+		struct ip_endpoint l, remote;
+
+		id[i] = to_peer(n);
+		answer_syn(n, i == 3 ? 0 : 60000);
+		stack_names(n->a.sc, (uint32_t)id[i], &l, &remote);
+		if (i < 3)
+			port[i] = l.port;
+	}
+	assert_true(stack_send(n->a.sc, (uint32_t)id[3], data, 1000, n->now) > 0);
+	assert_true(stack_send(n->a.sc, (uint32_t)id[0], data, sizeof(data), n->now) > 0);
+	assert_true(stack_send(n->a.sc, (uint32_t)id[1], data, sizeof(data), n->now) > 0);
+	assert_true(stack_send(n->a.sc, (uint32_t)id[2], data, 100, n->now) > 0);
+	net_turn(n);
+	while (raw_get_tcp(n, &r)) {
+		for (int i = 0; i < 3; i++)
+			by[i] += r.sport == port[i];
+	}
+	assert_int_equal(by[0] + by[1] + by[2], 20);
+	assert_int_equal(by[2], 1);
+	assert_true(by[0] >= 8 && by[1] >= 8);
+	net_free(n);
+}
+
+/* Control before data, or, without priority, in the order of arrival. */
+static void order(bool priority)
+{
+	static uint8_t data[9000];
+	struct stack_config cfg = net_config();
+	struct raw_frame r;
+	struct net *n;
+	int64_t id;
+
+	cfg.ack_data_fin_priority = priority;
+	n = open_static(&cfg);
+	id = to_peer(n);
+	answer_syn(n, 60000);
+	stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now);
+	to_peer(n);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.tcp.flags & TCPF_SYN, priority ? TCPF_SYN : 0);
+	net_free(n);
+}
+
+static void test_priority(void **state)
+{
+	(void)state;
+	order(true);
+	order(false);
+}
+
+/* Nanoseconds of a turn that sends 32 SYNs while `waiting` connections wait for their turn: the
+ * least of many. */
+static uint64_t turn_cost(uint32_t waiting)
+{
+	struct stack_config cfg = net_config();
+	uint64_t least = UINT64_MAX;
+	struct net *n;
+
+	cfg.n_conns = waiting + 3200;
+	cfg.n_time_wait = 0;
+	cfg.tx_batch = 32;
+	n = open_static(&cfg);
+	for (uint32_t i = 0; i < cfg.n_conns; i++)
+		assert_true(to_peer(n) >= 0);
+	for (int i = 0; i < 100; i++) {
+		struct timespec a, b;
+		uint64_t ns;
+
+		clock_gettime(CLOCK_MONOTONIC, &a);
+		stack_tx(n->a.sc, n->now);
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		ns = (uint64_t)(b.tv_sec - a.tv_sec) * MT_SEC + (uint64_t)b.tv_nsec -
+		     (uint64_t)a.tv_nsec;
+		least = ns < least ? ns : least;
+		assert_int_equal(raw_skip(n), 32);
+	}
+	net_free(n);
+	return least;
+}
+
+/* Fault 4: a thousand or forty thousand waiting connections, the same work. A walk would cost 40
+ * times as much; caches may cost some. */
+static void test_cost(void **state)
+{
+	(void)state;
+	assert_true(turn_cost(40000) < 8 * turn_cost(1000));
+}
+
+/* Buffer memory used up: a write is refused and not reported as possible, until some is free. */
+static void test_starved_writer(void **state)
+{
+	static uint8_t data[1 << 16];
+	struct stack_config cfg = net_config();
+	struct stack_event ev[4];
+	struct net *n;
+	int64_t id[3];
+	ssize_t got;
+
+	(void)state;
+	cfg.buf_bytes = 64 << 10;
+	n = open_static(&cfg);
+	for (int i = 0; i < 3; i++) {
+		id[i] = to_peer(n);
+		answer_syn(n, 0);
+	}
+	while (stack_events(n->a.sc, ev, 4))
+		;
+	got = stack_send(n->a.sc, (uint32_t)id[0], data, sizeof(data), n->now);
+	assert_int_equal(got, sizeof(data));
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id[1], data, 10, n->now), -EAGAIN);
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id[2], data, 10, n->now), -EAGAIN);
+	assert_int_equal(stack_ready(n->a.sc, (uint32_t)id[1]) & STACK_OUT, 0);
+	assert_int_equal(stack_stats(n->a.sc)->no_memory, 2);
+	stack_close(n->a.sc, (uint32_t)id[2], n->now);
+	net_turns(n, 3);
+	assert_false(stack_has_events(n->a.sc));
+	stack_abort(n->a.sc, (uint32_t)id[0], n->now);
+	net_turns(n, 3);
+	assert_int_equal(stack_events(n->a.sc, ev, 4), 1);
+	assert_int_equal(ev[0].id, id[1]);
+	assert_true(ev[0].ready & STACK_OUT);
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id[1], data, 10, n->now), 10);
+	net_free(n);
+}
+
+/* A full send buffer is reported writable again when a third of it is free, not at every ACK. */
+static void test_writable(void **state)
+{
+	static uint8_t data[30000];
+	struct tcp_seg s = {.flags = TCPF_ACK, .seq = seq_of(2), .wnd = 60000};
+	struct stack_config cfg = net_config();
+	struct stack_event ev[4];
+	struct raw_frame r;
+	struct net *n;
+	uint32_t id;
+
+	(void)state;
+	cfg.tcp.sndbuf = 30000;
+	n = open_static(&cfg);
+	id = (uint32_t)to_peer(n);
+	answer_syn(n, 60000);
+	while (stack_events(n->a.sc, ev, 4))
+		;
+	assert_true(stack_ready(n->a.sc, id) & STACK_OUT);
+	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), sizeof(data));
+	assert_int_equal(stack_ready(n->a.sc, id) & STACK_OUT, 0);
+	assert_int_equal(stack_send(n->a.sc, id, data, 1, n->now), -EAGAIN);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	for (uint32_t acked = 1000; acked <= 10000; acked += 1000) {
+		assert_false(stack_has_events(n->a.sc));
+		s.ack = seq_add(r.tcp.seq, acked);
+		raw_tcp(n, PEER, 80, r.sport, &s);
+		net_turn(n);
+	}
+	assert_int_equal(stack_events(n->a.sc, ev, 4), 1);
+	assert_int_equal(ev[0].edge, STACK_OUT);
+	assert_true(ev[0].ready & STACK_OUT);
+	net_free(n);
+}
+
+/* Without memory for its payload a segment is as good as lost; the ACK in it counts. */
+static void test_starved_reader(void **state)
+{
+	static uint8_t data[1 << 16];
+	struct stack_config cfg = net_config();
+	struct tcp_seg s = {.flags = TCPF_ACK, .seq = seq_of(2), .len = 500, .wnd = 60000};
+	struct raw_frame r;
+	struct net *n;
+	int64_t id;
+
+	(void)state;
+	cfg.buf_bytes = 64 << 10;
+	n = open_static(&cfg);
+	id = to_peer(n);
+	answer_syn(n, 60000);
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now), 65536);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	s.ack = r.tcp.seq;
+	raw_tcp(n, PEER, 80, r.sport, &s);
+	net_turns(n, 2);
+	assert_int_equal(stack_readable(n->a.sc, (uint32_t)id), 0);
+	assert_int_equal(stack_stats(n->a.sc)->no_memory, 1);
+	stack_abort(n->a.sc, (uint32_t)id, n->now);
+	net_free(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_full_device),    cmocka_unit_test(test_no_buffers),
+		cmocka_unit_test(test_batch),	       cmocka_unit_test(test_fair),
+		cmocka_unit_test(test_priority),       cmocka_unit_test(test_cost),
+		cmocka_unit_test(test_writable),       cmocka_unit_test(test_starved_writer),
+		cmocka_unit_test(test_starved_reader),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The load generator, over any stack.
+ * Closed loop: `concurrency` connections at a time; each sends `messages` requests one after the
+ * other, is then closed by us, and a new one takes its place at once. Open loop (rate > 0):
+ * arrivals by a Poisson process, whether or not earlier ones are done. With one message per
+ * connection an arrival is a connection; with more it is a message on one of `concurrency` open
+ * ones. Latency counts from the intended start, so a stall is seen by all who would have come
+ * meanwhile. Latency of a transaction (one request and its response): the first of a connection
+ * includes the handshake.
+ */
+#ifndef APPS_LOAD_H
+#define APPS_LOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpus.h"
+#include "hdr.h"
+#include "io.h"
+#include "protocol.h"
+
+/* Failures by errno, and these. */
+enum load_failure {
+	LOAD_FAIL_CLOSED = 200, /* the server closed too early */
+	LOAD_FAIL_RESPONSE,	/* a response that is not the right one */
+	LOAD_FAIL_STATUS,	/* HTTP status other than 2xx */
+	LOAD_N_FAILURES
+};
+/* "ECONNRESET", "closed_early" ... */
+const char *load_failure_name(int code);
+
+struct load_conf {
+	int app;	  /* enum app_kind */
+	const char *path; /* http */
+	struct addr target;
+	uint32_t concurrency, messages, message_bytes, response_bytes;
+	double warmup_s, seconds;
+	uint64_t connections; /* > 0: measure from the start until so many connections have ended */
+	double rate;	      /* open loop: arrivals per second; 0: closed loop */
+	double ramp_rate;     /* first connections opened per second */
+	uint64_t seed;
+	struct cpu_list server_cpus; /* watched; n == 0: unknown */
+	bool progress;
+};
+
+/* How the main program learns of the window; each may be NULL. */
+struct load_hooks {
+	void *arg;
+	void (*server_stats)(void *arg, struct io_stats *out); /* at begin and end of the window */
+};
+
+struct load_result {
+	double seconds;
+	uint64_t transactions, connections; /* completed in the window */
+	uint64_t bytes;			    /* payload of completed transactions, both ways */
+	uint64_t failed, failures[LOAD_N_FAILURES];
+	uint64_t failed_before; /* the window */
+	uint64_t stuck; /* transactions under way at its end that had begun before its beginning */
+	bool ramp_incomplete, interrupted, complete;
+	struct hdr latency; /* ns */
+	struct hdr lag;	    /* open loop: from the intended to the true start, ns */
+	struct cpu_time server_cpu, client_cpu;
+	struct io_stats client_begin, client_end, server_begin, server_end;
+	bool has_server_stats;
+};
+
+/* Runs on the stack's workers, driven by the calling thread. 0; -EINTR when stopped before the
+ * window (nothing was measured); or -errno with err. A stop inside the window ends it: interrupted
+ * is set. */
+int load_run(struct io_stack *, const struct load_conf *, const struct load_hooks *,
+	     struct load_result *, char err[ERR_LEN]);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "load_opts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KERNEL_RAMP 8000
+#define MTCP_RAMP   100000
+
+void opts_add_run(struct opt_table *t, struct run_opts *o)
+{
+	struct load_conf *l = &o->load;
+
+	l->concurrency = 1;
+	l->messages = 1;
+	l->message_bytes = l->response_bytes = 64;
+	l->warmup_s = 1;
+	l->seed = 1;
+	OPT(t, "concurrency", "N", OPT_U32, &l->concurrency, .min = 1, .max = 16000000,
+	    .doc = "connections at a time (1)");
+	OPT(t, "messages", "M", OPT_U32, &l->messages, .min = 1, .max = 4e9,
+	    .doc = "requests per connection (1)");
+	OPT(t, "message-bytes", "B", OPT_U32, &l->message_bytes, .min = 1, .max = 1e9,
+	    .doc = "echo: size of a request (64)");
+	OPT(t, "response-bytes", "R", OPT_U32, &l->response_bytes, .min = 1, .max = 1e9,
+	    .doc = "echo: size of a response (64)");
+	OPT(t, "warmup", "S", OPT_REAL, &l->warmup_s, .min = 0, .max = 3600,
+	    .doc = "seconds before the window, more until all connections were open (1)");
+	OPT(t, "seconds", "S", OPT_REAL, &l->seconds, .min = 0.01, .max = 86400,
+	    .doc = "length of the window (5)");
+	OPT(t, "connections", "TOTAL", OPT_U64, &l->connections, .min = 1, .max = 1e15,
+	    .doc = "instead: no warm-up, measure until so many connections have ended");
+	OPT(t, "rate", "R", OPT_REAL, &l->rate, .min = 0.001, .max = 1e9,
+	    .doc = "open loop: connections (messages when M > 1) per second, Poisson arrivals");
+	OPT(t, "ramp-rate", "R", OPT_REAL, &l->ramp_rate, .min = 1, .max = 1e9,
+	    .doc = "first connections opened per second (kernel 8000, mtcp 100000)");
+	OPT(t, "progress", NULL, OPT_FLAG, &l->progress,
+	    .doc = "a JSON line per second on standard error");
+	OPT(t, "json", "FILE", OPT_TEXT, &o->json,
+	    .doc = "write the result row as one JSON object; - is standard output");
+	OPT(t, "experiment", "NAME", OPT_TEXT, &o->experiment, .doc = "label in the row");
+	OPT(t, "repeat", "K", OPT_U32, &o->repeat, .min = 0, .max = 1e6, .doc = "label in the row");
+	OPT(t, "seed", "N", OPT_U64, &l->seed, .min = 0, .max = 9007199254740992.0,
+	    .doc = "of the arrivals (1)");
+	OPT(t, "note", "TEXT", OPT_TEXT, &o->note, .doc = "a remark for the row's notes");
+}
+
+int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
+{
+	struct load_conf *l = &o->load;
+
+	if (l->connections > 0 && l->rate > 0 && l->messages > 1)
+		return err_set(
+			-EINVAL, err,
+			"--connections with --rate wants --messages 1: otherwise connections "
+			"do not end by themselves");
+	if (l->seconds == 0) /* not given */
+		l->seconds = l->connections > 0 ? 600 : 5;
+	if (l->ramp_rate == 0)
+		l->ramp_rate = io_is_mtcp(client) ? MTCP_RAMP : KERNEL_RAMP;
+	return 0;
+}
+
+uint32_t conns_per_core(uint32_t total, unsigned n_cores)
+{
+	uint32_t share = total / n_cores;
+
+	/* flows spread over cores unevenly */
+	return share + share / 4 + 1024;
+}
+
+int complain(const char *prog, const char *err, int status)
+{
+	fprintf(stderr, "%s: %s\n", prog, err);
+	return status;
+}
+
+int exit_status(int ret)
+{
+	return ret == -EINVAL || ret == -ERANGE || ret == -ENAMETOOLONG ? EXIT_USAGE : EXIT_CANNOT;
+}
+
+int run_end(int ret, const struct row_info *info, const struct run_opts *o,
+	    const struct load_result *r, char err[ERR_LEN])
+{
+	json_t *row;
+
+	if (ret == -EINTR)
+		return err_set(EXIT_INTERRUPTED, err, "interrupted before the window: no row");
+	if (ret == -ECONNREFUSED || ret == -ETIMEDOUT)
+		return EXIT_FAILED;
+	if (ret < 0)
+		return EXIT_CANNOT;
+	row = row_of_load(info, &o->load, r);
+	if (o->json == NULL) {
+		row_print(row);
+		json_decref(row);
+	} else if (row_write(row, o->json, err) < 0) {
+		return EXIT_CANNOT;
+	}
+	if (r->interrupted)
+		return err_set(EXIT_INTERRUPTED, err, "interrupted: the window was cut short");
+	if (r->transactions == 0)
+		return err_set(EXIT_FAILED, err, "no transaction was completed in the window");
+	return EXIT_DONE;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The options that mtcp-load and mtcp-pair share, and how their runs end. */
+#ifndef APPS_LOAD_OPTS_H
+#define APPS_LOAD_OPTS_H
+
+#include "load.h"
+#include "opts.h"
+#include "row.h"
+
+struct run_opts {
+	struct load_conf load;
+	uint32_t repeat;
+	const char *experiment, *json, *note;
+};
+
+/* Defaults and options of the load itself and of its row. */
+void opts_add_run(struct opt_table *, struct run_opts *);
+/* Fills what depends on other options. 0, or -EINVAL with err. */
+int run_opts_finish(struct run_opts *, enum io_kind client, char err[ERR_LEN]);
+
+/* How many connection blocks an mtcp core needs for its share of so many connections. */
+uint32_t conns_per_core(uint32_t total, unsigned n_cores);
+
+/* What load_run returned to an exit status; the row is written when there is one. */
+int run_end(int ret, const struct row_info *, const struct run_opts *, const struct load_result *,
+	    char err[ERR_LEN]);
+/* -errno of a stack that could not be opened to an exit status. */
+int exit_status(int ret);
+/* Prints the line and returns the status. */
+int complain(const char *prog, const char *err, int status);
+
+#endif

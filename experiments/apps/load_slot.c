@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* A connection's life: connect, request, response, and so on until its messages are done; then
+ * close. */
+#include <errno.h>
+#include <string.h>
+
+#include "load_worker.h"
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The beginning of a request is unlike that of any other now under way, and so is its echo: an
+ * answer that was meant for another connection, or comes twice, does not match. */
+static uint32_t make_key(const struct load_worker *w, const struct load_slot *s,
+			 char key[ECHO_KEEP])
+{
+	uint32_t len = min_u32(w->request_len, ECHO_KEEP);
+	uint32_t mark[2] = {s->id, s->n_sent_messages};
+
+	memcpy(key, w->request, len);
+	memcpy(key, mark, min_u32(len, sizeof(mark)));
+	return len;
+}
+
+static void slot_close(struct load_worker *w, struct load_slot *s)
+{
+	if (s->state == SLOT_CONNECTING)
+		w->n_connecting--;
+	w->ops->close(w->io, s->fd);
+	s->fd = -1;
+	s->state = SLOT_FREE;
+	counter_add(&w->n_active, (uint64_t)-1);
+}
+
+static void count_failure(struct load_worker *w, int code)
+{
+	counter_add(&w->total_failed, 1);
+	if (w->phase == LOAD_MEASURE)
+		w->failures[code > 0 && code < LOAD_N_FAILURES ? code : EIO]++;
+}
+
+static void slot_fail(struct load_worker *w, struct load_slot *s, int code)
+{
+	count_failure(w, code);
+	slot_close(w, s);
+	worker_slot_failed(w, s);
+}
+
+/* Nothing was asked: the server closed, or is out of step. The idle list still has the slot. */
+static void idle_failed(struct load_worker *w, struct load_slot *s)
+{
+	count_failure(w, LOAD_FAIL_CLOSED);
+	slot_close(w, s);
+}
+
+void slot_abandon(struct load_worker *w, struct load_slot *s)
+{
+	if (s->state != SLOT_FREE)
+		slot_close(w, s);
+}
+
+void slot_open(struct load_worker *w, struct load_slot *s, uint64_t start_at)
+{
+	struct io_event ev = {.events = IO_IN | IO_OUT | IO_RDHUP | IO_ET, .ptr = s};
+
+	s->start_at = start_at;
+	s->n_messages = w->shared->conf->messages;
+	s->fd = w->ops->connect(w->io, &w->shared->conf->target);
+	if (s->fd < 0) {
+		count_failure(w, errno);
+		worker_slot_failed(w, s);
+		return;
+	}
+	s->state = SLOT_CONNECTING;
+	w->n_connecting++;
+	counter_add(&w->n_active, 1);
+	/* edge-triggered: one call for the connection's whole life, as we always read to the end */
+	if (w->ops->ctl(w->io, IO_ADD, s->fd, ev) < 0)
+		slot_fail(w, s, errno);
+}
+
+/* What cannot be written now is written at the next IO_OUT. */
+static void send_more(struct load_worker *w, struct load_slot *s)
+{
+	char key[ECHO_KEEP];
+	const char *from;
+	uint32_t n;
+	ssize_t put;
+
+	while (s->sent < w->request_len) {
+		uint32_t pos = s->sent % LOAD_BUFFER;
+
+		n = min_u32(LOAD_BUFFER - pos, w->request_len - s->sent);
+		from = w->request + pos;
+		if (w->shared->conf->app == APP_ECHO && s->sent < ECHO_KEEP) {
+			n = min_u32(make_key(w, s, key) - s->sent, n);
+			from = key + s->sent;
+			if (w->request_len > ECHO_KEEP) { /* the rest in the same segment */
+				memcpy(w->scratch, w->request,
+				       min_u32(w->request_len, LOAD_BUFFER));
+				memcpy(w->scratch, key, ECHO_KEEP);
+				from = w->scratch + s->sent;
+				n = min_u32(LOAD_BUFFER, w->request_len) - s->sent;
+			}
+		}
+		put = w->ops->write(w->io, s->fd, from, n);
+		if (put < 0 && errno == EAGAIN)
+			return;
+		if (put < 0) {
+			slot_fail(w, s, errno);
+			return;
+		}
+		s->sent += (uint32_t)put;
+	}
+}
+
+void slot_request(struct load_worker *w, struct load_slot *s, uint64_t start_at)
+{
+	s->state = SLOT_BUSY;
+	s->start_at = start_at;
+	s->sent = 0;
+	s->got = 0;
+	s->http = (struct http_response){0};
+	s->n_sent_messages++;
+	send_more(w, s);
+}
+
+static void on_connected(struct load_worker *w, struct load_slot *s)
+{
+	const struct load_conf *conf = w->shared->conf;
+
+	w->n_connecting--;
+	if (!s->opened) {
+		s->opened = true;
+		counter_add(&w->n_opened, 1);
+	}
+	if (conf->rate > 0 && conf->messages > 1) {
+		worker_slot_idle(w, s);
+		return;
+	}
+	slot_request(w, s, s->start_at);
+}
+
+static void count_transaction(struct load_worker *w, const struct load_slot *s)
+{
+	counter_add(&w->total_transactions, 1);
+	if (w->phase != LOAD_MEASURE)
+		return;
+	w->transactions++;
+	w->bytes += w->request_len + s->got;
+	hdr_record(&w->latency, w->now > s->start_at ? w->now - s->start_at : 0);
+}
+
+static void message_done(struct load_worker *w, struct load_slot *s)
+{
+	const struct load_conf *conf = w->shared->conf;
+
+	count_transaction(w, s);
+	if (--s->n_messages == 0 || w->phase == LOAD_DRAIN) {
+		slot_close(w, s);
+		counter_add(&w->total_connections, 1);
+		w->connections += w->phase == LOAD_MEASURE;
+		worker_slot_done(w, s);
+	} else if (conf->rate > 0) {
+		worker_slot_idle(w, s);
+	} else {
+		slot_request(w, s, w->now);
+	}
+}
+
+/* 0: more to come; 1: complete; or the failure's code, negative. */
+static int check_echo(struct load_worker *w, struct load_slot *s, uint32_t n)
+{
+	uint64_t want = w->shared->conf->response_bytes;
+	char key[ECHO_KEEP];
+	uint32_t len, part;
+
+	if (s->sent < w->request_len || s->got + n > want)
+		return -LOAD_FAIL_RESPONSE;
+	len = make_key(w, s, key);
+	for (uint32_t done = 0; done < n; done += part) {
+		uint32_t phase = (uint32_t)((s->got + done) % len);
+
+		part = min_u32(len - phase, n - done);
+		if (memcmp(w->scratch + done, key + phase, part) != 0)
+			return -LOAD_FAIL_RESPONSE;
+	}
+	s->got += n;
+	return s->got == want;
+}
+
+static int check_http(struct load_worker *w, struct load_slot *s, uint32_t n)
+{
+	enum http_response_state state = http_response_feed(&s->http, w->scratch, n);
+
+	s->got += n;
+	if (state == HTTP_RESPONSE_BAD)
+		return -LOAD_FAIL_RESPONSE;
+	if (state == HTTP_RESPONSE_DONE && (s->http.status < 200 || s->http.status > 299))
+		return -LOAD_FAIL_STATUS;
+	return state == HTTP_RESPONSE_DONE;
+}
+
+static void receive(struct load_worker *w, struct load_slot *s)
+{
+	bool echo = w->shared->conf->app == APP_ECHO;
+	ssize_t got;
+	int done = 0;
+
+	while (done == 0) {
+		got = w->ops->read(w->io, s->fd, w->scratch, LOAD_BUFFER);
+		if (got < 0 && errno == EAGAIN)
+			return;
+		if (got <= 0) {
+			slot_fail(w, s, got == 0 ? LOAD_FAIL_CLOSED : errno);
+			return;
+		}
+		done = echo ? check_echo(w, s, (uint32_t)got) : check_http(w, s, (uint32_t)got);
+	}
+	if (done < 0)
+		slot_fail(w, s, -done);
+	else
+		message_done(w, s);
+}
+
+void slot_event(struct load_worker *w, struct load_slot *s, uint32_t events)
+{
+	int error;
+
+	if (s->state == SLOT_CONNECTING) {
+		if (events & (IO_ERR | IO_HUP)) {
+			error = w->ops->error(w->io, s->fd);
+			slot_fail(w, s, error != 0 ? error : LOAD_FAIL_CLOSED);
+		} else if (events & IO_OUT) {
+			on_connected(w, s);
+		}
+		return;
+	}
+	if ((events & IO_OUT) && s->state == SLOT_BUSY && s->sent < w->request_len)
+		send_more(w, s);
+	if ((events & (IO_IN | IO_ERR | IO_HUP | IO_RDHUP)) == 0)
+		return;
+	if (s->state == SLOT_BUSY)
+		receive(w, s);
+	else if (s->state == SLOT_IDLE)
+		idle_failed(w, s);
+}

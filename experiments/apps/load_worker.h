@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One worker of the load generator: its connections and what it has counted. */
+#ifndef APPS_LOAD_WORKER_H
+#define APPS_LOAD_WORKER_H
+
+#include <stdatomic.h>
+
+#include "http_response.h"
+#include "load.h"
+#include "team.h"
+
+#define LOAD_BUFFER (64u << 10)
+
+/* Set by the main thread, followed by the workers at their next turn. */
+enum load_phase { LOAD_HOLD, LOAD_WARMUP, LOAD_MEASURE, LOAD_DRAIN };
+
+enum slot_state { SLOT_FREE, SLOT_CONNECTING, SLOT_IDLE, SLOT_BUSY };
+
+struct load_slot {
+	int fd;
+	uint8_t state; /* enum slot_state */
+	bool opened;   /* has been connected at least once */
+	bool arrival;  /* open loop: the request that this connection was opened for waits */
+	uint32_t id;
+	uint32_t n_messages; /* still to do on this connection, the one under way included */
+	uint32_t n_sent_messages;
+	uint32_t sent;	   /* bytes of the request */
+	uint64_t got;	   /* bytes of the response */
+	uint64_t start_at; /* of the transaction, as intended */
+	uint64_t retry_at; /* in the retry list */
+	struct http_response http;
+	struct load_slot *next; /* in the list it is on */
+};
+
+struct load_shared {
+	const struct load_conf *conf;
+	struct team team;
+	_Atomic int phase; /* enum load_phase */
+};
+
+struct load_worker {
+	struct load_shared *shared;
+	struct io *io;
+	const struct io_ops *ops;
+	uint32_t n_slots, n_ramped, n_connecting;
+	struct load_slot *slots;
+	struct load_slot *free, *idle;
+	struct load_slot *retry_head, *retry_tail;
+	uint64_t ramp_at, next_arrival, rng;
+	uint64_t quota;		/* connections still to be opened; UINT64_MAX: no end */
+	double rate, ramp_rate; /* this worker's share */
+	double ramp_tokens;
+	uint64_t now;
+	int phase;
+	uint32_t request_len;
+	char request[LOAD_BUFFER];
+	char scratch[LOAD_BUFFER];
+	/* read by the main thread while we run */
+	counter n_opened; /* slots connected at least once */
+	counter n_active; /* connections that exist */
+	counter total_transactions, total_connections, total_failed;
+	/* of the window; read when we have ended */
+	uint64_t window_begin, stuck;
+	uint64_t transactions, connections, bytes, failures[LOAD_N_FAILURES];
+	struct hdr latency, lag;
+};
+
+extern const struct team_job load_job;
+
+/* The i-th of n workers. NULL: no memory. */
+struct load_worker *load_worker_create(struct load_shared *, unsigned i, unsigned n);
+void load_worker_destroy(struct load_worker *);
+
+/* load_slot.c: a connection's life. */
+void slot_open(struct load_worker *, struct load_slot *, uint64_t start_at);
+void slot_event(struct load_worker *, struct load_slot *, uint32_t events);
+void slot_request(struct load_worker *, struct load_slot *, uint64_t start_at);
+void slot_abandon(struct load_worker *, struct load_slot *);
+
+/* load_worker.c: where a slot goes next. */
+void worker_slot_done(struct load_worker *, struct load_slot *); /* closed after its last message */
+void worker_slot_failed(struct load_worker *, struct load_slot *); /* closed after a failure */
+void worker_slot_idle(struct load_worker *,
+		      struct load_slot *); /* open loop: waits for an arrival */
+
+#endif

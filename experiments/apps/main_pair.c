@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * mtcp-pair: echo server and load generator in one process, two mtcp stacks joined by a DPDK ring.
+ * No NIC, no kernel network, no privileges; both ends' accounts are at hand.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load_opts.h"
+#include "opts.h"
+#include "row.h"
+#include "server.h"
+
+#define SERVER_ADDRESS "10.0.0.1/24"
+#define SERVER_LISTEN  "10.0.0.1:8080"
+#define CLIENT_ADDRESS "10.0.0.2-10.0.0.17/24" /* 16 x 64K source ports */
+
+static const char *const more = "The server has " SERVER_ADDRESS ", the load " CLIENT_ADDRESS
+				". busy_poll = 1 unless set otherwise.\n"
+				"Standard error and the row are as mtcp-load's; cpu_* and "
+				"cycles_per_transaction are the server's.\n";
+
+static const char *const mode_names[] = {"inline", "paired", NULL};
+
+struct options {
+	struct run_opts run;
+	int mode, client_mode;
+	struct cpu_list server_cores, client_cores;
+	struct opt_lines set, server_set, client_set;
+	const char *capture;
+};
+
+struct pair {
+	struct options *o;
+	struct io_stack *server_stack, *client_stack;
+	struct server *server;
+};
+
+static void make_table(struct opt_table *t, struct options *o)
+{
+	*t = (struct opt_table){
+		.prog = "mtcp-pair",
+		.what = "echo server and load generator in one process, over mtcp on a ring",
+		.more = more};
+	OPT(t, "mode", "MODE", OPT_CHOICE, &o->mode, .doc = "of the server", .choices = mode_names);
+	OPT(t, "client-mode", "MODE", OPT_CHOICE, &o->client_mode, .doc = "of the load",
+	    .choices = mode_names);
+	OPT(t, "server-core", "LIST", OPT_CPUS, &o->server_cores,
+	    .doc = "the server's CPUs (the first)");
+	OPT(t, "client-core", "LIST", OPT_CPUS, &o->client_cores,
+	    .doc = "the load's CPUs (the last); may be the same");
+	OPT(t, "capture", "FILE", OPT_TEXT, &o->capture,
+	    .doc = "write all frames at the server's device to a pcapng file");
+	OPT(t, "set", "KEY=VALUE", OPT_SET, &o->set,
+	    .doc = "a configuration key of both stacks; repeatable");
+	OPT(t, "server-set", "KEY=VALUE", OPT_SET, &o->server_set, .doc = "of the server's");
+	OPT(t, "client-set", "KEY=VALUE", OPT_SET, &o->client_set, .doc = "of the load's");
+	opts_add_run(t, &o->run);
+}
+
+/* Common settings, then the side's own, which win. */
+static int settings_of(const struct options *o, bool server, struct opt_lines *out)
+{
+	const struct opt_lines *own = server ? &o->server_set : &o->client_set;
+	int ret = opt_lines_add(out, "busy_poll = 1");
+
+	if (o->set.len > 0)
+		ret |= opt_lines_add(out, "%.*s", (int)o->set.len - 1, o->set.text);
+	if (own->len > 0)
+		ret |= opt_lines_add(out, "%.*s", (int)own->len - 1, own->text);
+	return ret;
+}
+
+static int open_side(struct pair *p, bool server, char err[ERR_LEN])
+{
+	struct options *o = p->o;
+	static struct stack_opts side;
+	/* under load as many wait for their closing to be seen as are open */
+	uint32_t n = 2 * o->run.load.concurrency;
+	struct opt_lines lines;
+	struct io_conf conf;
+	char device[64];
+	int ret;
+
+	snprintf(device, sizeof(device), "ring:pair%d:%d", (int)getpid(), server ? 0 : 1);
+	side = (struct stack_opts){.kind = (server ? o->mode : o->client_mode) == 1 ? IO_MTCP_PAIRED
+										    : IO_MTCP,
+				   .device = device,
+				   .address = server ? SERVER_ADDRESS : CLIENT_ADDRESS,
+				   .capture = server ? o->capture : NULL,
+				   .cores = server ? o->server_cores : o->client_cores};
+	if (settings_of(o, server, &side.set) != 0)
+		return err_set(-EINVAL, err, "the settings are longer than %d bytes",
+			       OPT_LINES_LEN);
+	ret = stack_opts_lines(&side, conns_per_core(n, side.cores.n), &lines, err);
+	if (ret < 0)
+		return ret;
+	conf = (struct io_conf){.kind = (enum io_kind)side.kind,
+				.overrides = lines.text,
+				.cpus = side.cores,
+				.max_conns = n,
+				.server = server,
+				.target = o->run.load.target};
+	return io_mtcp_ops.stack_open(&conf, server ? &p->server_stack : &p->client_stack, err);
+}
+
+static void server_stats(void *arg, struct io_stats *out)
+{
+	struct pair *p = arg;
+
+	p->server_stack->ops->stack_stats(p->server_stack, out);
+}
+
+static int run_load(struct pair *p, char err[ERR_LEN])
+{
+	struct options *o = p->o;
+	static struct load_result result; /* two histograms: too large for the stack */
+	struct load_hooks hooks = {.arg = p, .server_stats = server_stats};
+	char mode[64];
+	struct row_info info = {.experiment = o->run.experiment,
+				.device = "ring",
+				.kind = o->mode == 1 ? IO_MTCP_PAIRED : IO_MTCP,
+				.mode = mode,
+				.seed = o->run.load.seed,
+				.repeat = o->run.repeat,
+				.server_cores = o->server_cores,
+				.client_cores = o->client_cores,
+				.note = o->run.note};
+	int ret;
+
+	snprintf(mode, sizeof(mode), "server %s, load %s", mode_names[o->mode],
+		 mode_names[o->client_mode]);
+	/* measuring must not take the server's core */
+	cpus_pin(&o->client_cores);
+	ret = load_run(p->client_stack, &o->run.load, &hooks, &result, err);
+	return run_end(ret, &info, &o->run, &result, err);
+}
+
+static int run_server(struct pair *p, char err[ERR_LEN])
+{
+	const struct load_conf *l = &p->o->run.load;
+	struct server_conf conf = {.app = APP_ECHO,
+				   .message_bytes = l->message_bytes,
+				   .response_bytes = l->response_bytes,
+				   .root_fd = -1,
+				   .max_conns = 2 * l->concurrency + 1024};
+	struct addr listen = l->target;
+	int ret;
+
+	ret = p->server_stack->ops->stack_listen(p->server_stack, &listen, 65535, err);
+	if (ret < 0 || server_start(p->server_stack, &conf, &p->server, err) < 0)
+		return EXIT_CANNOT;
+	ret = run_load(p, err);
+	server_stop(p->server);
+	return ret;
+}
+
+static int run(struct options *o, char err[ERR_LEN])
+{
+	struct pair p = {.o = o};
+	int ret = open_side(&p, true, err);
+
+	if (ret < 0)
+		return exit_status(ret);
+	ret = open_side(&p, false, err);
+	if (ret < 0) {
+		io_mtcp_ops.stack_close(p.server_stack);
+		return exit_status(ret);
+	}
+	ret = run_server(&p, err);
+	io_mtcp_ops.stack_close(p.client_stack);
+	io_mtcp_ops.stack_close(p.server_stack);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	static struct options o;
+	struct opt_table table;
+	char err[ERR_LEN] = "";
+	int ret;
+
+	make_table(&table, &o);
+	ret = opts_parse(&table, argc, argv, err);
+	if (ret > 0)
+		return EXIT_DONE;
+	if (ret == 0)
+		ret = run_opts_finish(&o.run, IO_MTCP, err);
+	if (ret < 0)
+		return complain(table.prog, err, EXIT_USAGE);
+	addr_parse(SERVER_LISTEN, &o.run.load.target);
+	if (o.server_cores.n == 0)
+		o.server_cores = cpus_first();
+	if (o.client_cores.n == 0)
+		o.client_cores = cpus_last();
+	o.run.load.server_cpus = o.server_cores;
+	signals_setup();
+	ret = run(&o, err);
+	return ret == EXIT_DONE ? ret : complain(table.prog, err, ret);
+}

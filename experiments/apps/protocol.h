@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What server and load generator agree on. */
+#ifndef APPS_PROTOCOL_H
+#define APPS_PROTOCOL_H
+
+enum app_kind { APP_ECHO, APP_HTTP };
+extern const char *const app_kind_names[]; /* by enum app_kind, NULL at the end */
+
+/* Echo: byte i of a response is byte i % min(ECHO_KEEP, message_bytes) of its message. */
+#define ECHO_KEEP 64
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One measured run as one JSON object: the fields of the result schema, then further ones. Null:
+ * unknown. */
+#ifndef APPS_ROW_H
+#define APPS_ROW_H
+
+#include <jansson.h>
+
+#include "load.h"
+#include "server.h"
+
+struct row_info {
+	const char *experiment, *device;
+	enum io_kind kind;
+	const char *mode; /* "inline/paired" of server and client as text, or NULL */
+	uint64_t seed;
+	uint32_t repeat;
+	struct cpu_list server_cores, client_cores; /* n == 0: unknown */
+	const char *note;			    /* or NULL */
+};
+
+/* New references. */
+json_t *row_of_load(const struct row_info *, const struct load_conf *, const struct load_result *);
+/* What a server saw of itself between two moments. */
+struct server_window {
+	double seconds;
+	struct server_counts begin, end;
+	struct io_stats stats_begin, stats_end;
+	struct cpu_time cpu;
+};
+json_t *row_of_server(const struct row_info *, const struct server_conf *,
+		      const struct server_window *);
+
+/* One line to path, or to standard output for "-". Takes the reference. 0, or -errno with err. */
+int row_write(json_t *, const char *path, char err[ERR_LEN]);
+/* For people, on standard output. */
+void row_print(const json_t *);
+
+#endif

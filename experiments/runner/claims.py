@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Judges the claims in experiments/claims.toml by the rows."""
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from runner import stats
+from runner.places import EXPERIMENTS
+from runner.rows import Row
+from runner.scenario import OURS
+from runner.stats import Estimate
+from runner.summary import kilo
+
+REPRODUCED, PARTLY, NOT, UNTESTED = "reproduced", "partly", "not reproduced", "not testable here"
+_WORDS = {  # a goal or a check of ours is no claim that could be reproduced
+    "claim": {REPRODUCED: REPRODUCED, PARTLY: PARTLY, NOT: NOT, UNTESTED: UNTESTED},
+    "goal": {REPRODUCED: "reached", PARTLY: "partly", NOT: "missed", UNTESTED: UNTESTED},
+    "check": {REPRODUCED: "passed", PARTLY: "partly", NOT: "failed", UNTESTED: UNTESTED},
+}
+Claim = dict[str, Any]
+
+
+class Untestable(Exception):
+    """Why there is nothing to judge by."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    claim: Claim
+    outcome: str                 # one of the four above
+    estimate: Estimate | None
+    why: str = ""                # when not testable
+
+    @property
+    def word(self) -> str:
+        return _WORDS[self.claim["kind"]][self.outcome]
+
+    @property
+    def ours(self) -> str:
+        if self.estimate is None:
+            return self.why
+        form = _FORMS[self.claim["measure"]]
+        text = form(self.estimate.value)
+        if self.estimate.low is not None and self.estimate.high is not None:
+            text += f" [{form(self.estimate.low)}, {form(self.estimate.high)}]"
+        return text
+
+    @property
+    def tolerance(self) -> str:
+        form = _FORMS[self.claim["measure"]]
+        sign = "at most" if self.claim.get("below") else "at least"
+        return f"{sign} {form(self.claim['reach'])}, partly {sign} {form(self.claim['partly'])}"
+
+
+def _times(value: float) -> str:
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}x"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}%"
+
+
+def _count(value: float) -> str:
+    return f"{value:.0f}"
+
+
+_FORMS: dict[str, Callable[[float], str]] = {
+    "stack-ratio": _times, "point-ratio": _times, "kernel-share": _percent, "method-gap": _percent,
+    "unclassified": _percent, "failures": _count,
+}
+
+
+def load() -> list[Claim]:
+    with (EXPERIMENTS / "claims.toml").open("rb") as file:
+        return tomllib.load(file)["claim"]
+
+
+def _at(rows: list[Row], stack: str, point: int) -> list[Row]:
+    found = [row for row in rows if row["stack"] == stack and row["concurrency"] == point]
+    if not found:
+        raise Untestable(f"no row of {stack} at {kilo(point)}")
+    return found
+
+
+def _metric(rows: list[Row], name: str) -> list[float]:
+    values = [row[name] for row in rows if row.get(name)]
+    if not values:
+        raise Untestable(f"{rows[0]['stack']} rows have no {name}")
+    return values
+
+
+def _stack_ratio(claim: Claim, rows: list[Row]) -> Estimate:
+    over = _metric(_at(rows, claim["over"], claim["at"]), claim["metric"])
+    rivals = []
+    for stack in claim["under"]:
+        try:
+            rivals.append(_metric(_at(rows, stack, claim["at"]), claim["metric"]))
+        except Untestable:
+            if len(claim["under"]) == 1:
+                raise
+    if not rivals:
+        raise Untestable(f"no row of {' or '.join(claim['under'])} at {kilo(claim['at'])}")
+    return stats.ratio(over, max(rivals, key=lambda values: stats.median(values).value))
+
+
+def _point_ratio(claim: Claim, rows: list[Row]) -> Estimate:
+    over = _metric(_at(rows, claim["over"], claim["at"]), claim["metric"])
+    return stats.ratio(over, _metric(_at(rows, claim["over"], claim["base"]), claim["metric"]))
+
+
+def entry_of(row: Row, method: str, attribution: str | None = None) -> dict[str, float] | None:
+    """Shares of the server's cores by one method."""
+    for entry in row["breakdown"]:
+        if entry["method"] == method and entry["cpus"] == "server" and attribution in (None, entry["attribution"]):
+            return entry["shares"]
+    return None
+
+
+def kernel_share(row: Row) -> float | None:
+    """Share of the server cores' busy time spent in the kernel."""
+    shares = entry_of(row, "perf", "caller") or entry_of(row, "proc-stat")
+    if not shares or shares.get("idle", 0.0) >= 1.0:
+        return None
+    inside = sum(shares.get(part, 0.0) for part in ("tcpip", "packet_io", "kernel_other", "kernel"))
+    return inside / (1.0 - shares.get("idle", 0.0))
+
+
+def _kernel_share(claim: Claim, rows: list[Row]) -> Estimate:
+    values = [share for row in _at(rows, claim["over"], claim["at"]) if (share := kernel_share(row)) is not None]
+    if not values:
+        raise Untestable("no breakdown in the rows")
+    return stats.median(values)
+
+
+def _method_gap(claim: Claim, rows: list[Row]) -> Estimate:
+    gaps = []
+    for row in _at(rows, claim["over"], claim["at"]):
+        cycles, sampled = entry_of(row, "cycles"), entry_of(row, "perf", "phase")
+        if cycles and sampled:
+            gaps.append(max(abs(cycles.get(part, 0.0) - sampled.get(part, 0.0)) for part in cycles))
+    if not gaps:
+        raise Untestable("rows have not both methods")
+    return stats.median(gaps)
+
+
+def _unclassified(_: Claim, rows: list[Row]) -> Estimate:
+    worst = [shares["unclassified"] for row in rows if (shares := entry_of(row, "perf", "caller"))]
+    if not worst:
+        raise Untestable("no samples: perf is not allowed here")
+    return Estimate(max(worst), None, None, len(worst))
+
+
+def _failures(_: Claim, rows: list[Row]) -> Estimate:
+    ours = [row for row in rows if row["stack"] in OURS and row["device"] == "ring"]
+    if not ours:
+        raise Untestable("no row over the ring")
+    return Estimate(float(sum(row["failed"] + (row.get("retransmits") or 0) for row in ours)), None, None, len(ours))
+
+
+_MEASURES: dict[str, Callable[[Claim, list[Row]], Estimate]] = {
+    "stack-ratio": _stack_ratio, "point-ratio": _point_ratio, "kernel-share": _kernel_share,
+    "method-gap": _method_gap, "unclassified": _unclassified, "failures": _failures,
+}
+
+
+def _outcome(claim: Claim, found: Estimate) -> str:
+    sign = -1.0 if claim.get("below") else 1.0
+    sure = found.upper if claim.get("below") else found.lower
+    if sign * sure >= sign * claim["reach"]:
+        return REPRODUCED
+    return PARTLY if sign * found.value >= sign * claim["partly"] else NOT
+
+
+def judge(claim: Claim, rows: list[Row], skipped: dict[str, str]) -> Verdict:
+    """skipped: reason by stack, for stacks that could not run here."""
+    own = [row for row in rows if row["experiment"] == claim["experiment"]]
+    try:
+        found = _MEASURES[claim["measure"]](claim, own)
+    except Untestable as error:
+        involved = [claim["over"], *claim.get("under", [])]
+        reasons = [f"{stack} was skipped: {skipped[stack]}" for stack in involved if stack in skipped]
+        return Verdict(claim, UNTESTED, None, "; ".join(reasons) or str(error))
+    return Verdict(claim, _outcome(claim, found), found)
+
+
+def judge_all(rows: list[Row], skipped: dict[str, str]) -> list[Verdict]:
+    """Verdicts on all claims about experiments that have rows."""
+    present = {row["experiment"] for row in rows}
+    return [judge(claim, rows, skipped) for claim in load() if claim["experiment"] in present]
+
+
+def failed(verdicts: list[Verdict]) -> list[Verdict]:
+    """Those that make the command end with status 1: claims of the paper and checks, not goals."""
+    return [v for v in verdicts if v.outcome == NOT and v.claim["kind"] != "goal"]

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The words of ./repro: checked, explained, carried out. Only what a command needs is imported for it."""
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from runner import device, scenario
+from runner.errors import Stop, UsageError, nearest
+
+COMMANDS = ("run", "list", "report", "compare", "doctor", "test")
+
+
+class Interrupted(BaseException):
+    """A signal asked us to end. Raised once: further ones are ignored while we tidy up."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.status = 128 + number
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (./repro {self.prog.split()[-1]} --help)")
+
+
+def _positive(kind: type) -> Any:
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if not 0 < value <= 10**6:
+            raise ValueError(text)
+        return value
+
+    parse.__name__ = "positive whole number" if kind is int else "positive number"
+    return parse
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise ValueError(text)
+    return value
+
+
+_seed.__name__ = "seed (0 to 4294967295)"
+
+
+def _parser() -> _Parser:
+    top = _Parser(prog="./repro", allow_abbrev=False)
+    commands = top.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    run = commands.add_parser("run", help="measure, draw figures, write a report", allow_abbrev=False)
+    run.add_argument("names", nargs="*", metavar="NAME", help="experiments, or all; none: those of the main job")
+    size = run.add_mutually_exclusive_group()
+    size.add_argument("--quick", dest="size", action="store_const", const="quick", default="normal",
+                      help="one repeat, the kernel at fewer points")
+    size.add_argument("--full", dest="size", action="store_const", const="full", help="5 repeats")
+    run.add_argument("--device", metavar="DEV", default="ring", help=f"{', '.join(device.NAMES)}, or DPDK devargs (default: ring)")
+    run.add_argument("--baseline", metavar="LIST", help=f"kernel stacks to compare with: {', '.join(scenario.BASELINES)}; none: no kernel")
+    run.add_argument("--seed", metavar="N", type=_seed, default=1, help="of the order of runs and of all that is random (default: 1)")
+    run.add_argument("--repeats", type=_positive(int), metavar="N")
+    run.add_argument("--seconds", type=_positive(float), metavar="S", help="measured in each run")
+    run.add_argument("--out", metavar="DIR", help="a new folder for results (default: results/<time>)")
+    run.add_argument("--capture", metavar="FILE", help="write what crosses our stack's wire as pcapng; a file for each run")
+    commands.add_parser("list", help="experiments", allow_abbrev=False)
+    report = commands.add_parser("report", help="figures and report again", allow_abbrev=False)
+    report.add_argument("dir", type=Path, metavar="DIR")
+    compare = commands.add_parser("compare", help="two runs side by side", allow_abbrev=False)
+    compare.add_argument("first", type=Path, metavar="DIR")
+    compare.add_argument("second", type=Path, metavar="DIR")
+    commands.add_parser("doctor", help="what will hold a run back", allow_abbrev=False)
+    test = commands.add_parser("test", help="all tests", allow_abbrev=False)
+    test.add_argument("--fast", action="store_true", help="no sanitizers, no fuzzing, no slow tests")
+    return top
+
+
+def _options_of(words: list[str]) -> list[str]:
+    top = _parser()
+    actions = next(a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    own = actions.choices[words[0]]
+    return [option for action in own._actions for option in action.option_strings if option.startswith("--")]
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    """The arguments; UsageError with the nearest known word."""
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        raise UsageError(f"unknown command {words[0]!r}: {nearest(words[0], COMMANDS)}")
+    if words and words[0] in COMMANDS:
+        known = _options_of(words)
+        for word in words[1:]:
+            name = word.split("=")[0]
+            if word.startswith("--") and len(word) > 2 and name not in known:
+                raise UsageError(f"unknown option {name}: {nearest(name, known)}")
+    return _parser().parse_args(words)
+
+
+def _baselines(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    names = tuple(name for name in text.split(",") if name and name != "none")
+    for name in names:
+        if name not in scenario.BASELINES:
+            raise UsageError(f"unknown baseline {name!r}: {nearest(name, [*scenario.BASELINES, 'none'])}")
+    return names
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """What can be told without running anything: UsageError or CannotRun."""
+    if arguments.command == "run":
+        scenario.choose(arguments.names, scenario.load_all())
+        device.parse(arguments.device)
+        _baselines(arguments.baseline)
+    for name in ("dir", "first", "second"):
+        folder = getattr(arguments, name, None)
+        if folder is not None and not (folder / "rows.jsonl").is_file():
+            raise UsageError(f"{folder}: no rows.jsonl there: name a folder that ./repro run wrote")
+
+
+def _list() -> int:
+    from runner import plan
+
+    for found in scenario.load_all().values():
+        times = []
+        for size in scenario.SIZES:
+            runs = plan.make([found], plan.Options(size))
+            minutes = sum(run.estimate for run in runs) / 60
+            times.append(f"{size} {minutes:.1f} min ({len(runs)} runs)")
+        print(f"{found.name}{' (part of ./repro run)' if found.default else ''}\n    {found.title}\n    paper: {found.figure}\n"
+              f"    claim: {found.claim}\n    takes: {', '.join(times)}")
+    return 0
+
+
+def _report(folder: Path) -> int:
+    from runner import claims, report, table
+
+    found, verdicts = report.rebuild(folder)
+    console = table.console()
+    for item in [*table.results(found), table.verdicts(verdicts)]:
+        console.print(item)
+    print(f"report: {folder / 'report.html'}")
+    return 1 if claims.failed(verdicts) else 0
+
+
+def _compare(first: Path, second: Path) -> int:
+    from runner import compare, table
+
+    console = table.console()
+    for item in compare.tables(first, second):
+        console.print(item)
+    return 0
+
+
+def _on_signal(number: int, _: object) -> NoReturn:
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    raise Interrupted(number)
+
+
+def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
+    if arguments.command == "run":
+        from runner import main_job
+
+        return main_job.run(arguments, words, _baselines(arguments.baseline))
+    if arguments.command == "test":
+        from runner import suite
+
+        return suite.main(fast=arguments.fast)
+    if arguments.command == "report":
+        return _report(arguments.dir)
+    if arguments.command == "compare":
+        return _compare(arguments.first, arguments.second)
+    if arguments.command == "doctor":
+        from runner import doctor
+
+        return doctor.main()
+    return _list()
+
+
+def main(words: list[str] | None = None) -> int:
+    words = sys.argv[1:] if words is None else words
+    only_check = words[:1] == ["check"]
+    words = words[1:] if only_check else words
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _on_signal)
+    try:
+        arguments = parse(words)
+        check(arguments)
+        return 0 if only_check else _carry_out(arguments, words)
+    except Stop as error:
+        print(f"repro: {error}", file=sys.stderr)
+        return error.status
+    except Interrupted as error:
+        return error.status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
+        return 128 + signal.SIGPIPE

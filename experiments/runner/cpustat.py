@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Processor time from /proc/stat, and what a machine says about its cores."""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_HZ = os.sysconf("SC_CLK_TCK")
+_FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+
+
+@dataclass(frozen=True)
+class CpuTime:
+    """Seconds of some cores since the machine started, or between two readings."""
+
+    user: float = 0.0
+    nice: float = 0.0
+    system: float = 0.0
+    idle: float = 0.0
+    iowait: float = 0.0
+    irq: float = 0.0
+    softirq: float = 0.0
+    steal: float = 0.0
+
+    def _values(self) -> list[float]:
+        return [getattr(self, name) for name in _FIELDS]
+
+    def __add__(self, other: CpuTime) -> CpuTime:
+        return CpuTime(*(a + b for a, b in zip(self._values(), other._values())))
+
+    def __sub__(self, other: CpuTime) -> CpuTime:
+        return CpuTime(*(max(0.0, a - b) for a, b in zip(self._values(), other._values())))
+
+    @property
+    def total(self) -> float:
+        return sum(self._values())
+
+    @property
+    def kernel(self) -> float:
+        return self.system + self.irq + self.softirq
+
+    @property
+    def busy(self) -> float:
+        """Stolen time left out."""
+        return self.user + self.nice + self.kernel
+
+    @property
+    def steal_share(self) -> float:
+        return self.steal / self.total if self.total else 0.0
+
+
+def parse(text: str) -> dict[int, CpuTime]:
+    cores = {}
+    for line in text.splitlines():
+        words = line.split()
+        if words and words[0].startswith("cpu") and words[0] != "cpu":
+            cores[int(words[0][3:])] = CpuTime(*(int(word) / _HZ for word in words[1 : 1 + len(_FIELDS)]))
+    return cores
+
+
+def read(cores: list[int]) -> CpuTime:
+    now = parse(Path("/proc/stat").read_text())
+    return sum((now[core] for core in cores if core in now), CpuTime())
+
+
+def usable_cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
+
+
+def layout() -> tuple[list[int], list[int]]:
+    """Server cores, client cores: one each, the same one where there is only one."""
+    cores = usable_cores()
+    return cores[:1], cores[1:2] or cores[:1]
+
+
+def clock_hz() -> float:
+    """Reference cycles per second of a core, to express seconds in cycles; 0 when not told."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("cpu MHz"):
+            return float(line.split(":")[1]) * 1e6
+    return 0.0

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""./repro run."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from runner import claims, device, display, manifest, plan, scenario, session, table
+from runner.errors import CannotRun, UsageError
+from runner.places import program
+from runner.scenario import OURS
+
+_CAPTURE_SECONDS = 0.5  # a short look: a second of full load is some hundred megabytes
+
+
+def _programs(chosen: device.Device, runs: list[plan.Run]) -> None:
+    """CannotRun when a program that will be needed is not there."""
+    apart = any(run.stack not in OURS for run in runs) or not chosen.in_process
+    pair = any(run.stack in OURS for run in runs) and chosen.in_process
+    for name in [*(["mtcp-pair"] if pair else []), *(["mtcp-server", "mtcp-load"] if apart else [])]:
+        if not program(name).is_file():
+            raise CannotRun(f"{program(name)} is missing: build it, or set MTCP_BIN to where it is")
+
+
+def _capture(arguments: argparse.Namespace, chosen: device.Device, folder: Path) -> Path | None:
+    if arguments.capture:
+        path = Path(arguments.capture).absolute()
+        if not path.parent.is_dir():
+            raise UsageError(f"--capture {path}: no such folder: {path.parent}")
+        return path
+    return folder / "wire.pcapng" if chosen.capture else None
+
+
+def run(arguments: argparse.Namespace, words: list[str], baselines: tuple[str, ...] | None) -> int:
+    chosen = device.parse(arguments.device)
+    captures = bool(arguments.capture) or chosen.capture
+    seconds = arguments.seconds or (_CAPTURE_SECONDS if captures else None)
+    scenarios = scenario.choose(arguments.names, scenario.load_all())
+    runs = plan.make(scenarios, plan.Options(arguments.size, baselines, arguments.repeats, seconds,
+                                             arguments.seed, apart=not chosen.in_process))
+    _programs(chosen, runs)
+    folder = session.make_folder(arguments.out)
+    about = manifest.begin(words, arguments.seed)
+    site = session.make_site(chosen, runs, folder, _capture(arguments, chosen, folder), about)
+    shown = display.make()
+    work = session.Session(runs, site, folder, shown, about)
+    state = "interrupted"
+    try:
+        work.work()
+        state = "complete"
+    finally:
+        verdicts = work.finish(state)
+        _close(work, folder, verdicts)
+    if not work.rows:
+        why = next(iter(about["skipped"].values()), "") or (about["failures"][0]["why"] if about["failures"] else "nothing to do")
+        raise CannotRun(f"no run was completed: {why}")
+    return 1 if about["failures"] or claims.failed(verdicts) else 0
+
+
+def _close(work: session.Session, folder: Path, verdicts: list[claims.Verdict]) -> None:
+    """Tables on the terminal, what did not run, and where things are."""
+    if work.rows:
+        console = table.console()
+        for item in [*table.results(work.rows), table.verdicts(verdicts)]:
+            console.print(item)
+    for stack, why in work.about["skipped"].items():
+        print(f"skipped: {stack}: {why}")
+    for failure in work.about["failures"]:
+        print(f"failed: {failure['run']}: {failure['why']}")
+    where = "report.html" if work.rows else "manifest.json"
+    print(f"{'report' if work.rows else 'no rows; see'}: {folder / where}", flush=True)

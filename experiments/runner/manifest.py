@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""manifest.json: the complete description of the machine, the programs and the settings that rows are from."""
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from runner.places import EXPERIMENTS, ROOT
+
+
+def text_of(path: str) -> str | None:
+    """A file of /proc or /sys; None when it cannot be read."""
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return None
+
+
+def output(*argv: str) -> str | None:
+    """What a short command prints; None when it fails or is not there."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def cpu_field(name: str) -> str | None:
+    for line in (text_of("/proc/cpuinfo") or "").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() == name:
+            return value.strip()
+    return None
+
+
+def packages_listed() -> list[str]:
+    """Names in experiments/packages.txt."""
+    text = (EXPERIMENTS / "packages.txt").read_text()
+    return [line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def _packages() -> dict[str, str]:
+    text = output("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", *packages_listed())
+    if text is None:  # some are not installed: dpkg-query then fails, yet tells of the others
+        text = "\n".join(filter(None, (output("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}", name)
+                                       for name in packages_listed())))
+    words = (line.split() for line in text.splitlines())
+    return {word[0]: word[1] for word in words if len(word) == 3 and word[2] == "installed"}
+
+
+def _virtualisation() -> str:
+    known = output("systemd-detect-virt")
+    if known:
+        return known
+    flags = cpu_field("flags") or ""
+    return "virtual machine" if "hypervisor" in flags.split() else "none seen"
+
+
+def _source() -> dict[str, Any]:
+    git = ["git", "-C", str(ROOT), "-c", "safe.directory=*"]
+    status = output(*git, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": output(*git, "rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def machine() -> dict[str, Any]:
+    governor = text_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    memory = next((line.split()[1] for line in (text_of("/proc/meminfo") or "").splitlines()
+                   if line.startswith("MemTotal")), "0")
+    return {
+        "cpu": cpu_field("model name"), "cpu_mhz": cpu_field("cpu MHz"), "cores": os.cpu_count(),
+        "cores_usable": sorted(os.sched_getaffinity(0)), "memory_mib": int(memory) // 1024,
+        "kernel": platform.release(), "governor": governor or "not told",
+        "clocksource": text_of("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        "virtualisation": _virtualisation(), "root": os.geteuid() == 0,
+    }
+
+
+def begin(argv: list[str], seed: int) -> dict[str, Any]:
+    return {
+        "state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": shlex.join(["./repro", *argv]),
+        "seed": seed, "source": _source(), "machine": machine(), "dpdk": output("pkg-config", "--modversion", "libdpdk"),
+        "python": sys.version.split()[0], "packages": _packages(), "load_average_before": os.getloadavg(),
+        "settings": {}, "skipped": {}, "failures": [], "repeated": [],
+    }
+
+
+def write(folder: Path, manifest: dict[str, Any]) -> None:
+    half = folder / ".manifest.json"
+    half.write_text(json.dumps(manifest, indent=2) + "\n")
+    half.replace(folder / "manifest.json")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The manifest beside some rows; empty when it is not there or not readable."""
+    try:
+        found = json.loads((folder / "manifest.json").read_text())
+    except (OSError, json.JSONDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}

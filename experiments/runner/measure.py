@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One measured run: starts the programs, watches the window that the load generator announces, returns the row."""
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner import cpustat, netns, rows, sampling, tuning
+from runner.device import Device
+from runner.places import program
+from runner.plan import Run
+from runner.procs import Child, ChildFailed
+from runner.scenario import OURS
+
+PORT = 9000
+_START_S = 20.0    # until a server listens
+_RAMP_S = 60.0     # until all connections were opened, beyond the warm-up
+_FOREIGN = 0.02    # of the server's cores taken by other programs: worth a remark
+_END_S = 30.0      # from the end of the window to the end of the program
+
+
+@dataclass
+class Site:
+    """What all runs of a session share."""
+
+    device: Device
+    net_kind: str                    # kind of namespace pair, see netns
+    scratch: Path
+    server: list[int]
+    client: list[int]
+    perf_refusal: str = ""
+    capture: Path | None = None
+    many: bool = True                # a capture file for each run, named after it
+    settings: dict[str, Any] = field(default_factory=dict)  # what tuning recorded, by profile
+
+
+    def capture_args(self, run: Run) -> list[str]:
+        if not self.capture:
+            return []
+        path = self.capture.with_name(f"{self.capture.stem}-{run.slug}{self.capture.suffix}") if self.many else self.capture
+        return ["--capture", str(path)]
+
+
+def _list(cores: list[int]) -> str:
+    return ",".join(map(str, cores))
+
+
+def _load_args(run: Run, json_path: Path) -> list[str]:
+    load = run.scenario.load
+    return ["--concurrency", str(run.concurrency), "--messages", str(load["messages"]),
+            "--message-bytes", str(load["message_bytes"]), "--response-bytes", str(load["response_bytes"]),
+            "--warmup", f"{run.timing.warmup:g}", "--seconds", f"{run.timing.seconds:g}", "--seed", str(run.seed),
+            "--experiment", run.scenario.name, "--repeat", str(run.repeat), "--json", str(json_path)]
+
+
+def _event(line: str, name: str) -> bool:
+    if not line.startswith("{"):
+        return False
+    try:
+        return json.loads(line).get("event") == name
+    except (json.JSONDecodeError, AttributeError):
+        return False
+
+
+class _Window:
+    """The measured seconds, seen from outside the programs."""
+
+    def __init__(self, run: Run, site: Site):
+        self._run, self._site = run, site
+        self._cores = sorted({*site.server, *site.client})
+        sampled = run.scenario.breakdown and not site.perf_refusal
+        self._recording = sampling.Recording(site.scratch, run.slug) if sampled else None
+        self.server = self.all = cpustat.CpuTime()
+
+    def watch(self, load: Child, server: Child | None = None) -> None:
+        """Waits for the window and its end; a server of its own is told, so that its row covers the same seconds."""
+        load.wait_line(lambda line: _event(line, "measure_begin"), _START_S + _RAMP_S + self._run.timing.warmup)
+        if server:
+            server.process.send_signal(signal.SIGUSR1)
+        before, both = cpustat.read(self._site.server), cpustat.read(self._cores)
+        if self._recording:
+            self._recording.start()
+        load.wait_line(lambda line: _event(line, "measure_end"), self._run.timing.seconds + _END_S)
+        self.server, self.all = cpustat.read(self._site.server) - before, cpustat.read(self._cores) - both
+        if server:
+            server.process.send_signal(signal.SIGUSR2)
+        if self._recording:
+            self._recording.stop()
+
+    def breakdown(self, row: rows.Row) -> list[dict[str, Any]]:
+        """All methods that this machine allows."""
+        ours = self._run.stack in OURS
+        found = [entry for entry in [sampling.from_row(row)] if entry]
+        if not ours:
+            found.append(sampling.from_proc_stat(self.server))
+        if self._recording:
+            samples = self._recording.samples()
+            layers = sampling.our_layers() if ours else None
+            found += sampling.breakdowns(samples, layers, self._site.server)
+            folder = self._site.scratch.parent / "functions"
+            folder.mkdir(exist_ok=True)
+            sampling.write_functions(folder / f"{self._run.slug}.tsv", samples, layers, self._site.server)
+        return found
+
+    def discard(self) -> None:
+        if self._recording:
+            self._recording.discard()
+
+
+def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
+    """Server and load in one process, over a ring."""
+    result = site.scratch / "pair.json"
+    mode = "paired" if run.stack == "mtcp-paired" else "inline"
+    argv = [str(program("mtcp-pair")), "--mode", mode, "--server-core", _list(site.server),
+            "--client-core", _list(site.client), *_load_args(run, result)]
+    argv += site.capture_args(run)
+    # No network is needed, and none is given: the guard ends the program should we be killed.
+    child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv], "mtcp-pair")
+    try:
+        window.watch(child)
+        child.wait_end(_END_S)
+    finally:
+        child.stop()
+    return rows.read_program(result)
+
+
+def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:
+    argv = [str(program("mtcp-server")), "--stack", run.stack, "--app", "echo", "--listen", f"{pair.target}:{PORT}",
+            "--message-bytes", str(run.scenario.load["message_bytes"]),
+            "--response-bytes", str(run.scenario.load["response_bytes"]),
+            "--cores", _list(site.server), "--max-conns", str(run.concurrency * 2), "--json", str(json_path)]
+    if run.stack in OURS:
+        argv += ["--device", site.device.devargs, "--address", f"{netns.SERVER_ADDRESS}/{netns.PREFIX_LEN}"]
+        argv += site.capture_args(run)
+    return argv
+
+
+def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> None:
+    ours = run.stack in OURS
+    name = "mtcp-peer" if ours else run.stack
+    record = tuning.apply(pair, name, site.server, site.client)
+    if not (ours and site.device.tap):
+        pair.give_addresses(netns.CLIENT, netns.CLIENT_ADDRESSES, netns.PEER)
+    if ours and not site.device.tap:
+        tuning.plain_frames(pair, netns.CLIENT, netns.PEER)
+    if not ours:
+        pair.give_addresses(netns.SERVER, (netns.SERVER_ADDRESS,), netns.IFACE)
+    if pair.kind != "lo":
+        record["offloads"] = tuning.offloads(pair, netns.CLIENT, netns.PEER)
+    site.settings[name] = record
+
+
+def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
+    """Server and load as two processes, joined by veth, by a tap device or by the loopback."""
+    tap = run.stack in OURS and site.device.tap
+    if run.stack in OURS and site.net_kind == "lo":
+        raise ChildFailed(f"device {site.device.name} needs network namespaces, which this machine does not allow", 3)
+    result, server_result = site.scratch / "load.json", site.scratch / "server.json"
+    with netns.NetPair(site.net_kind) as pair:
+        _prepare_net(run, site, pair)
+        server = Child(pair.inside(netns.SERVER, _server_args(run, site, pair, server_result)), "mtcp-server")
+        load = None
+        try:
+            server.wait_line(lambda line: line.startswith("ready"), _START_S)
+            if tap:
+                pair.run(netns.SERVER, "ip", "link", "set", netns.PEER, "up")
+                pair.give_addresses(netns.SERVER, netns.CLIENT_ADDRESSES, netns.PEER)
+            argv = [str(program("mtcp-load")), "--stack", "kernel", "--target", f"{pair.target}:{PORT}",
+                    "--sources", pair.sources, "--cores", _list(site.client),
+                    "--watch-server-cpus", _list(site.server), *_load_args(run, result)]
+            load = Child(pair.inside(netns.SERVER if tap else netns.CLIENT, argv), "mtcp-load")
+            window.watch(load, server)
+            load.wait_end(_END_S)
+        finally:
+            if load:
+                load.stop()
+            server.stop(grace=5.0)
+    row = rows.read_program(result)
+    if server_result.exists():
+        _join(row, rows.read_program(server_result), site.net_kind != "lo")
+    return row
+
+
+def _join(row: rows.Row, server: rows.Row, apart: bool) -> None:
+    """What only the server knows: its loop's cycles, what it sent again or dropped. In one namespace the kernel's
+    counters are those of both ends."""
+    for key in ("cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified"):
+        if row.get(key) is None:
+            row[key] = server.get(key)
+    for key in ("retransmits", "drops"):
+        if apart and server.get(key) is not None:
+            row[key] = (row.get(key) or 0) + server[key]
+
+
+def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
+    """The program's row, with what only the harness knows."""
+    row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed,
+            "concurrency": run.concurrency, "server_cores": _list(site.server), "client_cores": _list(site.client),
+            "device": site.device.name if run.stack in OURS else site.net_kind,
+            "steal_share": round(window.all.steal_share, 5)}
+    row.setdefault("messages_per_connection", run.scenario.load["messages"])
+    row.setdefault("message_bytes", run.scenario.load["message_bytes"])
+    row.setdefault("response_bytes", run.scenario.load["response_bytes"])
+    if row.get("transactions_per_server_cpu_s") is None and row.get("server_cpu_s"):
+        row["transactions_per_server_cpu_s"] = row.get("transactions", 0) / row["server_cpu_s"]
+    if not row.get("cycles_per_transaction") and row.get("transactions_per_server_cpu_s"):
+        row["cycles_per_transaction"] = cpustat.clock_hz() / row["transactions_per_server_cpu_s"] or None
+    row["breakdown"] = window.breakdown(row)
+    _choose_breakdown(row)
+    row["notes"] = "; ".join(_notes(row.get("notes"), row["breakdown"], run, site)) or None
+    return rows.complete(row)
+
+
+def _choose_breakdown(row: rows.Row) -> None:
+    """The columns cpu_*: the method that is the same for all stacks, where there is one."""
+    methods = [("perf", "caller"), ("cycles", "phase"), ("proc-stat", "-")]
+    own = [entry for entry in row["breakdown"] if entry["cpus"] == "server" and (entry["method"], entry["attribution"]) in methods]
+    if own:
+        best = min(own, key=lambda entry: methods.index((entry["method"], entry["attribution"])))
+        rows.shares_to_columns(row, best["shares"])
+        row["cpu_method"] = best["method"]
+
+
+def _notes(said: list[str] | str | None, breakdown: list[dict[str, Any]], run: Run, site: Site) -> list[str]:
+    """What the program remarked, but for what a column's description says already, and what we have to add."""
+    told = [said] if isinstance(said, str) else said or []
+    notes = [text for text in told if not text.startswith("generator_lag:")]
+    if site.capture and run.stack in OURS:
+        notes.append("captured: the capture took part of the time")
+    foreign = max((entry.get("foreign", 0.0) for entry in breakdown if entry["cpus"] == "server"), default=0.0)
+    if foreign > _FOREIGN:
+        notes.append(f"other programs took {foreign:.0%} of the server's cores")
+    return notes
+
+
+def measure(run: Run, site: Site) -> rows.Row:
+    """Makes one run. ChildFailed says why there is no row; nothing is left running."""
+    site.scratch.mkdir(parents=True, exist_ok=True)
+    window = _Window(run, site)
+    try:
+        in_process = run.stack in OURS and site.device.in_process
+        row = _pair(run, site, window) if in_process else _apart(run, site, window)
+        row = _finish(row, run, site, window)
+    finally:
+        window.discard()
+        shutil.rmtree(site.scratch, ignore_errors=True)
+    wrong = rows.faults(row)
+    if wrong:
+        raise ChildFailed(f"the row is not as experiments/schema.json wants it: {wrong[0]}")
+    return row

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Children: started in process groups of their own, so that Ctrl-C reaches only us; always ended by their own id."""
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.errors import Stop
+
+_TAIL = 20
+_living: list["Child"] = []
+
+
+class ChildFailed(Stop):
+    """A program ended or stalled before its work was done. `code`: its exit status, None when it stalled."""
+
+    def __init__(self, text: str, code: int | None = None):
+        super().__init__(text)
+        self.code = code
+
+
+class Child:
+    """A running program whose standard error is read line by line; standard output joins it."""
+
+    def __init__(self, argv: list[str], name: str | None = None):
+        self.name = name or Path(argv[0]).name
+        # Were we killed outright, the kernel would end the child; after nsenter, which drops that wish.
+        try:
+            self.process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True, text=True, errors="replace")
+        except OSError as error:
+            raise ChildFailed(f"cannot start {argv[0]}: {error.strerror}") from error
+        self.tail: deque[str] = deque(maxlen=_TAIL)
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        _living.append(self)
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.tail.append(line.rstrip("\n"))
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def last_words(self) -> str:
+        said = [line for line in self.tail if line.strip() and not line.lstrip().startswith("{")]
+        return said[-1] if said else "it said nothing"
+
+    def wait_line(self, wanted: Callable[[str], bool], timeout: float) -> str:
+        """The next line that is wanted; ChildFailed when the program ends or the time is over before."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise ChildFailed(f"{self.name} stalled for {timeout:.0f} s: {self.last_words()}") from None
+            if line is None:
+                code = self.process.wait()
+                self._lines.put(None)
+                raise ChildFailed(f"{self.name} ended with status {code}: {self.last_words()}", code)
+            if wanted(line):
+                return line
+
+    def wait_end(self, timeout: float) -> None:
+        """Waits for a good end."""
+        try:
+            code = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise ChildFailed(f"{self.name} did not end within {timeout:.0f} s: {self.last_words()}") from None
+        self._reader.join(1.0)
+        self._forget()
+        if code:
+            raise ChildFailed(f"{self.name} ended with status {code}: {self.last_words()}", code)
+
+    def stop(self, number: int = signal.SIGTERM, grace: float = 3.0) -> int:
+        """Asks it to end, then makes it. The exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            try:
+                self.process.wait(grace)
+            except subprocess.TimeoutExpired:
+                self._kill_group()
+        self.process.wait()
+        self._reader.join(1.0)
+        self._forget()
+        return self.process.returncode
+
+    def _kill_group(self) -> None:
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            self.process.kill()
+
+    def _forget(self) -> None:
+        if self in _living:
+            _living.remove(self)
+
+
+def stop_all() -> None:
+    """Ends what still runs, the youngest first."""
+    for child in list(reversed(_living)):
+        child.stop(grace=2.0)
+
+
+def call(argv: list[str], timeout: float = 20.0) -> str:
+    """Runs a short helper command; its output, or ChildFailed with its last line."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
+                              start_new_session=True, check=False)
+    except OSError as error:
+        raise ChildFailed(f"cannot start {argv[0]}: {error.strerror}") from error
+    except subprocess.TimeoutExpired:
+        raise ChildFailed(f"{' '.join(argv)}: no end within {timeout:.0f} s") from None
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise ChildFailed(f"{' '.join(argv)}: {said[-1] if said else 'failed'}", done.returncode)
+    return done.stdout

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Result rows: checked by experiments/schema.json, kept as CSV and JSON lines, whole lines only."""
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runner.errors import CannotRun, UsageError
+from runner.places import EXPERIMENTS
+
+Row = dict[str, Any]
+_PARTS = ("app", "tcpip", "packet_io", "kernel_other", "idle", "unclassified")
+
+
+@cache
+def schema() -> dict[str, Any]:
+    return json.loads((EXPERIMENTS / "schema.json").read_text())
+
+
+def columns() -> list[str]:
+    """Columns of rows.csv: all but what is nested."""
+    return [name for name, rule in schema()["properties"].items() if rule.get("type") != "array"]
+
+
+@cache
+def _validator() -> Any:
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(schema())
+
+
+def faults(row: Row) -> list[str]:
+    """What is wrong with a row, one line each."""
+    return [f"{'.'.join(map(str, error.path)) or 'row'}: {error.message}" for error in _validator().iter_errors(row)]
+
+
+def complete(row: Row) -> Row:
+    """The row with every column of the schema, absent ones as None, in the schema's order; extras stay."""
+    full = {name: row.get(name) for name in schema()["properties"]}
+    full["breakdown"] = row.get("breakdown") or []
+    return full | {key: value for key, value in row.items() if key not in full}
+
+
+class RowFile:
+    """rows.csv and rows.jsonl of one run."""
+
+    def __init__(self, folder: Path):
+        self._csv = folder / "rows.csv"
+        self._jsonl = folder / "rows.jsonl"
+        self._csv.write_text(self._line(columns()))
+        self._jsonl.write_text("")
+
+    @staticmethod
+    def _line(values: list[Any]) -> str:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow("" if value is None else value for value in values)
+        return text.getvalue()
+
+    def add(self, row: Row) -> None:
+        _append(self._jsonl, json.dumps(row) + "\n")
+        _append(self._csv, self._line([_flat(row.get(name)) for name in columns()]))
+
+
+def _flat(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+def _append(path: Path, text: str) -> None:
+    """One write: a reader, or whoever looks after Ctrl-C, sees whole lines."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
+
+
+def read(folder: Path) -> list[Row]:
+    """The rows of a run. UsageError when there are none, or when one is not a row."""
+    path = folder / "rows.jsonl"
+    if not path.is_file():
+        raise UsageError(f"{folder}: no rows.jsonl there: name a folder that ./repro run wrote")
+    found = []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{path}:{number}: not JSON: {error.msg}") from error
+        wrong = faults(row) if isinstance(row, dict) else ["not an object"]
+        if wrong:
+            raise UsageError(f"{path}:{number}: {wrong[0]}")
+        found.append(row)
+    if not found:
+        raise UsageError(f"{path}: empty: no run was completed")
+    return found
+
+
+def read_program(path: Path) -> Row:
+    """The JSON object that a program wrote; CannotRun when it is none."""
+    try:
+        row = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise CannotRun(f"{path.name}: no result: {error}") from error
+    if not isinstance(row, dict):
+        raise CannotRun(f"{path.name}: not a JSON object")
+    return row
+
+
+def shares_to_columns(row: Row, shares: dict[str, float]) -> None:
+    """Puts a breakdown into the row's cpu_* columns; the kernel undivided counts as kernel_other."""
+    known = {"app": shares.get("application"), "kernel_other": shares.get("kernel_other", shares.get("kernel"))}
+    for part in _PARTS:
+        row[f"cpu_{part}"] = known.get(part) if part in known else shares.get(part)

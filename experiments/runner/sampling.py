@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sampling by perf, and what stands in for it where perf is not allowed."""
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runner import classify, procs
+from runner.cpustat import CpuTime
+from runner.places import program
+
+FREQUENCY = 1999  # off the beat of the kernel's ticks
+CLOCK = "cpu-clock"  # a timer of the kernel: it is there on every machine, also where the cores' counters are not
+LABEL = "perf (software clock)"
+
+
+@cache
+def refusal() -> str:
+    """Why perf cannot be used here; empty when it can."""
+    if not shutil.which("perf"):
+        return "perf is not installed"
+    try:
+        procs.call(["perf", "record", "-q", "-e", CLOCK, "-F", "99", "-a", "-g", "-o", os.devnull, "--", "true"])
+    except procs.ChildFailed:
+        level = Path("/proc/sys/kernel/perf_event_paranoid")
+        return f"perf may not sample all processors (perf_event_paranoid={level.read_text().strip() if level.exists() else '?'})"
+    return ""
+
+
+class Recording:
+    """perf record on all processors from start() to stop()."""
+
+    def __init__(self, folder: Path, slug: str):
+        self._data = folder / f"{slug}.perf"
+        self._child: procs.Child | None = None
+
+    def start(self) -> None:
+        self._child = procs.Child(["perf", "record", "-q", "-e", CLOCK, "-F", str(FREQUENCY), "-a", "-g",
+                                   "-o", str(self._data)], "perf record")
+
+    def stop(self) -> None:
+        if self._child:
+            self._child.stop(signal.SIGINT, grace=10.0)
+            self._child = None
+
+    def discard(self) -> None:
+        self.stop()
+        self._data.unlink(missing_ok=True)
+        self._data.with_suffix(".perf.old").unlink(missing_ok=True)
+
+    def samples(self) -> list[classify.Sample]:
+        text = procs.call(["perf", "script", "-i", str(self._data), "--no-inline", "-F",
+                           "comm,pid,cpu,time,event,ip,sym,dso"], timeout=120.0)
+        return list(classify.parse(text.splitlines()))
+
+
+@cache
+def our_layers() -> classify.Layers:
+    """Which part each function of our programs is, from the libraries built beside them; empty where there are none."""
+    libraries = sorted(str(path) for path in (program("mtcp-pair").parent.parent / "lib").glob("*.a"))
+    if not libraries or not shutil.which("nm"):
+        return {}
+    return classify.layers(procs.call(["nm", "-A", "--defined-only", *libraries]))
+
+
+def breakdowns(samples: list[classify.Sample], ours: classify.Layers | None, server: list[int]) -> list[dict[str, Any]]:
+    """Every attribution, for the server's cores and for all; by phase only where the loop on those cores is ours."""
+    entries = []
+    for attribution in ("leaf", "caller", *(() if ours is None else ("phase",))):
+        for cpus, cores in (("server", server), ("all", None)):
+            counted = classify.profile(samples, ours, attribution, cores)
+            entries.append({"method": "perf", "clock": CLOCK, "attribution": attribution, "cpus": cpus,
+                            "samples": counted.samples, "foreign": round(counted.foreign_share, 5),
+                            "shares": _rounded(counted.shares())})
+    return entries
+
+
+def _rounded(shares: dict[str, float]) -> dict[str, float]:
+    return {part: round(share, 5) for part, share in shares.items()}
+
+
+def from_proc_stat(spent: CpuTime) -> dict[str, Any]:
+    """The coarse method: /proc/stat tells user, kernel and idle apart, but not the parts of the kernel."""
+    total = (spent.total - spent.steal) or 1.0
+    shares = {"application": (spent.user + spent.nice) / total, "kernel": spent.kernel / total,
+              "idle": (spent.idle + spent.iowait) / total}
+    return {"method": "proc-stat", "clock": "ticks", "attribution": "-", "cpus": "server", "samples": None,
+            "shares": _rounded(shares)}
+
+
+def from_row(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Cycle accounting of our own loop, as the program put it into its row; None when it did not."""
+    names = {"application": "cpu_app", "tcpip": "cpu_tcpip", "packet_io": "cpu_packet_io",
+             "kernel_other": "cpu_kernel_other", "idle": "cpu_idle", "unclassified": "cpu_unclassified"}
+    values = {part: row.get(key) for part, key in names.items()}
+    total = sum(value or 0.0 for value in values.values())
+    if not total:
+        return None
+    return {"method": "cycles", "clock": "tsc", "attribution": "phase", "cpus": "server", "samples": None,
+            "shares": _rounded({part: (value or 0.0) / total for part, value in values.items()})}
+
+
+def write_functions(path: Path, samples: Iterable[classify.Sample], ours: classify.Layers | None,
+                    server: list[int]) -> None:
+    """The functions that the server's cores were found in, with the part each was booked on: for whoever doubts it."""
+    counted = classify.profile(samples, ours, "caller", server)
+    lines = ["samples\tfunction\tpart"]
+    lines += [f"{count}\t{symbol}\t{part}" for (symbol, part), count in counted.functions.most_common(200)]
+    path.write_text("\n".join(lines) + "\n")
+
+

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A whole ./repro run: every row of the plan, figures and report as rows arrive, a clean end however it comes."""
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from runner import claims, cpustat, figures, manifest, netns, procs, report, rows, sampling
+from runner.device import Device
+from runner.display import Display
+from runner.errors import CannotRun, Stop, UsageError
+from runner.measure import Site, measure
+from runner.plan import Run
+from runner.procs import ChildFailed
+from runner.scenario import OURS, Scenario
+
+STEAL_LIMIT = 0.10
+_ATTEMPTS = 3
+_REPORT_EVERY_S = 20.0
+
+
+class Session:
+    def __init__(self, plan: list[Run], site: Site, folder: Path, display: Display, about: dict[str, Any]):
+        self.plan, self.site, self.folder, self.display, self.about = plan, site, folder, display, about
+        self.rows: list[rows.Row] = []
+        self.scenarios: dict[str, Scenario] = {run.scenario.name: run.scenario for run in plan}
+        self._file = rows.RowFile(folder)
+        self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
+        self._reported = 0.0
+        self._cpu = cpustat.read(cpustat.usable_cores())
+
+    def work(self) -> None:
+        """Makes all runs. Interrupted or not, call finish() afterwards."""
+        self.display.begin(self.plan)
+        try:
+            for run in self.plan:
+                if run.stack in self.about["skipped"]:
+                    continue
+                self.display.running(run)
+                row = self._attempt(run)
+                self.display.done(run, row)
+                if row:
+                    self._keep(row)
+        finally:
+            procs.stop_all()
+            self.display.end()
+
+    def _attempt(self, run: Run) -> rows.Row | None:
+        """A row of this run, repeated while the machine was taken away for too long."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                row = measure(run, self.site)
+            except ChildFailed as error:
+                self._note_failure(run, error)
+                return None
+            row["attempt"] = attempt
+            if row["steal_share"] <= STEAL_LIMIT or attempt == _ATTEMPTS or self._spare == 0:
+                return row
+            self._spare -= 1
+            self.about["repeated"].append({"run": run.label, "steal_share": row["steal_share"]})
+            self.display.say(f"{run.label}: {row['steal_share']:.0%} of the time was stolen: once more")
+        return None
+
+    def _note_failure(self, run: Run, error: ChildFailed) -> None:
+        if error.code == CannotRun.status:
+            self.about["skipped"][run.stack] = str(error)
+            self.display.say(f"skipped: all runs of {run.stack}: {error}")
+        else:
+            self.about["failures"].append({"run": run.label, "why": str(error)})
+            self.display.say(f"failed: {run.label}: {error}")
+
+    def _keep(self, row: rows.Row) -> None:
+        self.rows.append(row)
+        self._file.add(row)
+        self._draw(("svg",), row["experiment"])
+        if time.monotonic() - self._reported > _REPORT_EVERY_S:
+            self._report("running")
+            self._reported = time.monotonic()
+
+    def _draw(self, kinds: tuple[str, ...], only: str | None = None) -> None:
+        try:
+            figures.draw(self.rows, self.scenarios, self.folder / "figures", kinds, only)
+        except Stop as error:
+            self.display.say(f"no figure: {error}")
+
+    def _report(self, state: str) -> list[claims.Verdict]:
+        self.about |= {"state": state, "settings": self.site.settings, "load_average_after": os.getloadavg(),
+                       "steal_share": round((cpustat.read(cpustat.usable_cores()) - self._cpu).steal_share, 5)}
+        manifest.write(self.folder, self.about)
+        return report.write(self.folder, self.rows, self.about, self.scenarios) if self.rows else []
+
+    def finish(self, state: str) -> list[claims.Verdict]:
+        """Figures and report of what there is."""
+        self._draw(("svg", "png"))
+        return self._report(state)
+
+
+def make_folder(wanted: str | None) -> Path:
+    """A new folder for results: the one named, which must be empty, or results/<time>."""
+    folder = Path(wanted) if wanted else Path("results") / time.strftime("%Y-%m-%d-%H%M%S")
+    folder = folder.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty: name a new folder with --out")
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror}: name a folder that can be written with --out") from error
+    return folder
+
+
+def make_site(device: Device, plan: list[Run], folder: Path, capture: Path | None, about: dict[str, Any]) -> Site:
+    """Looks at what this machine allows; reasons for second-best go into the manifest."""
+    server, client = cpustat.layout()
+    apart = any(run.stack not in OURS for run in plan) or not device.in_process
+    kind, refused = netns.best_kind() if apart else ("none", [])
+    about["network"] = {"kind": kind, "refused": refused}
+    refusal = sampling.refusal() if any(run.scenario.breakdown for run in plan) else ""
+    about["perf"] = refusal or sampling.LABEL
+    return Site(device, kind, folder / ".scratch", server, client, refusal, capture,
+                sum(run.stack in OURS for run in plan) > 1)

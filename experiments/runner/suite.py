@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""./repro test: builds, C tests, sanitizers, fuzzing and pytest, one closing line over all."""
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import xml.etree.ElementTree as xml
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.places import ROOT, build_dir
+
+_FUZZ_SECONDS = 30
+_FUZZERS = ("fuzz_wire", "fuzz_stack")
+_THREADED = ("test_base_spsc", "test_api_paired")
+_TAIL = 60
+_SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+@dataclass
+class Tally:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    wrong: list[str] = field(default_factory=list)    # names of what failed
+    left_out: list[str] = field(default_factory=list)  # what was skipped, and why
+
+    def add(self, other: Tally) -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.wrong += other.wrong
+        self.left_out += other.left_out
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+class Broken(Exception):
+    """A stage could not do its work; the text is its log's end."""
+
+
+def junit(path: Path) -> Tally:
+    """Counts the test cases of a JUnit file, as ctest and pytest write it."""
+    tally = Tally()
+    for case in xml.parse(path).getroot().iter("testcase"):
+        name = "::".join(filter(None, (case.get("classname") if case.get("classname") != case.get("name") else "", case.get("name"))))
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail":
+            tally.failed += 1
+            tally.wrong.append(name)
+        elif skipped is not None or case.get("status") in ("notrun", "disabled"):
+            tally.skipped += 1
+            tally.left_out.append(f"{name}: {(skipped.get('message') if skipped is not None else None) or 'not run'}")
+        else:
+            tally.passed += 1
+    return tally
+
+
+def _variant(name: str) -> Path:
+    base = build_dir()
+    return base.with_name(f"{base.name}-{name}")
+
+
+def _run(log: Path, argv: list[str], extra: dict[str, str] | None = None) -> int:
+    """Its exit status; what it says goes into the log."""
+    with log.open("a") as file:
+        print("+", " ".join(argv), file=file, flush=True)
+        child = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                                 env=os.environ | (extra or {}))
+        try:
+            return child.wait()
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
+
+
+def _build(log: Path, folder: Path, settings: list[str], targets: list[str], compiler: str | None = None) -> None:
+    extra = {"CC": compiler} if compiler and not (folder / "CMakeCache.txt").exists() else {}
+    configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *settings]
+    if _run(log, configure, extra) or _run(log, ["ninja", "-C", str(folder), *targets]):
+        raise Broken(_tail(log))
+
+
+def _ctest(log: Path, folder: Path, only: str | None = None) -> Tally:
+    result = folder / "ctest.xml"
+    result.unlink(missing_ok=True)
+    argv = ["ctest", "--test-dir", str(folder), "--output-junit", str(result), "--output-on-failure", "--no-tests=error",
+            "-j", str(os.cpu_count() or 1)]
+    _run(log, argv + (["-R", only] if only else []), _SANITIZERS)
+    if not result.exists():
+        raise Broken(_tail(log))
+    return junit(result)
+
+
+def _release(log: Path) -> Tally:
+    _build(log, build_dir(), ["-DCMAKE_BUILD_TYPE=Release"], [])
+    return Tally(passed=1)
+
+
+def _c_tests(log: Path) -> Tally:
+    return _ctest(log, build_dir())
+
+
+def _asan(log: Path) -> Tally:
+    folder = _variant("asan")
+    _build(log, folder, ["-DMTCP_SANITIZE=address,undefined", "-DMTCP_DPDK=OFF"], [])
+    return _ctest(log, folder)
+
+
+def _threaded_tests() -> list[str]:
+    found = (ROOT / "core" / "tests").glob("test_*.c")
+    return sorted(path.stem for path in found if path.stem.startswith(_THREADED))
+
+
+def _tsan(log: Path) -> Tally:
+    names = _threaded_tests()
+    if not names:
+        return Tally(skipped=1, left_out=["tsan: there are no threaded tests"])
+    folder = _variant("tsan")
+    _build(log, folder, ["-DMTCP_SANITIZE=thread", "-DMTCP_DPDK=OFF"], names)
+    return _ctest(log, folder, f"^({'|'.join(names)})$")
+
+
+def _clang(log: Path) -> Tally:
+    _build(log, _variant("clang"), ["-DCMAKE_BUILD_TYPE=Release"], [], "clang")
+    return Tally(passed=1)
+
+
+def _fuzz(log: Path) -> Tally:
+    """Both targets at once, from a corpus that is kept with the build."""
+    folder = _variant("fuzz")
+    _build(log, folder, ["-DMTCP_FUZZ=ON", "-DMTCP_DPDK=OFF", "-DMTCP_SANITIZE=address,undefined"], list(_FUZZERS), "clang")
+    running = []
+    for name in _FUZZERS:
+        corpus = folder / f"corpus-{name}"
+        corpus.mkdir(exist_ok=True)
+        out = (folder / f"{name}.log").open("w")
+        argv = [str(folder / "tests" / name), f"-max_total_time={_FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=3000",
+                f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1", str(corpus)]
+        running.append((name, subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                               env=os.environ | _SANITIZERS)))
+    tally = Tally()
+    try:
+        for name, child in running:
+            if child.wait(_FUZZ_SECONDS + 120):
+                tally.add(Tally(failed=1, wrong=[f"{name}: {_tail(folder / f'{name}.log')}"]))
+            else:
+                tally.passed += 1
+    finally:
+        for _, child in running:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    return tally
+
+
+def _pytest(fast: bool) -> Callable[[Path], Tally]:
+    def stage(log: Path) -> Tally:
+        result = log.with_suffix(".xml")
+        result.unlink(missing_ok=True)
+        argv = ["/usr/bin/python3", "-m", "pytest", "-c", str(ROOT / "pytest" / "pytest.ini"), f"--junitxml={result}",
+                *(["-m", "not slow"] if fast else []), str(ROOT / "pytest")]
+        _run(log, argv, {"MTCP_BUILD": str(build_dir()), "PYTHONDONTWRITEBYTECODE": "1"})
+        if not result.exists():
+            raise Broken(_tail(log))
+        return junit(result)
+
+    return stage
+
+
+def stages(fast: bool) -> list[tuple[str, Callable[[Path], Tally]]]:
+    found: list[tuple[str, Callable[[Path], Tally]]] = [("build", _release), ("c-tests", _c_tests)]
+    if not fast:
+        found += [("clang", _clang), ("asan", _asan), ("tsan", _tsan)]
+    found.append(("pytest", _pytest(fast)))
+    if not fast:
+        found.append(("fuzz", _fuzz))
+    return found
+
+
+def _one(name: str, stage: Callable[[Path], Tally], logs: Path) -> Tally:
+    log = logs / f"{name}.log"
+    log.unlink(missing_ok=True)
+    since = time.monotonic()
+    try:
+        tally = stage(log)
+    except Broken as error:
+        print(error)
+        tally = Tally(failed=1, wrong=["did not get done"])
+    except subprocess.TimeoutExpired as error:
+        tally = Tally(failed=1, wrong=[str(error)])
+    print(f"{name:<8} {time.monotonic() - since:6.1f} s  {tally}", flush=True)
+    for text in tally.left_out:
+        print(f"  skipped {text}")
+    for text in tally.wrong:
+        print(f"  FAILED {name}: {text}")
+    if tally.failed and log.exists():
+        print(f"  all of it: {log}\n{_tail(log)}", flush=True)
+    return tally
+
+
+def main(fast: bool) -> int:
+    logs = build_dir() / "test-logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    total = Tally()
+    built = True
+    for name, stage in stages(fast):
+        if not built:
+            total.skipped += 1
+            print(f"{name:<8} skipped: the build failed")
+            continue
+        total.add(_one(name, stage, logs))
+        built = not (name == "build" and total.failed)
+    if fast:
+        total.skipped += 4
+        print("skipped by --fast: clang, asan, tsan, fuzz, and tests marked slow")
+    print(total, flush=True)
+    return 1 if total.failed else 0

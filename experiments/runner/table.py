@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tables for the terminal."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, TextIO
+
+from runner.claims import Verdict
+from runner.rows import Row
+from runner.summary import PER_CORE, RATE, kilo, lines, milliseconds, number, ratio_to_best, with_interval
+
+
+def is_plain(stream: TextIO | None = None) -> bool:
+    """No terminal, or colours not wanted: no escape codes then."""
+    stream = stream or sys.stdout
+    return not stream.isatty() or "NO_COLOR" in os.environ or os.environ.get("TERM") in (None, "", "dumb")
+
+
+def console(stream: TextIO | None = None) -> Any:
+    from rich.console import Console
+
+    if is_plain(stream):
+        width = None if (stream or sys.stdout).isatty() else 140
+        return Console(file=stream, color_system=None, force_terminal=False, width=width, highlight=False)
+    return Console(file=stream, highlight=False)
+
+
+def make(title: str, *columns: str, left: tuple[int, ...]) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="left" if index in left or index == len(columns) - 1 else "right",
+                         overflow="fold")
+    return table
+
+
+def results(rows: list[Row]) -> list[Any]:
+    """A table for each experiment, the ratio to the best kernel line first."""
+    found = []
+    all_lines = lines(rows)
+    for experiment in dict.fromkeys(line.key.experiment for line in all_lines):
+        table = make(f"{experiment}: per busy server-core second, as a multiple of the best kernel line",
+                       "x kernel", "stack", "conns", "per busy core-s", "per s", "p50 ms", "p99 ms", "failed", "remarks",
+                       left=(1,))
+        for line in (item for item in all_lines if item.key.experiment == experiment):
+            table.add_row(number(ratio_to_best(all_lines, line), ".2f"), f"{line.key.stack} ({line.key.device})",
+                          kilo(line.key.concurrency), with_interval(line.estimate(PER_CORE)),
+                          number(line.estimate(RATE)), milliseconds(line.estimate("latency_p50_us")),
+                          milliseconds(line.estimate("latency_p99_us")), str(line.total("failed")), line.remarks)
+        found.append(table)
+    return found
+
+
+def verdicts(found: list[Verdict]) -> Any:
+    table = make("claims", "verdict", "claim", "paper", "ours", "tolerance", left=(0, 1, 2))
+    for verdict in found:
+        table.add_row(verdict.word, f"{verdict.claim['name']}: {verdict.claim['text']}", verdict.claim["paper"],
+                      verdict.ours, verdict.tolerance)
+    return table

@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Stands in for mtcp-pair, mtcp-server and mtcp-load in tests of the harness: same words, same events, made-up rows.
+
+Which one it is follows from the name it is started by. FAKE_SECONDS: how long a measurement really takes;
+FAKE_FAIL=NAME=STATUS: that program ends at once with that status; FAKE_PIDS: a folder where each leaves its pid.
+"""
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+NAME = Path(sys.argv[0]).name
+RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reuseport": 11_000}
+
+
+def options():
+    words = sys.argv[1:]
+    assert all(word.startswith("--") for word in words[::2]), words
+    return dict(zip(words[::2], words[1::2]))
+
+
+def say(event):
+    print(json.dumps({"event": event}), file=sys.stderr, flush=True)
+
+
+def row(given, stack):
+    rng = random.Random(f"{stack}{given['--concurrency']}{given['--repeat']}")
+    rate = RATES[stack] * rng.uniform(0.95, 1.05)
+    ours = stack.startswith("mtcp")
+    shares = (0.12, 0.58, 0.25, 0.0, 0.05, 0.0) if ours else (None,) * 6
+    names = ("cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified")
+    latency = {f"latency_{name}_us": 1e6 * int(given["--concurrency"]) / rate * scale
+               for name, scale in (("p50", 1), ("p90", 1.5), ("p99", 2), ("p999", 3), ("max", 4))}
+    return {
+        "experiment": given["--experiment"], "stack": stack, "device": "ring", "seed": int(given["--seed"]),
+        "repeat": int(given["--repeat"]), "server_cores": "0", "client_cores": "1",
+        "concurrency": int(given["--concurrency"]), "messages_per_connection": int(given["--messages"]),
+        "message_bytes": int(given["--message-bytes"]), "seconds": float(given["--seconds"]),
+        "transactions": int(rate * float(given["--seconds"])), "transactions_per_s": rate, "connections_per_s": rate,
+        "bytes_per_s": rate * 128, "failed": 0, "retransmits": 0, "drops": 0,
+        "server_cpu_s": float(given["--seconds"]), "client_cpu_s": float(given["--seconds"]),
+        "transactions_per_server_cpu_s": rate, "cycles_per_transaction": 2.5e9 / rate, "generator_lag": 1.0,
+        "generator_limited": False, "ramp_incomplete": False, "failures": {}, "notes": [],
+    } | dict(zip(names, shares)) | latency
+
+
+def measure(given, stack):
+    say("measure_begin")
+    time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")))
+    say("measure_end")
+    Path(given["--json"]).write_text(json.dumps(row(given, stack)))
+
+
+def main():
+    if "FAKE_PIDS" in os.environ:
+        Path(os.environ["FAKE_PIDS"], f"{NAME}.{os.getpid()}").touch()
+    if os.environ.get("FAKE_FAIL", "").startswith(f"{NAME}="):
+        print(f"{NAME}: told to fail", file=sys.stderr)
+        return int(os.environ["FAKE_FAIL"].split("=")[1])
+    given = options()
+    if "--capture" in given:
+        Path(given["--capture"]).touch()
+    if NAME == "mtcp-pair":
+        measure(given, {"inline": "mtcp", "paired": "mtcp-paired"}[given["--mode"]])
+    elif NAME == "mtcp-load":
+        stack = Path(given["--json"]).with_name("server-stack").read_text()
+        measure(given, stack)
+    else:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        for number in (signal.SIGUSR1, signal.SIGUSR2):  # the window begins, ends
+            signal.signal(number, lambda *_: None)
+        Path(given["--json"]).with_name("server-stack").write_text(given["--stack"])
+        print("ready", file=sys.stderr, flush=True)
+        while True:
+            signal.pause()
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""./repro as a person or a script meets it: words, statuses, results, Ctrl-C. Our programs are stand-ins here."""
+import csv
+import json
+import os
+import pty
+import re
+import select
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from runner import rows
+
+FIGURES = {"concurrency", "concurrency-per-core", "latency", "cpu-breakdown", "cycles"}
+
+
+def test_alone_it_tells_what_it_can_do(repro):
+    done = repro()
+    assert done.returncode == 0 and not done.stderr
+    for word in ("run", "list", "report", "compare", "doctor", "test", "Exit status"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize("words, said", [
+    (("rnu",), "did you mean run?"),
+    (("run", "concurency"), "did you mean concurrency?"),
+    (("run", "--quik"), "did you mean --quick?"),
+    (("run", "--device", "afpacket"), "did you mean af_packet?"),
+    (("run", "--device", "net_af_packet0,iface=nosuch0"), "iface=srv0"),
+    (("run", "--baseline", "kernel-reuse"), "did you mean kernel-reuseport?"),
+    (("run", "--repeats", "0"), "--repeats"),
+    (("run", "--seconds", "-1"), "--seconds"),
+    (("run", "--seconds", "nan"), "--seconds"),
+    (("run", "--seed", "x"), "--seed"),
+    (("run", "--quick", "--full"), "not allowed with"),
+    (("report",), "DIR"),
+    (("report", "/nonexistent"), "no rows.jsonl"),
+    (("compare", "/nonexistent", "/nonexistent"), "no rows.jsonl"),
+    (("list", "surplus"), "surplus"),
+    (("test", "--fats"), "did you mean --fast?"),
+])
+def test_wrong_words_are_one_line_and_status_2(repro, words, said):
+    done = repro(*words)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+
+
+def test_what_this_machine_cannot_do_is_status_3(repro, tmp_path):
+    done = repro("run", "--device", "memif")
+    assert done.returncode == 3 and done.stderr.count("\n") == 1
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = repro("run", MTCP_BIN=str(empty))
+    assert done.returncode == 3 and "mtcp-pair is missing" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_list_names_experiments_claims_and_times(repro):
+    done = repro("list")
+    assert done.returncode == 0
+    for word in ("concurrency", "cpu-breakdown", "Fig. 2", "quick", "normal", "full", "min"):
+        assert word in done.stdout
+
+
+def test_doctor_tells_the_worst_first_with_a_mend(repro):
+    done = repro("doctor")
+    assert done.returncode in (0, 3)
+    levels = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert levels == sorted(levels, key=["stops", "spoils", "ok"].index) and len(levels) >= 8
+    assert done.stdout.count("mend:") >= sum(level != "ok" for level in levels)
+
+
+def test_packages_missing_without_root_prints_the_line_to_run(tmp_path):
+    """A stand-in dpkg-query that knows nothing, and no way to become root."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name, body in (("dpkg-query", "exit 1"), ("id", "echo 1000"), ("sudo", "exit 1"), ("apt-get", f"touch {tmp_path}/asked")):
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tools / name).chmod(0o755)
+    known = {"PATH": f"{tools}:{os.environ['PATH']}", "MTCP_BUILD": str(tmp_path / "build")}
+    done = subprocess.run([str(ROOT / "repro"), "run"], env=os.environ | known, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1
+    assert "sudo apt-get install -y --no-install-recommends gcc cmake" in done.stderr and not (tmp_path / "asked").exists()
+
+
+def test_second_start_asks_no_package_manager_and_builds_nothing(tmp_path, fakes):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("dpkg-query", "cmake", "ninja", "apt-get"):
+        (tools / name).write_text(f"#!/bin/sh\necho {name} >>{tmp_path}/asked\necho installed\n")
+        (tools / name).chmod(0o755)
+    known = {"PATH": f"{tools}:{os.environ['PATH']}", "MTCP_BUILD": str(tmp_path / "build")}
+
+    def start():
+        (tmp_path / "asked").unlink(missing_ok=True)
+        subprocess.run([str(ROOT / "repro"), "run", "--out", "/proc/none"], env=os.environ | known, capture_output=True, timeout=60)
+        return set((tmp_path / "asked").read_text().split()) if (tmp_path / "asked").exists() else set()
+
+    assert start() == {"dpkg-query", "cmake", "ninja"}
+    assert start() == set()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole quick run with stand-ins."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("run")
+    for name in ("mtcp-pair", "mtcp-server", "mtcp-load"):
+        shutil.copy(ROOT / "pytest" / "fake_programs.py", folder / name)
+    known = {"MTCP_BIN": str(folder), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(folder / "build"), "FAKE_SECONDS": "0.02"}
+    done = subprocess.run([str(ROOT / "repro"), "run", "--quick", "--repeats", "2", "--out", str(folder / "out")], cwd=folder,
+                          env=os.environ | known, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    return done, folder / "out"
+
+
+def test_a_run_leaves_everything(finished):
+    done, out = finished
+    assert done.returncode in (0, 1), done.stderr  # stand-ins' processor time convinces no check
+    found = rows.read(out)
+    assert len(found) == 2 * 16 and not any(rows.faults(row) for row in found)
+    with (out / "rows.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == len(found) and table[0]["transactions_per_s"]
+    for name in FIGURES:
+        assert (out / "figures" / f"{name}.svg").read_text().rstrip().endswith("</svg>")
+        assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (out / "report.html").read_text() and not (out / ".scratch").exists()
+
+
+def test_the_manifest_describes_the_machine(finished):
+    about = json.loads((finished[1] / "manifest.json").read_text())
+    assert about["state"] == "complete" and about["command"].startswith("./repro run --quick")
+    for key in ("cpu", "cores", "kernel", "clocksource", "virtualisation", "governor"):
+        assert about["machine"][key]
+    assert about["packages"] and about["source"]["commit"] and about["network"]["kind"]
+    if about["network"]["kind"] == "veth":
+        assert about["settings"]["kernel-reuseport"]["set"]["server net.core.somaxconn"] == "65535"
+
+
+def test_the_terminal_table_has_the_ratio_first_and_no_escapes(finished):
+    done, _ = finished
+    assert "\x1b" not in done.stdout + done.stderr
+    head = next(line for line in done.stdout.splitlines() if "stack" in line and "per busy core-s" in line)
+    assert head.split()[:2] == ["x", "kernel"]
+    assert re.search(r"^\[32/32\] ", done.stdout, re.MULTILINE) and "report:" in done.stdout.splitlines()[-1]
+
+
+def test_report_comes_again_from_rows_alone(finished, tmp_path, repro):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "rows.jsonl").write_text((finished[1] / "rows.jsonl").read_text())
+    done = repro("report", str(tmp_path / "copy"))
+    assert done.returncode in (0, 1) and not done.stderr
+    assert {path.stem for path in (tmp_path / "copy" / "figures").glob("*.png")} == FIGURES
+    assert "claim-concurrency-8k" in (tmp_path / "copy" / "report.html").read_text()
+
+
+def test_compare_shows_intervals(finished, repro):
+    done = repro("compare", str(finished[1]), str(finished[1]))
+    assert done.returncode == 0 and "no difference shown" in done.stdout and "[" in done.stdout
+
+
+def test_results_are_not_written_over(finished, repro):
+    done = repro("run", "--out", str(finished[1]))
+    assert done.returncode == 2 and "not empty" in done.stderr
+
+
+def test_a_stack_that_cannot_run_here_is_skipped_with_the_reason(repro, tmp_path):
+    done = repro("run", "concurrency", "--quick", "--out", "out", FAKE_FAIL="mtcp-server=3", FAKE_SECONDS="0.01")
+    assert "skipped: kernel: mtcp-server ended with status 3: mtcp-server: told to fail" in done.stdout
+    assert {row["stack"] for row in rows.read(tmp_path / "out")} == {"mtcp", "mtcp-paired"}
+    assert set(json.loads((tmp_path / "out" / "manifest.json").read_text())["skipped"]) == {"kernel", "kernel-reuseport"}
+    assert "not testable here" in done.stdout
+
+
+def test_a_program_that_fails_is_told_and_status_1(repro, tmp_path):
+    done = repro("run", "concurrency", "--quick", "--baseline", "kernel", "--out", "out", FAKE_FAIL="mtcp-server=1", FAKE_SECONDS="0.01")
+    assert done.returncode == 1 and "failed: concurrency kernel 8192 #1" in done.stdout
+
+
+def test_nothing_could_run_is_status_3(repro, tmp_path):
+    done = repro("run", "concurrency", "--quick", "--baseline", "none", "--out", "out", FAKE_FAIL="mtcp-pair=3")
+    assert done.returncode == 3 and "told to fail" in done.stderr
+
+
+def test_loopback_stands_in_for_namespaces(repro, tmp_path):
+    done = repro("run", "concurrency", "--quick", "--out", "out", FAKE_SECONDS="0.01", MTCP_NET="lo")
+    assert {row["device"] for row in rows.read(tmp_path / "out")} == {"ring", "lo"}, done.stderr
+
+
+def test_capture_gives_each_run_a_file_of_its_own(repro, tmp_path):
+    repro("run", "concurrency", "--quick", "--baseline", "none", "--out", "out", "--device", "pcap")
+    names = sorted(path.name for path in (tmp_path / "out").glob("*.pcapng"))
+    assert len(names) == 8 and names[0].startswith("wire-concurrency-mtcp-")
+    repro("run", "concurrency", "--quick", "--baseline", "none", "--out", "out2", "--capture", "seen.pcapng")
+    assert len(list(tmp_path.glob("seen-*.pcapng"))) == 8
+
+
+# --- Ctrl-C
+
+def alive(folder: Path) -> list[str]:
+    """Stand-ins that still run."""
+    found = []
+    for path in folder.iterdir():
+        status = Path("/proc", path.name.rsplit(".", 1)[1], "status")
+        if status.exists() and "zombie" not in status.read_text():
+            found.append(path.name)
+    return found
+
+
+def holders() -> set[str]:
+    """Network namespaces that processes live in."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/ns/net"):
+        try:
+            found.add(os.readlink(path))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_whole_rows_and_nothing_running(tmp_path, fakes, number):
+    """On a terminal, where Ctrl-C reaches the whole foreground group; the display is the live one."""
+    before = holders()
+    (tmp_path / "pids").mkdir()
+    known = {"MTCP_BIN": str(fakes), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(tmp_path / "build"), "FAKE_SECONDS": "0.6",
+             "FAKE_PIDS": str(tmp_path / "pids"), "TERM": "xterm", "COLUMNS": "120"}
+    environment = {key: value for key, value in (os.environ | known).items() if key != "NO_COLOR"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(ROOT / "repro", ["./repro", "run", "concurrency", "--quick", "--out", str(tmp_path / "out")], environment)
+    seen = bytearray()
+
+    def drain(seconds: float) -> None:
+        while select.select([terminal], [], [], seconds)[0]:
+            try:
+                data = os.read(terminal, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            seen.extend(data)
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not ((tmp_path / "out" / "rows.jsonl").exists()
+                                               and (tmp_path / "out" / "rows.jsonl").read_text().count("\n") >= 3):
+        drain(0.05)
+    if number == signal.SIGINT:
+        os.write(terminal, b"\x03")  # as the keyboard does
+    else:
+        os.kill(pid, number)
+    drain(5.0)
+    _, status = os.waitpid(pid, 0)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 128 + number, seen.decode(errors="replace")
+    found = rows.read(tmp_path / "out")
+    assert 3 <= len(found) < 12
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["state"] == "interrupted"
+    assert "interrupted" in (tmp_path / "out" / "report.html").read_text()
+    assert (tmp_path / "out" / "figures" / "concurrency.png").exists() and not (tmp_path / "out" / ".scratch").exists()
+    assert not alive(tmp_path / "pids")
+    deadline = time.monotonic() + 5
+    while holders() - before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not holders() - before
+    assert b"\x1b[" in seen  # it was the live display
+
+
+def test_killed_outright_it_still_leaves_no_process(tmp_path, fakes):
+    (tmp_path / "pids").mkdir()
+    known = {"MTCP_BIN": str(fakes), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(tmp_path / "build"), "FAKE_SECONDS": "30",
+             "FAKE_PIDS": str(tmp_path / "pids")}
+    child = subprocess.Popen([str(ROOT / "repro"), "run", "concurrency", "--quick", "--out", str(tmp_path / "out")],
+                             env=os.environ | known, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not alive(tmp_path / "pids") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert alive(tmp_path / "pids")
+    child.kill()
+    child.wait()
+    deadline = time.monotonic() + 5
+    while alive(tmp_path / "pids") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(tmp_path / "pids")
+
+
+def test_no_colour_on_a_terminal_means_no_escapes(tmp_path, fakes):
+    known = {"MTCP_BIN": str(fakes), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(tmp_path / "build"), "FAKE_SECONDS": "0.01",
+             "NO_COLOR": "1", "TERM": "xterm"}
+    leader, follower = pty.openpty()
+    child = subprocess.Popen([str(ROOT / "repro"), "run", "concurrency", "--quick", "--baseline", "none", "--out", str(tmp_path / "out")],
+                             env=os.environ | known, stdin=subprocess.DEVNULL, stdout=follower, stderr=follower)
+    os.close(follower)
+    seen = bytearray()
+    while True:
+        try:
+            data = os.read(leader, 65536)
+        except OSError:
+            break
+        seen.extend(data)
+    child.wait(60)
+    os.close(leader)
+    assert b"report:" in seen and b"\x1b" not in seen
+
+
+def test_repro_is_executable_and_plain_sh():
+    assert (ROOT / "repro").stat().st_mode & stat.S_IXUSR
+    assert (ROOT / "repro").read_text().startswith("#!/bin/sh\n")
+    subprocess.run(["sh", "-n", str(ROOT / "repro")], check=True)

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The harness's parts, without processes: statistics, plans, devices, classification, claims, rows."""
+import json
+import tomllib
+
+import pytest
+from conftest import ROOT
+from runner import claims, classify, cpustat, device, figures, plan, rows, scenario, stats, suite, summary, tuning
+from runner.errors import CannotRun, UsageError
+from runner.netns import SERVER
+
+
+def make_row(stack="mtcp", concurrency=8192, repeat=1, per_core=400_000.0, experiment="concurrency", **more):
+    ours = stack in scenario.OURS
+    row = {
+        "experiment": experiment, "stack": stack, "device": "ring" if ours else "veth", "seed": 1, "repeat": repeat,
+        "server_cores": "0", "client_cores": "1", "concurrency": concurrency, "messages_per_connection": 1,
+        "message_bytes": 64, "seconds": 3.0, "transactions": int(per_core * 3), "transactions_per_s": per_core,
+        "transactions_per_server_cpu_s": per_core, "cycles_per_transaction": 2.5e9 / per_core, "failed": 0,
+    }
+    return rows.complete(row | more)
+
+
+# --- statistics
+
+def test_median_of_one_value_has_no_interval():
+    found = stats.median([5.0])
+    assert (found.value, found.low, found.high) == (5.0, None, None)
+
+
+def test_interval_holds_the_median_and_is_repeatable():
+    values = [10.0, 11.0, 12.0, 30.0, 9.0]
+    found = stats.median(values)
+    assert found.value == 11.0 and found.low <= 11.0 <= found.high and found == stats.median(values)
+
+
+def test_ratio_interval_covers_the_truth():
+    found = stats.ratio([20.0, 21.0, 19.0], [10.0, 9.5, 10.5])
+    assert found.value == 2.0 and found.low < 2.0 < found.high
+
+
+# --- scenarios and plans
+
+def test_every_scenario_file_is_whole():
+    for found in scenario.load_all().values():
+        assert set(found.stacks) <= set(scenario.STACKS) and set(found.repeats) == set(scenario.SIZES)
+        for plot in found.plots:
+            assert (ROOT / "plots" / f"{plot.name}.gp").is_file() and plot.name in figures.DATA
+        for size in scenario.SIZES:
+            assert plan.make([found], plan.Options(size))
+
+
+def test_main_job_is_the_two_experiments_and_as_long_as_promised():
+    known = scenario.load_all()
+    main_job = scenario.choose([], known)
+    assert [found.name for found in main_job] == ["concurrency", "cpu-breakdown"]
+    minutes = {size: sum(run.estimate for run in plan.make(main_job, plan.Options(size))) / 60 for size in scenario.SIZES}
+    assert minutes["quick"] < 2.2 and minutes["normal"] < 13.5
+
+
+def test_quick_has_every_concurrency_for_mtcp_and_the_ends_for_the_kernel():
+    runs = plan.make(scenario.choose(["concurrency"], scenario.load_all()), plan.Options("quick"))
+    points = {stack: sorted(run.concurrency for run in runs if run.stack == stack) for stack in scenario.STACKS}
+    assert points["mtcp"] == [8192 * n for n in range(1, 7)]
+    assert points["kernel"] == points["kernel-reuseport"] == points["mtcp-paired"] == [8192, 49152]
+
+
+def test_order_is_interleaved_seeded_and_different_in_each_repeat():
+    known = scenario.choose(["concurrency"], scenario.load_all())
+    one = plan.make(known, plan.Options("normal", seed=7))
+    assert one == plan.make(known, plan.Options("normal", seed=7)) != plan.make(known, plan.Options("normal", seed=8))
+    first, second = ([(run.stack, run.concurrency) for run in one if run.repeat == n] for n in (1, 2))
+    assert sorted(first) == sorted(second) and first != second
+    assert [run.stack for run in one[:24]] != sorted(run.stack for run in one[:24])
+
+
+def test_baseline_none_leaves_our_stacks():
+    runs = plan.make(scenario.choose(["concurrency"], scenario.load_all()), plan.Options("quick", baselines=()))
+    assert {run.stack for run in runs} == set(scenario.OURS)
+
+
+# --- devices
+
+def test_device_names_and_devargs():
+    assert device.parse("ring").in_process and device.parse("pcap").capture
+    assert "iface=srv0" in device.parse("af_packet").devargs
+    assert device.parse("net_af_packet0,iface=srv0,qpairs=1").name == "af_packet"
+
+
+@pytest.mark.parametrize("text, error", [
+    ("rings", UsageError), ("net_af_packet0,iface=eth7", UsageError), ("net_af_packet0", UsageError), ("", UsageError),
+    ("net_x;rm -rf /", UsageError), ("memif", CannotRun), ("pci:0000:01:00.0", CannotRun), ("net_memif0,role=client", CannotRun),
+])
+def test_bad_devices_are_refused(text, error):
+    with pytest.raises(error):
+        device.parse(text)
+
+
+# --- classification
+
+def samples():
+    return list(classify.parse((ROOT / "pytest" / "perf_script.txt").read_text().splitlines()))
+
+
+def parts_of(ours, attribution, cpu):
+    return [classify.classify(sample, ours, attribution) for sample in samples() if sample.cpu == cpu and not sample.foreign]
+
+
+def test_kernel_server_by_leaf():
+    assert parts_of(None, "leaf", 0) == ["idle", "kernel_other", "kernel_other", "packet_io", "kernel_other", "application",
+                                         "kernel_other"]
+
+
+def test_kernel_server_by_caller():
+    """What only shows as a lock's release belongs to whom it was called for; allocation to TCP."""
+    assert parts_of(None, "caller", 0) == ["idle", "kernel_other", "tcpip", "packet_io", "kernel_other", "application",
+                                           "kernel_other"]
+
+
+def test_our_stack_by_name():
+    assert parts_of({}, "leaf", 1) == ["tcpip", "packet_io", "unclassified", "tcpip", "idle", "unclassified"]
+    assert parts_of({}, "caller", 1) == ["tcpip", "packet_io", "unclassified", "tcpip", "idle", "tcpip"]
+
+
+def test_our_stack_by_library():
+    text = "lib/libmtcp_stack.a:x.o:0000 t place\nlib/libapps.a:y.o:0000 T both\nlib/libmtcp_tcp.a:z.o:0000 t both.part.0\n" \
+           "lib/libmtcp_tcp.a:z.o:         U printf\nnm: no symbols\n"
+    assert classify.layers(text) == {"place": "tcpip"}
+    assert parts_of({"place": "packet_io"}, "leaf", 1)[-1] == "packet_io"
+
+
+def test_our_stack_by_phase():
+    assert parts_of({}, "phase", 1) == ["tcpip", "packet_io", "unclassified", "packet_io", "idle", "tcpip"]
+
+
+def test_other_programs_are_left_out_and_counted():
+    found = classify.profile(samples(), {}, "caller", [1])
+    assert found.samples == 6 and found.foreign == 2 and sum(found.shares().values()) == pytest.approx(1.0)
+
+
+def test_packets_processed_inside_another_program_are_not_its_own():
+    frames = [classify.Frame("tcp_v4_rcv", "[kernel.kallsyms]"), classify.Frame("net_rx_action", "[kernel.kallsyms]"),
+              classify.Frame("main", "/usr/bin/cc")]
+    assert not classify.Sample("cc", 0, frames).foreign
+    assert classify.Sample("cc", 0, frames[2:]).foreign
+
+
+def test_hostile_perf_text_is_passed_over():
+    text = ["", "\t", "x", "a b c", "\tzzzz nothing", "name 1 [000] 1.0: 1 cpu-clock:", "\t12 f (", "\t12 g+0x1 (a (b))"]
+    assert len(list(classify.parse(text))) == 1
+
+
+# --- claims
+
+def judge(name, found, skipped=None):
+    claim = next(item for item in claims.load() if item["name"] == name)
+    return claims.judge(claim, found, skipped or {})
+
+
+def test_ratio_is_to_the_best_kernel():
+    found = [make_row(per_core=100_000), make_row("kernel", per_core=10_000), make_row("kernel-reuseport", per_core=20_000)]
+    verdict = judge("concurrency-8k", found)
+    assert verdict.estimate.value == 5.0 and verdict.outcome == claims.REPRODUCED
+
+
+def test_interval_beyond_the_bound_is_partly():
+    found = [make_row(repeat=n, per_core=value) for n, value in enumerate((52_000, 55_000, 40_000), 1)]
+    found += [make_row("kernel", repeat=n, per_core=10_000) for n in (1, 2, 3)]
+    assert judge("concurrency-8k", found).outcome == claims.PARTLY
+
+
+def test_below_the_second_bound_is_not_reproduced():
+    found = [make_row(per_core=15_000), make_row("kernel", per_core=10_000)]
+    verdict = judge("concurrency-8k", found)
+    assert verdict.outcome == claims.NOT and claims.failed([verdict])
+
+
+def test_a_skipped_stack_is_not_testable_and_says_why():
+    verdict = judge("cycles-ratio", [make_row(experiment="cpu-breakdown")], {"kernel": "no namespaces"})
+    assert verdict.outcome == claims.UNTESTED and "no namespaces" in verdict.ours and not claims.failed([verdict])
+
+
+def breakdown(method, attribution, **shares):
+    return {"method": method, "attribution": attribution, "cpus": "server", "samples": None, "shares": shares}
+
+
+def test_kernel_share_prefers_samples_and_leaves_idle_out():
+    entries = [breakdown("proc-stat", "-", application=0.5, kernel=0.3, idle=0.2),
+               breakdown("perf", "caller", application=0.1, tcpip=0.4, packet_io=0.1, kernel_other=0.2, idle=0.2, unclassified=0.0)]
+    found = judge("kernel-share", [make_row("kernel", experiment="cpu-breakdown", breakdown=entries)])
+    assert found.estimate.value == pytest.approx(0.7 / 0.8)
+    coarse = judge("kernel-share", [make_row("kernel", experiment="cpu-breakdown", breakdown=entries[:1])])
+    assert coarse.estimate.value == pytest.approx(0.3 / 0.8)
+
+
+def test_a_retransmission_over_the_ring_fails_the_check():
+    verdict = judge("no-failures", [make_row(retransmits=1)])
+    assert verdict.outcome == claims.NOT and claims.failed([verdict])
+
+
+def test_goals_do_not_decide():
+    found = [make_row(per_core=15_000), make_row("kernel-reuseport", per_core=10_000)]
+    assert judge("goal-8k", found).word == "missed" and not claims.failed([judge("goal-8k", found)])
+
+
+def test_every_claim_names_what_exists():
+    known = scenario.load_all()
+    for claim in claims.load():
+        assert claim["experiment"] in known and claim["kind"] in ("claim", "goal", "check")
+        assert claims.Verdict(claim, claims.UNTESTED, None).tolerance
+
+
+# --- rows and tables
+
+def test_rows_are_checked():
+    assert not rows.faults(make_row())
+    assert rows.faults(make_row(concurrency=0)) and rows.faults(make_row(stack="mtcp") | {"stack": "other"})
+    assert rows.faults({"stack": "mtcp"})
+
+
+def test_rows_come_back_as_written(tmp_path):
+    file = rows.RowFile(tmp_path)
+    file.add(make_row(notes='a "quoted", note', generator_limited=True))
+    assert rows.read(tmp_path)[0]["notes"] == 'a "quoted", note'
+    head, line = (tmp_path / "rows.csv").read_text().splitlines()
+    assert head.split(",") == rows.columns() and "breakdown" not in head and '""quoted""' in line
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"stack": 1}', "\x00\xff"])
+def test_broken_rows_are_named(tmp_path, text):
+    (tmp_path / "rows.jsonl").write_text(text + "\n" if text else "")
+    with pytest.raises(UsageError):
+        rows.read(tmp_path)
+
+
+def test_best_line_has_ratio_one():
+    all_lines = summary.lines([make_row(per_core=100_000), make_row("kernel", per_core=10_000),
+                               make_row("kernel-reuseport", per_core=8_000)])
+    ratios = {line.key.stack: summary.ratio_to_best(all_lines, line).value for line in all_lines}
+    assert ratios == {"mtcp": 10.0, "kernel": 1.0, "kernel-reuseport": 0.8}
+
+
+def test_schema_is_a_schema():
+    import jsonschema
+
+    jsonschema.Draft202012Validator.check_schema(json.loads((ROOT / "experiments" / "schema.json").read_text()))
+
+
+# --- the machine
+
+def test_proc_stat_is_read():
+    text = "cpu  1 1 1 1\ncpu0 100 0 50 800 10 5 15 20 0 0\ncpu1 0 0 0 1000 0 0 0 0 0 0\nintr 5\n"
+    first = cpustat.parse(text)[0]
+    assert first.busy == pytest.approx(1.7) and first.kernel == pytest.approx(0.7)
+    assert first.steal_share == pytest.approx(0.02) and set(cpustat.parse(text)) == {0, 1}
+
+
+def test_tuning_profiles_inherit_and_say_why():
+    plain, tuned = (tuning.profile(name) for name in ("kernel", "kernel-reuseport"))
+    keys = [entry["key"] for entry in tuned["sysctl"]]
+    assert not plain["steering"] and tuned["steering"] and len(keys) == len(set(keys)) > len(plain["sysctl"])
+    with (ROOT / "experiments" / "tuning.toml").open("rb") as file:
+        assert all(entry["why"] for table in tomllib.load(file).values() for entry in table["sysctl"])
+
+
+@pytest.mark.netns
+def test_settings_are_made_inside_and_read_back(netns_pair):
+    before = (ROOT / "/proc/sys/net/core/somaxconn").read_text()
+    record = tuning.apply(netns_pair.pair, "kernel-reuseport", [0], [1])
+    assert record["set"][f"{SERVER} net.core.somaxconn"] == "65535"
+    assert (ROOT / "/proc/sys/net/core/somaxconn").read_text() == before
+
+
+# --- counting tests
+
+def test_junit_of_ctest_and_pytest(tmp_path):
+    path = tmp_path / "x.xml"
+    path.write_text('<testsuites><testsuite><testcase classname="a" name="a" status="run"/><testcase name="b" status="fail">'
+                    '<failure message=""/></testcase><testcase name="c" status="notrun"><skipped message="why"/></testcase>'
+                    "</testsuite></testsuites>")
+    tally = suite.junit(path)
+    assert str(tally) == "1 passed, 1 failed, 1 skipped" and tally.wrong == ["b"] and tally.left_out == ["c: why"]

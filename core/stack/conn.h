@@ -15,19 +15,17 @@ enum {
 	CONN_HALF_OPEN = 0x0002, /* on its listener's list of half-open connections */
 	CONN_QUEUED = 0x0004,	 /* on its listener's accept queue */
 	CONN_ORPHAN = 0x0008,	 /* closed by the application; TCP finishes by itself */
-	CONN_DONE = 0x0010,	 /* the tcb reported CLOSED or TIME-WAIT; at most a last segment is
-				    pending */
+	CONN_DONE = 0x0010,	 /* the tcb has ended; at most a last segment is pending */
 	CONN_TO_TW = 0x0020,	 /* with DONE: becomes a TIME-WAIT record */
-	CONN_LIVE = 0x0040, /* in the flow table; without it the block exists for its owner only */
-	CONN_EOF = 0x0080,  /* the peer's FIN is in order */
+	CONN_LIVE = 0x0040,	 /* in the flow table; else the block is only its owner's */
+	CONN_EOF = 0x0080,	 /* the peer's FIN is in order */
 	CONN_SHUT_RD = 0x0100,
 	CONN_SHUT_WR = 0x0200,
-	CONN_NO_SPACE =
-		0x0400, /* the send buffer was filled: report STACK_OUT when a third is free */
-	CONN_STARVED = 0x0800, /* waits for buffer memory to write into */
-	CONN_COLD = 0x1000,    /* a tcp_cold is attached */
-	CONN_FAILED = 0x2000, /* ended by an error: reported as STACK_HUP even after it was taken */
-	CONN_OPENED = 0x4000  /* has been ESTABLISHED */
+	CONN_NO_SPACE = 0x0400, /* the send buffer was filled: STACK_OUT when a third is free */
+	CONN_STARVED = 0x0800,	/* waits for buffer memory to write into */
+	CONN_COLD = 0x1000,	/* a tcp_cold is attached */
+	CONN_FAILED = 0x2000,	/* ended by an error, which may have been taken */
+	CONN_OPENED = 0x4000	/* has been ESTABLISHED */
 };
 
 /* Where a connection's tx node is. */
@@ -40,8 +38,7 @@ enum conn_tx {
 };
 
 struct conn {
-	/* First line: what every segment needs besides the tcb. The pool's free list uses the first
-	 * bytes. */
+	/* What every segment needs besides the tcb. The pool's free list uses the first bytes. */
 	struct flow flow;
 	uint32_t id;
 	uint16_t flags;
@@ -52,8 +49,7 @@ struct conn {
 	struct buf rcv, snd;
 	struct list tx_node;
 	struct list event_node;
-	struct list
-		queue_node; /* half-open list, accept queue, later the list of starved writers */
+	struct list queue_node; /* half-open list, accept queue, or starved writers */
 	struct wheel_node timer;
 	union {
 		uint64_t cookie;
@@ -79,7 +75,7 @@ struct time_wait {	       /* the pool's free list uses the first bytes */
 	uint32_t older, newer; /* by expiry; POOL_NONE at the ends */
 	struct ip_addr remote;
 	uint16_t lport, rport, local;
-	uint32_t expires; /* in TIME_WAIT_TICKs, modulo 2^32 */
+	uint32_t expires; /* in ticks of time_wait.c, modulo 2^32 */
 	struct tcp_tw tw;
 };
 

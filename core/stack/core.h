@@ -21,8 +21,7 @@ enum { TIMER_CONN, TIMER_NEIGH };
 struct rx_seg { /* a TCP segment between the phases of stack_input */
 	struct flow flow;
 	uint64_t hash;
-	uint32_t id; /* what the table's candidate was */
-	uint16_t frame_len;
+	uint32_t id;	      /* what the table's candidate was */
 	struct eth_addr from; /* answers without a connection go back the way the segment came */
 	struct tcp_seg seg;
 };
@@ -122,7 +121,6 @@ void time_wait_enter(struct stack_core *, struct conn *, uint64_t hash, mt_time 
 /* A segment for record `id`. True: the record is gone and the segment (a SYN) is for a listener. */
 bool time_wait_input(struct stack_core *, uint32_t id, const struct rx_seg *, mt_time now);
 void time_wait_remove(struct stack_core *, uint32_t id, uint64_t hash);
-struct flow time_wait_flow(const struct stack_core *, uint32_t id);
 void time_wait_expire(struct stack_core *, mt_time now, unsigned budget);
 mt_time time_wait_next(const struct stack_core *, mt_time now);
 static inline struct time_wait *time_wait_at(const struct stack_core *sc, uint32_t id)
@@ -131,7 +129,6 @@ static inline struct time_wait *time_wait_at(const struct stack_core *sc, uint32
 }
 
 /* ---- listen.c ---- */
-uint32_t listen_find(const struct stack_core *, const struct ip_addr *, uint16_t port);
 /* A segment without a connection, for a listener or nobody. */
 void listen_input(struct stack_core *, const struct rx_seg *, mt_time now);
 /* The handshake of a half-open connection is complete. */

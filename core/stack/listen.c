@@ -26,7 +26,7 @@ static uint32_t find_exact(const struct stack_core *sc, const struct ip_addr *a,
 }
 
 /* The listener of an address goes before the one of all addresses. */
-uint32_t listen_find(const struct stack_core *sc, const struct ip_addr *a, uint16_t port)
+static uint32_t find(const struct stack_core *sc, const struct ip_addr *a, uint16_t port)
 {
 	static const struct ip_addr any;
 	uint32_t id = find_exact(sc, a, port);
@@ -42,7 +42,7 @@ static uint16_t free_port(struct stack_core *sc, const struct ip_addr *a)
 	for (uint32_t i = 0; i < n; i++, at = at + 1 < n ? at + 1 : 0) {
 		uint16_t port = (uint16_t)(sc->cfg.port_min + at);
 
-		if (listen_find(sc, a, port) == POOL_NONE)
+		if (find(sc, a, port) == POOL_NONE)
 			return port;
 	}
 	return 0;
@@ -170,7 +170,7 @@ void listen_input(struct stack_core *sc, const struct rx_seg *r, mt_time now)
 		sc->stats.drop_address++;
 		return;
 	}
-	lid = listen_find(sc, &r->flow.local, r->flow.lport);
+	lid = find(sc, &r->flow.local, r->flow.lport);
 	if (lid == POOL_NONE) {
 		sc->stats.drop_no_listener++;
 	} else {

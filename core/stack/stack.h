@@ -63,8 +63,7 @@ struct stack_config {
 	uint16_t n_routes;
 	const struct stack_neigh_entry *neighs;
 	uint16_t n_neighs;
-	bool ack_data_fin_priority; /* the three lists in the paper's order; false: one list
-				       (ablation) */
+	bool ack_data_fin_priority; /* three lists as in the paper; false: one (ablation) */
 };
 
 extern const struct stack_config stack_config_default;
@@ -123,8 +122,9 @@ void stack_listen_set_cookie(struct stack_core *, uint32_t lid, uint64_t cookie)
 /* ---- sockets ---- */
 /* Id of the listener. local.addr may be unspecified. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
  * Port 0: a free one is chosen. backlog: bound of the accept queue and the half-open connections
- * together, so that a handshake that completes has its place; beyond it SYNs are dropped
- * (accept_overflow). */
+ * together, so that a handshake that completes has its place; beyond it (accept_overflow) a SYN
+ * takes the place of the oldest half-open connection if that is a second old, else it is dropped.
+ */
 int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint32_t backlog,
 		     mt_time now);
 /* Connections not yet accepted get a RST. O(those). */

@@ -10,7 +10,7 @@ static uint32_t tick_of(mt_time at)
 	return (uint32_t)(at >> TICK_SHIFT);
 }
 
-struct flow time_wait_flow(const struct stack_core *sc, uint32_t id)
+static struct flow flow_of(const struct stack_core *sc, uint32_t id)
 {
 	const struct time_wait *w = time_wait_at(sc, id);
 
@@ -57,7 +57,7 @@ void time_wait_remove(struct stack_core *sc, uint32_t id, uint64_t hash)
 
 static void remove_oldest(struct stack_core *sc)
 {
-	struct flow f = time_wait_flow(sc, sc->tw_oldest);
+	struct flow f = flow_of(sc, sc->tw_oldest);
 
 	time_wait_remove(sc, sc->tw_oldest, flow_hash(&sc->flows, &f));
 }

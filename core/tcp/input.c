@@ -133,6 +133,20 @@ static bool acceptable(const struct tcb *t, const struct tcp_seg *s)
 	return last >= 0;
 }
 
+/* RFC 7323 4.3 (2) for a segment that repeats what was received not long ago, from a peer that knows what
+ * we sent: its ACK was lost. The answer echoes the repetition's timestamp; with that of the original
+ * the peer would take its own timeout for a round trip, and each such loss would lengthen the next
+ * timeout. */
+static void note_repetition(struct tcb *t, const struct tcp_seg *s)
+{
+	uint32_t behind = t->rcv_nxt.v - s->seq.v;
+
+	bool acks = (s->flags & TCPF_ACK) && t->snd_nxt.v - s->ack.v <= t->max_snd_wnd + flight(t);
+
+	if (acks && behind <= t->rcvbuf)
+		ts_note(t, s);
+}
+
 /* Not acceptable: answered by an ACK, which is rate-limited unless data came (then the sender's
  * timer limits it), so that two confused ends do not answer each other for ever. */
 static enum step sequence_refuse(struct arrival *a)
@@ -143,6 +157,7 @@ static enum step sequence_refuse(struct arrival *a)
 	if (s->flags & TCPF_RST)
 		return arrival_drop(a, TCP_DROP_RST);
 	if (s->len || (s->flags & TCPF_FIN)) {
+		note_repetition(t, s);
 		t->flags |= TF_ACK_NOW;
 		return arrival_drop(a, TCP_DROP_SEQ);
 	}

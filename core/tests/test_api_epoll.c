@@ -129,6 +129,18 @@ static void test_edge_once_per_edge(void **state)
 	assert_int_equal(polled(f, f->ep, f->s), 0);
 }
 
+/* An edge that was not asked for does not repeat what was told. */
+static void test_edge_of_another_kind(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(
+		ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, f->s, MTCP_EPOLLOUT | (uint32_t)MTCP_EPOLLET), 0);
+	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLOUT);
+	send_bytes(f, 10);
+	assert_int_equal(polled(f, f->ep, f->s), 0);
+}
+
 static void test_one_shot(void **state)
 {
 	struct fixture *f = *state;
@@ -406,6 +418,7 @@ int main(void)
 		T(test_fault_13_level_repeats),
 		T(test_fault_13_several_instances),
 		T(test_edge_once_per_edge),
+		T(test_edge_of_another_kind),
 		T(test_one_shot),
 		T(test_writable_edge_after_full),
 		T(test_end_of_stream),

@@ -278,12 +278,39 @@ static void test_config(void **state)
 	expect_invalid(&good, 0);
 }
 
+/* Of the memory given, init touches the core and its tables, not the pools and buffers. */
+static void test_untouched(void **state)
+{
+	struct stack_addr addr = {ip_from_v4(US), 24};
+	struct stack_config cfg = net_config();
+	struct net *n = net_new();
+	size_t len, touched = 0;
+	const char *err;
+	uint8_t *mem;
+
+	(void)state;
+	cfg.addrs = &addr;
+	cfg.n_addrs = 1;
+	cfg.n_conns = 20000;
+	len = stack_core_bytes(&cfg);
+	mem = aligned_alloc(64, len);
+	memset(mem, 0x5a, len);
+	assert_non_null(stack_core_init(mem, len, &cfg, &n->a.nic, &err));
+	for (size_t i = 0; i < len; i++)
+		touched += mem[i] != 0x5a;
+	assert_true(touched < 1u << 20);
+	assert_true(len > 20u << 20);
+	free(mem);
+	net_free(n);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_drops),	    cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_path_mtu),
-		cmocka_unit_test(test_noise),	    cmocka_unit_test(test_config),
+		cmocka_unit_test(test_noise),	    cmocka_unit_test(test_untouched),
+		cmocka_unit_test(test_config),
 	};
 
 	seed = test_seed(argc, argv);

@@ -14,7 +14,7 @@ from runner.places import ROOT, build_dir
 
 _FUZZ_SECONDS = 30
 _FUZZERS = ("fuzz_wire", "fuzz_stack")
-_THREADED = ("test_base_spsc", "test_api_paired")
+_THREADED = ("test_base_spsc", "test_api_paired", "test_api_threads")
 _TAIL = 60
 _SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",

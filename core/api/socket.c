@@ -221,7 +221,8 @@ static int wait_connected(struct ctx *c, struct fd *f)
 		if (r < 0)
 			return r;
 	}
-	c->core.ops->flush(&c->core); /* the handshake's ACK does not wait for what the caller does next */
+	c->core.ops->flush(
+		&c->core); /* the handshake's ACK does not wait for what the caller does next */
 	return r;
 }
 

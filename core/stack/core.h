@@ -59,6 +59,8 @@ struct stack_core {
 	struct list tx_unparked;    /* their neighbour's fate is known; tx is CONN_TX_NEIGH */
 	uint32_t n_listed;
 	uint16_t n_out, n_spare, n_replies;
+	unsigned n_visits; /* what this turn may still look at */
+	unsigned n_single; /* turns with room for one frame */
 	bool busy;
 	struct nic_pkt out[STACK_MAX_BATCH], spare[STACK_MAX_BATCH];
 

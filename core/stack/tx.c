@@ -273,21 +273,42 @@ static void release_spare(struct stack_core *sc)
 	sc->n_spare = 0;
 }
 
+/* Serves a list until it is empty or the turn's frames reach `until`. */
+static void serve_list(struct stack_core *sc, enum conn_tx tx, unsigned until, mt_time now)
+{
+	struct list *l = &sc->tx_lists[tx];
+
+	while (sc->n_visits && sc->n_out < until && !list_empty(l) &&
+	       serve(sc, container_of(l->next, struct conn, tx_node), now))
+		sc->n_visits--;
+}
+
+/* Control, ACK, data. A device that takes less than there is would let the first list starve the last, and
+ * the peers' retransmission timers would fire for answers that only wait here: so while several lists
+ * wait, control gets half of what the turn can take, ACKs a quarter, data all that is left; then
+ * what remains goes round once more. */
+static void serve_lists(struct stack_core *sc, mt_time now)
+{
+	unsigned all = sc->cfg.tx_batch, from = sc->n_out, room = all - from;
+
+	/* With room for one frame the lists take turns. */
+	unsigned odd = room == 1 ? sc->n_single++ & 3 : 0;
+
+	serve_list(sc, CONN_TX_CONTROL, from + (odd < 2 ? (room + 1) / 2 : 0), now);
+	serve_list(sc, CONN_TX_ACK, sc->n_out + (odd < 3 ? (room + 3) / 4 : 0), now);
+	serve_list(sc, CONN_TX_DATA, all, now);
+	serve_list(sc, CONN_TX_CONTROL, all, now);
+	serve_list(sc, CONN_TX_ACK, all, now);
+}
+
 mt_time stack_tx(struct stack_core *sc, mt_time now)
 {
 	/* Each visit sends at least a segment, or takes the connection off the lists: twice the
 	 * frames is a bound that only connections without a neighbour reach. */
-	unsigned visits = 2u * sc->cfg.tx_batch;
-
+	sc->n_visits = 2u * sc->cfg.tx_batch;
 	neigh_tx(sc, now);
 	unpark(sc, now);
-	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++) {
-		struct list *l = &sc->tx_lists[tx];
-
-		while (visits && !list_empty(l) &&
-		       serve(sc, container_of(l->next, struct conn, tx_node), now))
-			visits--;
-	}
+	serve_lists(sc, now);
 	if (!list_empty(&sc->neighs.asking))
 		neigh_tx(sc, now);
 	flush(sc);

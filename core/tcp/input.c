@@ -133,10 +133,10 @@ static bool acceptable(const struct tcb *t, const struct tcp_seg *s)
 	return last >= 0;
 }
 
-/* RFC 7323 4.3 (2) for a segment that repeats what was received not long ago, from a peer that knows what
- * we sent: its ACK was lost. The answer echoes the repetition's timestamp; with that of the original
- * the peer would take its own timeout for a round trip, and each such loss would lengthen the next
- * timeout. */
+/* RFC 7323 4.3 (2) for a segment that repeats what was received not long ago, from a peer that
+ * knows what we sent: its ACK was lost. The answer echoes the repetition's timestamp; with that of
+ * the original the peer would take its own timeout for a round trip, and each such loss would
+ * lengthen the next timeout. */
 static void note_repetition(struct tcb *t, const struct tcp_seg *s)
 {
 	uint32_t behind = t->rcv_nxt.v - s->seq.v;
@@ -164,6 +164,8 @@ static enum step sequence_refuse(struct arrival *a)
 	bool again = t->state == TCPS_SYN_RCVD && (s->flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN &&
 		     seq_eq(seq_add(s->seq, 1), t->rcv_nxt);
 
+	if (again)
+		ts_note(t, s); /* as in note_repetition */
 	if (arrival_challenge(a) && again)
 		t->flags |= TF_SYN_DUE; /* our SYN/ACK was lost */
 	return arrival_drop(a, TCP_DROP_SEQ);

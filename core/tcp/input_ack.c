@@ -49,6 +49,7 @@ void ack_new(struct arrival *a)
 	struct tcb *t = a->t;
 	tcp_seq ack = a->seg->ack;
 	uint32_t before = flight(t);
+	bool impatient = t->flags & TF_RENO_PARTIAL;
 	uint32_t n = ack.v - t->snd_una.v - seq_gt(ack, t->snd_end); /* the FIN is no byte */
 
 	ack_measure(a, ack);
@@ -59,10 +60,12 @@ void ack_new(struct arrival *a)
 	rtt_reset_backoff(&t->rtt);
 	ack_grow(a, n, before);
 	recovery_advanced(t, n);
-	if (flight(t))
-		timer_rto(t, a->now);
-	else
+	/* RFC 6582 3.2 step 3, 6: NewReno mends one loss per round trip. When many segments were
+	 * lost, the timeout is quicker: only the first partial acknowledgment puts it off. */
+	if (!flight(t))
 		t->rxt_at = MT_NEVER;
+	else if (!impatient || !(t->flags & TF_RENO_PARTIAL))
+		timer_rto(t, a->now);
 	t->flags &= ~(uint32_t)TF_PERSIST;
 	if (n) {
 		a->ev->n_acked = n;

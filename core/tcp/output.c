@@ -305,7 +305,7 @@ static void sent_again(struct tcb *t, const struct plan *p, mt_time now)
 	if (p->probe)
 		return;
 	recovery_sent(t, p->r);
-	if (t->rxt_at == MT_NEVER || head)
+	if (t->rxt_at == MT_NEVER || (head && !(t->flags & TF_RENO_PARTIAL)))
 		timer_rto(t, now);
 }
 

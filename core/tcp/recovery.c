@@ -148,7 +148,7 @@ static void enter_recovery(struct tcb *t, mt_time now)
 	t->recover = t->snd_nxt;
 	t->rxt_nxt = t->snd_una;
 	t->flags |= TF_RXT_HEAD;
-	t->flags &= ~(uint32_t)(TF_RESCUED | TF_TIMING);
+	t->flags &= ~(uint32_t)(TF_RENO_PARTIAL | TF_RESCUED | TF_TIMING);
 }
 
 bool recovery_duplicate(struct tcb *t, mt_time now)
@@ -177,7 +177,7 @@ static void reno_partial(struct tcb *t, uint32_t n_acked)
 	uint32_t less = segs ? segs - 1 : 0;
 
 	t->n_dup = (uint16_t)(t->n_dup - min_u32(t->n_dup, less));
-	t->flags |= TF_RXT_HEAD;
+	t->flags |= TF_RXT_HEAD | TF_RENO_PARTIAL;
 }
 
 static void leave_recovery(struct tcb *t)
@@ -192,7 +192,7 @@ static void leave_recovery(struct tcb *t)
 	}
 	t->phase = PHASE_OPEN;
 	t->n_dup = 0;
-	t->flags &= ~(uint32_t)TF_RXT_HEAD;
+	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_RENO_PARTIAL);
 }
 
 void recovery_advanced(struct tcb *t, uint32_t n_acked)
@@ -219,7 +219,7 @@ void recovery_go_back(struct tcb *t)
 	t->recover = t->snd_nxt;
 	t->rxt_nxt = t->snd_una;
 	t->n_dup = 0;
-	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_TIMING | TF_RENO_HOLD);
+	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_TIMING | TF_RENO_HOLD | TF_RENO_PARTIAL);
 }
 
 void recovery_timeout(struct tcb *t, mt_time now)

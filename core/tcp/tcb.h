@@ -48,21 +48,22 @@ enum {
 	TF_ORPHAN = 1u << 8,  /* the application has closed */
 	TF_SYN_DUE = 1u << 9, /* to be sent at the next turn */
 	TF_ACK_NOW = 1u << 10,
-	TF_RST_DUE = 1u << 11,	  /* state CLOSED: a last RST */
-	TF_STRAY_RST = 1u << 12,  /* answers a bad ACK during the handshake; seq is rxt_nxt */
-	TF_PROBE_DUE = 1u << 13,  /* window probe */
-	TF_KEEP_DUE = 1u << 14,	  /* keepalive probe */
-	TF_RXT_HEAD = 1u << 15,	  /* the segment at snd_una, whatever the congestion window says */
-	TF_PERSIST = 1u << 16,	  /* rxt_at is the persist timer, not the retransmission timer */
-	TF_PROBED = 1u << 17,	  /* what is in flight is a probe beyond the window */
-	TF_CORK_TIMED = 1u << 18, /* idle_at bounds the wait of a corked segment */
-	TF_CORK_FLUSH = 1u << 19, /* that bound has passed */
-	TF_TIMING = 1u << 20,	  /* rtt_seq is being timed */
-	TF_SYN_RXT = 1u << 21,	  /* the SYN was sent more than once */
-	TF_LAST_RXT = 1u << 22,	  /* see tcp_was_retransmit */
-	TF_RESCUED = 1u << 23,	  /* RFC 6675 NextSeg rule 4 used in this recovery */
-	TF_RENO_HOLD = 1u << 24,  /* RFC 6582 4: duplicates of the last recovery may still come */
-	TF_CWND_FULL = 1u << 25	  /* the congestion window bounded the last sending */
+	TF_RST_DUE = 1u << 11,	   /* state CLOSED: a last RST */
+	TF_STRAY_RST = 1u << 12,   /* answers a bad ACK during the handshake; seq is rxt_nxt */
+	TF_PROBE_DUE = 1u << 13,   /* window probe */
+	TF_KEEP_DUE = 1u << 14,	   /* keepalive probe */
+	TF_RXT_HEAD = 1u << 15,	   /* the segment at snd_una, whatever the congestion window says */
+	TF_PERSIST = 1u << 16,	   /* rxt_at is the persist timer, not the retransmission timer */
+	TF_PROBED = 1u << 17,	   /* what is in flight is a probe beyond the window */
+	TF_CORK_TIMED = 1u << 18,  /* idle_at bounds the wait of a corked segment */
+	TF_CORK_FLUSH = 1u << 19,  /* that bound has passed */
+	TF_TIMING = 1u << 20,	   /* rtt_seq is being timed */
+	TF_SYN_RXT = 1u << 21,	   /* the SYN was sent more than once */
+	TF_LAST_RXT = 1u << 22,	   /* see tcp_was_retransmit */
+	TF_RESCUED = 1u << 23,	   /* RFC 6675 NextSeg rule 4 used in this recovery */
+	TF_RENO_HOLD = 1u << 24,   /* RFC 6582 4: duplicates of the last recovery may still come */
+	TF_CWND_FULL = 1u << 25,   /* the congestion window bounded the last sending */
+	TF_RENO_PARTIAL = 1u << 26 /* NewReno: the first partial acknowledgment has been */
 };
 
 /* Anything of these makes the next segment something else than data. */

@@ -42,7 +42,7 @@ static inline void pair_init(struct pair *p, uint64_t seed)
 	p->cfg.tcp = tcp_config_default;
 	p->up.delay = 5 * MT_MS;
 	p->client_cores = 1;
-	sim_log(p->sim, 5000);
+	sim_log(p->sim, 300);
 }
 
 static inline struct sim_node *pair_host(struct pair *p, unsigned i, uint16_t n_cores)

@@ -46,6 +46,7 @@ static uint16_t to_pkts(struct dpdk_dev *d, uint16_t queue, struct rte_mbuf **m,
 			continue;
 		p->data = rte_pktmbuf_mtod(m[i], uint8_t *);
 		rte_prefetch0(p->data);
+		rte_prefetch0(p->data + RTE_CACHE_LINE_SIZE);
 		p->len = m[i]->data_len;
 		p->flags = rx_flags(d, m[i]->ol_flags);
 		p->rss = m[i]->hash.rss;
@@ -110,6 +111,9 @@ uint16_t dpdk_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 			struct nic_pkt *p = &pkts[out + i];
 
 			p->data = rte_pktmbuf_mtod(m[i], uint8_t *);
+			/* The headers' lines: the last one to touch them was another core. */
+			__builtin_prefetch(p->data, 1);
+			__builtin_prefetch(p->data + RTE_CACHE_LINE_SIZE, 1);
 			p->len = 0;
 			p->flags = 0;
 			p->rss = 0;

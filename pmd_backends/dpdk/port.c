@@ -8,7 +8,7 @@
 
 #include "dpdk.h"
 
-#define POOL_SLACK 8192 /* frames in the stack's hands and in the threads' caches */
+#define POOL_SLACK 3072 /* frames in the stack's hands and in the threads' caches */
 
 uint16_t port_n_desc(const struct port_plan *p)
 {

@@ -35,7 +35,7 @@ struct ring_wire {
 static struct ring_wire *wires;
 
 static const struct device_kind ring_kind = {
-	.prefix = "ring", .lends_buffers = true, .n_desc = 16384};
+	.prefix = "ring", .lends_buffers = true, .n_desc = 1024};
 
 /* Source, destination and, in whole TCP and UDP packets, both ports: what a NIC hashes. */
 static bool flow_hash(const struct toeplitz *t, const uint8_t *f, uint16_t len, uint32_t *hash)

@@ -110,6 +110,14 @@ void conn_raise(struct stack_core *, struct conn *, uint32_t edge);
 uint32_t conn_ready(const struct conn *);
 
 /* The tcb may be used. */
+static inline void conn_prefetch(const struct conn *c)
+{
+	const char *at = (const char *)c;
+
+	for (size_t i = 0; i < sizeof(*c); i += 64)
+		__builtin_prefetch(at + i);
+}
+
 static inline bool conn_alive(const struct conn *c)
 {
 	return (c->flags & (CONN_LIVE | CONN_DONE)) == CONN_LIVE;

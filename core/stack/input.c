@@ -4,8 +4,6 @@
  * arrival. */
 #include "stack/core.h"
 
-#define CONN_LINES ((sizeof(struct conn) + 63) / 64)
-
 unsigned stack_rx(struct stack_core *sc)
 {
 	check(!sc->n_rx);
@@ -119,8 +117,6 @@ static bool take_frame(struct stack_core *sc, const struct nic_pkt *p, struct rx
 
 static void look_up(struct stack_core *sc, struct rx_seg *r)
 {
-	const char *at;
-
 	r->id = flow_candidate(&sc->flows, r->hash);
 	if (r->id == FLOW_NONE)
 		return;
@@ -128,9 +124,7 @@ static void look_up(struct stack_core *sc, struct rx_seg *r)
 		__builtin_prefetch(time_wait_at(sc, r->id & ~FLOW_TW));
 		return;
 	}
-	at = (const char *)core_conn(sc, r->id);
-	for (size_t i = 0; i < CONN_LINES; i++)
-		__builtin_prefetch(at + i * 64);
+	conn_prefetch(core_conn(sc, r->id));
 }
 
 /* The id the table has now: earlier segments of the burst may have opened or ended the connection.

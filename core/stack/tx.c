@@ -278,9 +278,15 @@ static void serve_list(struct stack_core *sc, enum conn_tx tx, unsigned until, m
 {
 	struct list *l = &sc->tx_lists[tx];
 
-	while (sc->n_visits && sc->n_out < until && !list_empty(l) &&
-	       serve(sc, container_of(l->next, struct conn, tx_node), now))
+	while (sc->n_visits && sc->n_out < until && !list_empty(l)) {
+		struct list *first = l->next;
+
+		if (first->next != l) /* long lists are cold */
+			conn_prefetch(container_of(first->next, struct conn, tx_node));
+		if (!serve(sc, container_of(first, struct conn, tx_node), now))
+			return;
 		sc->n_visits--;
+	}
 }
 
 /* Control, ACK, data. A device that takes less than there is would let the first list starve the last, and

@@ -95,6 +95,8 @@ void ctx_dispatch(struct ctx *c)
 	do {
 		n = c->core.ops->events(&c->core, ev, DISPATCH_MAX);
 		for (unsigned i = 0; i < n; i++)
+			fd_prefetch(fd_at(c, (uint32_t)ev[i].cookie));
+		for (unsigned i = 0; i < n; i++)
 			if (ev[i].cookie != 0)
 				fd_notify(fd_at(c, (uint32_t)ev[i].cookie), ev[i].edge);
 	} while (n == DISPATCH_MAX);

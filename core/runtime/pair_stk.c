@@ -75,6 +75,8 @@ static void finish_tx(struct pair *p, struct stk_sock *s)
 		stack_close(sc_of(p), s->sid, p->loop.now);
 		s->flags |= STK_GONE;
 	}
+	if (s->flags & (STK_SHUT_WR | STK_CLOSE))
+		p->loop.dirty = true; /* there is a FIN to send */
 	s->flags &= (uint8_t) ~(STK_SHUT_WR | STK_CLOSE);
 }
 
@@ -333,6 +335,7 @@ static void job_close(struct pair *p, struct stk_sock *s, const struct pair_msg 
 		s->flags |= STK_GONE;
 	} else {
 		s->flags |= STK_CLOSE;
+		drain_tx(p, s); /* the FIN leaves in the coming turn */
 	}
 	todo(p, s);
 }
@@ -343,6 +346,7 @@ static void job_shutdown(struct pair *p, struct stk_sock *s, uint32_t how)
 		(void)stack_shutdown(sc_of(p), s->sid, SHUT_RD, p->loop.now);
 	if (how == SHUT_WR || how == SHUT_RDWR)
 		s->flags |= STK_SHUT_WR;
+	drain_tx(p, s);
 	todo(p, s);
 }
 

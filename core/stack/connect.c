@@ -65,7 +65,7 @@ static bool comes_back(const struct stack_core *sc, uint32_t base, uint16_t port
 	const struct port_search *ps = sc->ports;
 	uint32_t h = base ^ ps->rss.lut[10][port >> 8] ^ ps->rss.lut[11][port & 0xff];
 
-	return rss_queue(h, sc->cfg.n_queues) == sc->cfg.queue;
+	return nic_rx_queue(sc->nic, h) == sc->cfg.queue;
 }
 
 /* Is this flow unused, or in a TIME-WAIT that may be cut short? */

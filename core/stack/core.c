@@ -165,6 +165,7 @@ static void init_lists(struct stack_core *sc)
 	list_init(&sc->starved);
 	list_init(&sc->conn_events);
 	list_init(&sc->listen_events);
+	list_init(&sc->tx_opens);
 	list_init(&sc->tx_deferred[0]);
 	list_init(&sc->tx_deferred[1]);
 	list_init(&sc->tx_unparked);

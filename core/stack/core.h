@@ -55,12 +55,13 @@ struct stack_core {
 
 	/* transmit: lists, frames built and not yet taken by the device, empty frames */
 	struct list tx_lists[4];    /* by enum conn_tx */
+	struct list tx_opens;	    /* control: SYN and SYN/ACK */
 	struct list tx_deferred[2]; /* ACKs that wait one and two turns; tx is CONN_TX_ACK */
 	struct list tx_unparked;    /* their neighbour's fate is known; tx is CONN_TX_NEIGH */
 	uint32_t n_listed;
 	uint16_t n_out, n_spare, n_replies;
 	unsigned n_visits; /* what this turn may still look at */
-	unsigned n_single; /* turns with room for one frame */
+	unsigned n_narrow; /* turns that could not send all */
 	bool busy;
 	struct nic_pkt out[STACK_MAX_BATCH], spare[STACK_MAX_BATCH];
 

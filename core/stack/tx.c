@@ -14,6 +14,12 @@ static struct list *list_of(struct stack_core *sc, uint8_t tx)
 	return &sc->tx_lists[sc->cfg.ack_data_fin_priority ? tx : CONN_TX_DATA];
 }
 
+static bool opening(const struct stack_core *sc, const struct conn *c)
+{
+	return c->tx == CONN_TX_CONTROL && sc->cfg.ack_data_fin_priority &&
+	       (c->tcb.state == TCPS_SYN_SENT || c->tcb.state == TCPS_SYN_RCVD);
+}
+
 void tx_unlist(struct stack_core *sc, struct conn *c)
 {
 	if (c->tx == CONN_TX_NONE)
@@ -35,7 +41,7 @@ void tx_place(struct stack_core *sc, struct conn *c, enum tcp_tx want, unsigned 
 	if (defer && want == TCP_TX_ACK)
 		list_append(&sc->tx_deferred[defer - 1], &c->tx_node);
 	else
-		list_append(list_of(sc, c->tx), &c->tx_node);
+		list_append(opening(sc, c) ? &sc->tx_opens : list_of(sc, c->tx), &c->tx_node);
 }
 
 /* ---- frames ---- */
@@ -274,10 +280,8 @@ static void release_spare(struct stack_core *sc)
 }
 
 /* Serves a list until it is empty or the turn's frames reach `until`. */
-static void serve_list(struct stack_core *sc, enum conn_tx tx, unsigned until, mt_time now)
+static void serve_list(struct stack_core *sc, struct list *l, unsigned until, mt_time now)
 {
-	struct list *l = &sc->tx_lists[tx];
-
 	while (sc->n_visits && sc->n_out < until && !list_empty(l)) {
 		struct list *first = l->next;
 
@@ -289,22 +293,41 @@ static void serve_list(struct stack_core *sc, enum conn_tx tx, unsigned until, m
 	}
 }
 
-/* Control, ACK, data. A device that takes less than there is would let the first list starve the last, and
- * the peers' retransmission timers would fire for answers that only wait here: so while several lists
- * wait, control gets half of what the turn can take, ACKs a quarter, data all that is left; then
- * what remains goes round once more. */
+/* The turn can't send all. Strict order would starve the last list, and retransmission timers of the peers
+ * would fire for what only waits here: so control, ACK and data get equal shares. SYN and SYN/ACK
+ * get an eighth and what the others leave: they start more work, and their timers are the longest. */
+static void serve_shares(struct stack_core *sc, unsigned room, mt_time now)
+{
+	unsigned all = sc->cfg.tx_batch, turn = sc->n_narrow++, n_waiting = 0, share;
+	unsigned opens = room >= 8 ? room / 8 : turn % 8 == 0;
+	struct list *l = sc->tx_lists;
+
+	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)
+		n_waiting += !list_empty(&l[tx]);
+	if (list_empty(&sc->tx_opens))
+		opens = 0;
+	share = n_waiting ? (room - opens + n_waiting - 1) / n_waiting : 0;
+	if (room >= 8) /* else there is no share for each: they come first in turn */
+		turn = 0;
+	serve_list(sc, &sc->tx_opens, sc->n_out + opens, now);
+	for (uint8_t i = 0; i < 3; i++)
+		serve_list(sc, &l[CONN_TX_CONTROL + (turn + i) % 3], sc->n_out + share, now);
+	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)
+		serve_list(sc, &l[tx], all, now);
+	serve_list(sc, &sc->tx_opens, all, now);
+}
+
 static void serve_lists(struct stack_core *sc, mt_time now)
 {
-	unsigned all = sc->cfg.tx_batch, from = sc->n_out, room = all - from;
+	unsigned room = (unsigned)sc->cfg.tx_batch - sc->n_out;
 
-	/* With room for one frame the lists take turns. */
-	unsigned odd = room == 1 ? sc->n_single++ & 3 : 0;
-
-	serve_list(sc, CONN_TX_CONTROL, from + (odd < 2 ? (room + 1) / 2 : 0), now);
-	serve_list(sc, CONN_TX_ACK, sc->n_out + (odd < 3 ? (room + 3) / 4 : 0), now);
-	serve_list(sc, CONN_TX_DATA, all, now);
-	serve_list(sc, CONN_TX_CONTROL, all, now);
-	serve_list(sc, CONN_TX_ACK, all, now);
+	if (sc->n_listed > room) {
+		serve_shares(sc, room, now);
+		return;
+	}
+	serve_list(sc, &sc->tx_opens, sc->cfg.tx_batch, now);
+	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)
+		serve_list(sc, &sc->tx_lists[tx], sc->cfg.tx_batch, now);
 }
 
 mt_time stack_tx(struct stack_core *sc, mt_time now)

@@ -195,7 +195,8 @@ static void model_step(struct sack_board *b, struct model *m, struct rng *g)
 	bool dsack;
 
 	for (unsigned k = 0; k < n; k++) {
-		/* All of a cell share its byte 10: at most 14 ranges, the board never has to forget. */
+		/* All of a cell share its byte 10: at most 14 ranges, the board never has to
+		 * forget. */
 		uint32_t cell = 40 * (1 + rng_below(g, WIN / 40 - 1));
 
 		blocks[k][0] = cell + rng_below(g, 10);

@@ -223,6 +223,7 @@ static void loop(void *arg)
 		before_wait(w);
 		n = w->ops->wait(w->io, events, timeout_ms(w));
 		w->now = clock_ns();
+		io_prefetch(events, n);
 		for (int i = 0; i < n; i++) {
 			if ((unsigned)i % CLOCK_EVERY == CLOCK_EVERY - 1)
 				w->now = clock_ns();

@@ -142,6 +142,7 @@ static void worker_loop(void *arg)
 		n = w->ops->wait(w->io, events, WAIT_MS);
 		if (n < 0)
 			break;
+		io_prefetch(events, n);
 		for (int i = 0; i < n; i++) {
 			if (events[i].ptr != NULL)
 				conn_event(w, events[i].ptr);

@@ -293,9 +293,10 @@ static void serve_list(struct stack_core *sc, struct list *l, unsigned until, mt
 	}
 }
 
-/* The turn can't send all. Strict order would starve the last list, and retransmission timers of the peers
- * would fire for what only waits here: so control, ACK and data get equal shares. SYN and SYN/ACK
- * get an eighth and what the others leave: they start more work, and their timers are the longest. */
+/* The turn can't send all. Strict order would starve the last list, and retransmission timers of
+ * the peers would fire for what only waits here: so control, ACK and data get equal shares. SYN and
+ * SYN/ACK get an eighth and what the others leave: they start more work, and their timers are the
+ * longest. */
 static void serve_shares(struct stack_core *sc, unsigned room, mt_time now)
 {
 	unsigned all = sc->cfg.tx_batch, turn = sc->n_narrow++, n_waiting = 0, share;

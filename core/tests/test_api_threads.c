@@ -157,6 +157,50 @@ static void test_blocking_connect_refused(void **state)
 	run_both(accept_one, refused_client, 1);
 }
 
+/* ---- write, close and end at once: the peer gets all of it, and the end of the stream ---- */
+#define LAST 50000
+
+static void read_to_end(mctx_t m, struct side *s)
+{
+	static char buf[LAST];
+	int l = blocking_listener(m);
+
+	WANT(s, l > 0);
+	s->ready = 1;
+	for (int i = 0; i < s->n; i++) {
+		int c = mtcp_accept(m, l, NULL, NULL);
+		size_t got = 0;
+		ssize_t r;
+
+		WANT(s, c > 0);
+		while ((r = mtcp_read(m, c, buf, sizeof(buf))) > 0)
+			got += (size_t)r;
+		WANT(s, r == 0 && got == LAST);
+		WANT(s, mtcp_close(m, c) == 0);
+	}
+}
+
+static void write_and_go(mctx_t m, struct side *s)
+{
+	static const char data[LAST];
+	int c[8];
+
+	for (int i = 0; i < s->n; i++) {
+		c[i] = mtcp_socket(m, AF_INET, SOCK_STREAM, 0);
+		WANT(s, try_connect(m, c[i], 1, PORT) == 0 && mtcp_setsock_nonblock(m, c[i]) == 0);
+	}
+	for (int i = 0; i < s->n; i++)
+		WANT(s, mtcp_write(m, c[i], data, LAST) == LAST);
+	for (int i = 0; i < s->n; i++)
+		WANT(s, mtcp_close(m, c[i]) == 0);
+}
+
+static void test_end_loses_nothing(void **state)
+{
+	(void)state;
+	run_both(read_to_end, write_and_go, 8);
+}
+
 /* ---- a server with epoll under many short connections at a time ---- */
 #define MSG 64
 
@@ -290,7 +334,7 @@ static void test_two_cores(void **state)
 	}
 	while ((1 << 30) - srv[0].n + (1 << 30) - srv[1].n <
 	       80) /* their last FINs may be on the way */
-		usleep(1000);
+		sched_yield();
 	for (int i = 0; i < 2; i++) {
 		pthread_kill(srv[i].thread, SIGUSR1);
 		pthread_join(srv[i].thread, NULL);
@@ -324,6 +368,10 @@ static void idle_wait(mctx_t m, struct side *s)
 static void test_fault_18_idle_sleeps_and_signals_end_it(void **state)
 {
 	struct side s = {.stack = world_stack(SRV, NULL), .run = idle_wait};
+	mtcp_stack_t other = world_stack(CLI, NULL);
+	mctx_t m = mtcp_create_context_on(other, 0);
+	int ep = mtcp_epoll_create(m, 1);
+	struct mtcp_epoll_event ev;
 	double used;
 
 	(void)state;
@@ -331,14 +379,16 @@ static void test_fault_18_idle_sleeps_and_signals_end_it(void **state)
 	while (!s.ready && !s.fault)
 		sched_yield();
 	used = cpu_seconds();
-	usleep(300000);
+	assert_int_equal(mtcp_epoll_wait(m, ep, &ev, 1, 300), 0); /* two idle cores now */
 	used = cpu_seconds() - used;
 	pthread_kill(s.thread, SIGUSR1);
 	pthread_join(s.thread, NULL);
+	mtcp_destroy_context(m);
 	mtcp_stack_close(s.stack);
+	mtcp_stack_close(other);
 	assert_int_equal(s.fault, 0);
 	if (used > 0.1)
-		fail_msg("an idle core used %.0f%% of a CPU", used / 0.3 * 100);
+		fail_msg("two idle cores used %.0f%% of a CPU", used / 0.3 * 100);
 }
 
 /* ---- ping-pong latency of a hand-over on one core is no time slice ---- */
@@ -394,6 +444,7 @@ static void test_statistics(void **state)
 	struct mtcp_stats st;
 	struct mtcp_cycles cy;
 	uint64_t missed, errors;
+	double begun;
 
 	(void)state;
 	start(&srv);
@@ -403,8 +454,10 @@ static void test_statistics(void **state)
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(mtcp_get_stats(atomic_load(&watched), &st), 0);
 	pthread_join(cli.thread, NULL);
-	usleep(50000);
-	assert_int_equal(mtcp_get_stats(atomic_load(&watched), &st), 0);
+	begun = seconds();
+	do
+		assert_int_equal(mtcp_get_stats(atomic_load(&watched), &st), 0);
+	while (st.rx_data_bytes < 500 * MSG && seconds() - begun < 5);
 	assert_int_equal(mtcp_get_cycles(atomic_load(&watched), &cy), 0);
 	assert_int_equal(mtcp_get_device_stats(atomic_load(&watched), &missed, &errors), 0);
 	assert_int_equal(missed, 7);
@@ -445,6 +498,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_blocking_calls),
 		cmocka_unit_test(test_blocking_connect_refused),
+		cmocka_unit_test(test_end_loses_nothing),
 		cmocka_unit_test(test_many_short_connections),
 		cmocka_unit_test(test_two_cores),
 		cmocka_unit_test(test_fault_18_idle_sleeps_and_signals_end_it),

@@ -134,6 +134,28 @@ static struct tcp_seg syn_of(struct rng *g)
 				.mss = 1460};
 }
 
+/* 12,000 SYNs: from 240 addresses on the link, or, far, from anywhere behind the router. */
+static void flood(struct pair *p, struct sim_node *bad, const struct ip_addr *router, bool far)
+{
+	for (unsigned k = 0; k < 12000; k++) {
+		uint32_t from =
+			(far ? 0x0b000000u : 0x0a000000u) | (3 + rng_below(sim_rng(p->sim), 240));
+		struct flow f = {.local = ip_from_v4(far ? from + (k << 8) : from),
+				 .remote = ip_from_v4(SERVER_V4),
+				 .lport = (uint16_t)(1024 + k),
+				 .rport = SERVER_PORT};
+		struct tcp_seg s = syn_of(sim_rng(p->sim));
+
+		sim_wire_send_tcp(bad, sim_mac(p->server), &f, &s, NULL);
+		if (k % 64)
+			continue;
+		sim_run_for(p->sim, MT_MS);
+		sim_wire_answer_arp(bad, router, 1);
+		while (sim_wire_recv(bad, (uint8_t[2048]){0}, 2048) > 0)
+			;
+	}
+}
+
 /* Twelve thousand SYNs from spoofed addresses (fault 6), on the link and from behind the router. */
 static void syn_flood(void **state)
 {
@@ -159,23 +181,7 @@ static void syn_flood(void **state)
 
 		client.remote = pair_remote();
 		stream_serve(&p.sv, p.server, &server, SERVER_PORT, 128);
-		for (unsigned k = 0; k < 12000; k++) {
-			uint32_t from = (i ? 0x0b000000u : 0x0a000000u) |
-					(3 + rng_below(sim_rng(p.sim), 240));
-			struct flow f = {.local = ip_from_v4(i ? from + (k << 8) : from),
-					 .remote = ip_from_v4(SERVER_V4),
-					 .lport = (uint16_t)(1024 + k),
-					 .rport = SERVER_PORT};
-			struct tcp_seg s = syn_of(sim_rng(p.sim));
-
-			sim_wire_send_tcp(bad, sim_mac(p.server), &f, &s, NULL);
-			if (k % 64 == 0) {
-				sim_run_for(p.sim, MT_MS);
-				sim_wire_answer_arp(bad, &router, 1);
-				while (sim_wire_recv(bad, (uint8_t[2048]){0}, 2048) > 0)
-					;
-			}
-		}
+		flood(&p, bad, &router, i);
 		stack_usage(sim_core(p.server, 0), &u);
 		assert_true(u.conns <= 128);
 		assert_true(u.half_open <= 128);

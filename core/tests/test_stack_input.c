@@ -106,7 +106,7 @@ static void test_echo(void **state)
 	struct raw_frame r;
 
 	(void)state;
-	raw_ip(n, PEER, US, IP_ICMP, p, len);
+	raw_ip(n, PEER, IP_ICMP, p, len);
 	net_turn(n);
 	assert_true(raw_get(n, &r));
 	assert_int_equal(icmp_parse(r.ip.payload, r.ip.payload_len, &m), WIRE_OK);
@@ -116,7 +116,7 @@ static void test_echo(void **state)
 	assert_memory_equal(m.payload, "ping", 4);
 	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
 	p[7] ^= 1;
-	raw_ip(n, PEER, US, IP_ICMP, p, len);
+	raw_ip(n, PEER, IP_ICMP, p, len);
 	net_turn(n);
 	assert_false(raw_get(n, &r));
 	assert_int_equal(stack_stats(n->a.sc)->drop_checksum, 1);
@@ -133,7 +133,7 @@ static void icmp_error(struct net *n, const struct raw_frame *sent, uint8_t type
 	memcpy(p + 8, sent->buf + ETH_HLEN, 28);
 	sum = csum_fold(csum_add(0, p, sizeof(p)));
 	memcpy(p + 2, &sum, 2);
-	raw_ip(n, PEER + 5, US, IP_ICMP, p, sizeof(p));
+	raw_ip(n, PEER + 5, IP_ICMP, p, sizeof(p));
 	net_turn(n);
 }
 

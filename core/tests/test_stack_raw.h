@@ -6,6 +6,8 @@
 #include "test_stack_net.h"
 #include "wire/wire.h"
 
+#define RAW_US 0x0a000001u /* the stack's address */
+
 static const struct eth_addr raw_mac = {{2, 0, 0, 0, 0, 2}};
 static const struct eth_addr stack_mac = {{2, 0, 0, 0, 0, 1}};
 
@@ -51,13 +53,13 @@ static inline void raw_arp(struct net *n, uint16_t op, uint32_t spa, uint32_t tp
 	raw_put(n, f, len);
 }
 
-static inline void raw_ip(struct net *n, uint32_t src, uint32_t dst, uint8_t proto,
-			  const uint8_t *payload, size_t len)
+static inline void raw_ip(struct net *n, uint32_t src, uint8_t proto, const uint8_t *payload,
+			  size_t len)
 {
 	uint8_t f[NET_ROOM];
 	struct ip_hdr ip = {
 		.src = ip_from_v4(src),
-		.dst = ip_from_v4(dst),
+		.dst = ip_from_v4(RAW_US),
 		.proto = proto,
 		.ttl = 64,
 		.payload_len = (uint16_t)len,
@@ -81,7 +83,7 @@ static inline void raw_tcp(struct net *n, uint32_t src, uint16_t sport, uint16_t
 		.rport = dport,
 	};
 
-	raw_ip(n, src, 0x0a000001u, IP_TCP, p, tcp_build(p, &f, s) + s->len);
+	raw_ip(n, src, IP_TCP, p, tcp_build(p, &f, s) + s->len);
 }
 
 static inline void raw_syn(struct net *n, uint32_t src, uint16_t sport, uint16_t dport)

@@ -201,6 +201,50 @@ static void test_priority(void **state)
 	order(false);
 }
 
+/* SYNs and data that left in n turns. */
+static void count_turns(struct net *n, unsigned turns, unsigned *syns, unsigned *segs)
+{
+	struct raw_frame r;
+
+	*syns = *segs = 0;
+	for (unsigned i = 0; i < turns; i++) {
+		n->a.tx_room = turns == 1 ? UINT16_MAX : 1;
+		net_turn(n);
+		while (raw_get_tcp(n, &r)) {
+			*syns += (r.tcp.flags & TCPF_SYN) != 0;
+			*segs += r.tcp.len != 0;
+		}
+	}
+}
+
+/* A device that takes less than waits, 16 frames a turn or one: opens do not starve data, nor data
+ * opens. */
+static void test_shares(void **state)
+{
+	static uint8_t data[60000];
+	struct stack_config cfg = net_config();
+	unsigned syns, segs;
+	struct net *n;
+	int64_t id;
+
+	(void)state;
+	cfg.tx_batch = 16;
+	cfg.tcp.init_cwnd = 60;
+	n = open_static(&cfg);
+	id = to_peer(n);
+	answer_syn(n, 60000);
+	for (int i = 0; i < 200; i++)
+		to_peer(n);
+	assert_true(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now) > 0);
+	count_turns(n, 1, &syns, &segs);
+	assert_in_range(syns, 2, 8);
+	assert_in_range(segs, 8, 14);
+	count_turns(n, 40, &syns, &segs);
+	assert_in_range(syns, 4, 36);
+	assert_in_range(segs, 4, 36);
+	net_free(n);
+}
+
 /* Nanoseconds of a turn that sends 32 SYNs while `waiting` connections wait for their turn: the
  * least of many. */
 static uint64_t turn_cost(uint32_t waiting)
@@ -346,7 +390,7 @@ int main(void)
 		cmocka_unit_test(test_batch),	       cmocka_unit_test(test_fair),
 		cmocka_unit_test(test_priority),       cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_writable),       cmocka_unit_test(test_starved_writer),
-		cmocka_unit_test(test_starved_reader),
+		cmocka_unit_test(test_starved_reader), cmocka_unit_test(test_shares),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,7 @@ def _fuzz(log: Path) -> Tally:
         corpus.mkdir(exist_ok=True)
         out = (folder / f"{name}.log").open("w")
         argv = [str(folder / "tests" / name), f"-max_total_time={_FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=3000",
+                "-len_control=0", "-max_len=2500",
                 f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1", str(corpus)]
         running.append((name, subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                                env=os.environ | _SANITIZERS)))

@@ -86,11 +86,14 @@ static void rest(struct pair *p, uint32_t baton, bool busy)
 	struct loop *l = &p->loop;
 
 	if (baton == PAIR_TURN || (baton == PAIR_STACK && p->stk.news)) {
-		p->stk.news = false;
+		/* If the application gave up waiting just now, the news stays: it may wait again
+		 * without having seen what this turn passed on. */
 		if (atomic_compare_exchange_strong_explicit(&p->baton, &baton, PAIR_APP,
 							    memory_order_acq_rel,
-							    memory_order_acquire))
+							    memory_order_acquire)) {
+			p->stk.news = false;
 			rt_futex_wake(&p->baton);
+		}
 		baton = PAIR_APP;
 	}
 	if (baton == PAIR_APP) {

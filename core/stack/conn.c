@@ -136,7 +136,7 @@ uint32_t conn_ready(const struct conn *c)
 		r |= STACK_ERR;
 	if (!conn_alive(c))
 		r |= STACK_IN | STACK_OUT | STACK_RDHUP | STACK_HUP;
-	if ((c->flags & CONN_EOF) && (c->flags & CONN_SHUT_WR))
+	if ((c->flags & (CONN_EOF | CONN_SHUT_RD)) && (c->flags & CONN_SHUT_WR))
 		r |= STACK_HUP;
 	if (c->flags & CONN_SHUT_WR)
 		r |= STACK_OUT;

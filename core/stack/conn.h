@@ -109,7 +109,6 @@ void conn_free(struct stack_core *, struct conn *);
 void conn_raise(struct stack_core *, struct conn *, uint32_t edge);
 uint32_t conn_ready(const struct conn *);
 
-/* The tcb may be used. */
 static inline void conn_prefetch(const struct conn *c)
 {
 	const char *at = (const char *)c;
@@ -118,6 +117,7 @@ static inline void conn_prefetch(const struct conn *c)
 		__builtin_prefetch(at + i);
 }
 
+/* The tcb may be used. */
 static inline bool conn_alive(const struct conn *c)
 {
 	return (c->flags & (CONN_LIVE | CONN_DONE)) == CONN_LIVE;

@@ -145,6 +145,8 @@ static void take_syn(struct stack_core *sc, uint32_t lid, const struct rx_seg *r
 		sc->stats.accept_overflow++;
 		if (!displace(sc, l, now))
 			return;
+	} else if (sc->conns.n_used == sc->conns.capacity) {
+		displace(sc, l, now); /* a backlog larger than the pool must not shield a flood */
 	}
 	c = conn_new(sc, &r->flow, r->hash);
 	if (!c)

@@ -159,7 +159,8 @@ bool neigh_add_static(struct stack_core *sc, const struct ip_addr *ip, const str
 		return false;
 	n->mac = *mac;
 	n->state = NEIGH_ST_STATIC;
-	list_remove(&n->lru);
+	if (list_linked(&n->lru)) /* else named twice: the last one counts */
+		list_remove(&n->lru);
 	return true;
 }
 

@@ -175,12 +175,14 @@ int stack_shutdown(struct stack_core *sc, uint32_t id, int how, mt_time now)
 		return -ENOTCONN;
 	if (how != SHUT_WR) {
 		c->flags |= CONN_SHUT_RD;
-		conn_raise(sc, c, STACK_IN | STACK_RDHUP);
+		conn_raise(sc, c,
+			   STACK_IN | STACK_RDHUP | (c->flags & CONN_SHUT_WR ? STACK_HUP : 0));
 	}
 	if (how != SHUT_RD && !(c->flags & CONN_SHUT_WR)) {
 		c->flags |= CONN_SHUT_WR;
 		tcp_shutdown(&c->tcb, now);
-		conn_raise(sc, c, STACK_OUT | (c->flags & CONN_EOF ? STACK_HUP : 0));
+		conn_raise(sc, c,
+			   STACK_OUT | (c->flags & (CONN_EOF | CONN_SHUT_RD) ? STACK_HUP : 0));
 		conn_settle(sc, c, now, 0);
 	}
 	return 0;

@@ -84,7 +84,8 @@ void stack_core_fini(struct stack_core *);
 unsigned stack_rx(struct stack_core *);		     /* one burst from the device; frames got */
 void stack_input(struct stack_core *, mt_time now);  /* TCP, ARP, ICMP on that burst */
 void stack_timers(struct stack_core *, mt_time now); /* due timers, bounded per turn */
-/* Control, then ACK, then data list, as much as the device takes, at most tx_batch frames. An ACK
+/* Control, then ACK, then data list, as much as the device takes, at most tx_batch frames; when
+ * that is not all, the three get equal shares, and SYN and SYN/ACK what they leave. An ACK
  * that was made pending in this turn together with an event for the application waits one turn (of
  * a connection not yet accepted two), so that the answer carries it. Returns when to call again at
  * the latest: now if something could not be sent or waits one turn. */

@@ -300,7 +300,7 @@ static void serve_list(struct stack_core *sc, struct list *l, unsigned until, mt
 static void serve_shares(struct stack_core *sc, unsigned room, mt_time now)
 {
 	unsigned all = sc->cfg.tx_batch, turn = sc->n_narrow++, n_waiting = 0, share;
-	unsigned opens = room >= 8 ? room / 8 : turn % 8 == 0;
+	unsigned opens = room >= 8 ? room / 8 : room > 0 && turn % 8 == 0;
 	struct list *l = sc->tx_lists;
 
 	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)

@@ -60,6 +60,8 @@ bool tcp_close(struct tcb *t, mt_time now)
 		return false;
 	if (t->state == TCPS_SYN_SENT || t->rcv_unread) {
 		conn_end(t, true);
+		if (t->rcv_unread) /* in CLOSING and LAST-ACK, too: an ABORT sends none there */
+			t->flags |= TF_RST_DUE;
 		return true;
 	}
 	t->flags |= TF_ORPHAN;

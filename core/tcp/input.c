@@ -100,8 +100,11 @@ static enum step step_paws(struct arrival *a)
 
 	if (!(t->flags & TF_TS) || (s->flags & TCPF_RST))
 		return STEP_CONTINUE;
-	if (!(s->opts & TCPO_TS))
+	if (!(s->opts & TCPO_TS)) {
+		if (s->flags & TCPF_SYN) /* RFC 5961 4: of a peer that has started anew */
+			arrival_challenge(a);
 		return arrival_drop(a, TCP_DROP_PAWS);
+	}
 	if ((int32_t)(s->ts_val - t->ts_recent) >= 0)
 		return STEP_CONTINUE;
 	if (ms_of(a->now) - t->last_rcv_ms > PAWS_IDLE_MS) {

@@ -48,10 +48,8 @@ static void settle_cork(struct tcb *t, mt_time now)
 		}
 		return;
 	}
-	if (t->flags & TF_CORK_TIMED) {
-		t->flags &= ~(uint32_t)TF_CORK_TIMED;
+	if (t->flags & TF_CORK_TIMED)
 		timer_keepalive(t, now);
-	}
 }
 
 void timer_settle(struct tcb *t, mt_time now)
@@ -72,6 +70,7 @@ void timer_settle(struct tcb *t, mt_time now)
 
 void timer_keepalive(struct tcb *t, mt_time now)
 {
+	t->flags &= ~(uint32_t)TF_CORK_TIMED; /* settle_cork times again what is still held */
 	t->idle_at = MT_NEVER;
 	if (t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_ORPHAN))
 		t->idle_at = now + t->cfg->fin_wait2_ms * MT_MS;
@@ -153,7 +152,6 @@ static void keepalive_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 static void idle_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
 	if (t->flags & TF_CORK_TIMED) {
-		t->flags &= ~(uint32_t)TF_CORK_TIMED;
 		t->flags |= TF_CORK_FLUSH;
 		timer_keepalive(t, now);
 	} else if (t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_ORPHAN)) {

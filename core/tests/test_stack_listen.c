@@ -300,14 +300,51 @@ static void test_pool_empty(void **state)
 	net_free(n);
 }
 
+/* A backlog above the pool's size is no shield for a flood: old half-open connections give way. */
+static void test_pool_full_of_half_open(void **state)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct ip_endpoint any = endpoint(0, 80);
+	struct stack_config cfg = net_config();
+	struct raw_frame r;
+	struct net *n;
+
+	(void)state;
+	cfg.n_conns = 4;
+	cfg.neighs = &peer;
+	cfg.n_neighs = 1;
+	n = raw_net(&cfg);
+	stack_listen(n->a.sc, &any, 100, n->now);
+	for (uint16_t i = 0; i < 5; i++)
+		raw_syn(n, PEER, (uint16_t)(5000 + i), 80);
+	net_turns(n, 4);
+	assert_int_equal(usage(n->a.sc).half_open, 4);
+	assert_int_equal(stack_stats(n->a.sc)->no_conn, 1);
+	n->now += MT_SEC;
+	net_turn(n);
+	raw_skip(n);
+	raw_syn(n, PEER, 9000, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.dport, 9000);
+	assert_int_equal(usage(n->a.sc).half_open, 4);
+	assert_int_equal(stack_stats(n->a.sc)->no_conn, 1);
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lookup),		 cmocka_unit_test(test_exact_first),
-		cmocka_unit_test(test_one_burst),	 cmocka_unit_test(test_backlog),
-		cmocka_unit_test(test_half_open_expire), cmocka_unit_test(test_close),
-		cmocka_unit_test(test_reset_in_queue),	 cmocka_unit_test(test_reset_storm),
+		cmocka_unit_test(test_lookup),
+		cmocka_unit_test(test_exact_first),
+		cmocka_unit_test(test_one_burst),
+		cmocka_unit_test(test_backlog),
+		cmocka_unit_test(test_half_open_expire),
+		cmocka_unit_test(test_close),
+		cmocka_unit_test(test_reset_in_queue),
+		cmocka_unit_test(test_reset_storm),
 		cmocka_unit_test(test_pool_empty),
+		cmocka_unit_test(test_pool_full_of_half_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

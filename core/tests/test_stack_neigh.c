@@ -250,6 +250,7 @@ static void test_ageing(void **state)
 static void test_static_and_gateway(void **state)
 {
 	struct stack_neigh_entry gw = {ip_from_v4(0x0a0000feu), {{2, 9, 9, 9, 9, 9}}};
+	struct stack_neigh_entry twice[2] = {{gw.addr, {{2, 8, 8, 8, 8, 8}}}, gw};
 	struct stack_route routes[2] = {{ip_from_v4(0), 0, ip_from_v4(0x0a0000fdu)},
 					{ip_from_v4(0xc0a80000u), 16, ip_from_v4(0x0a0000feu)}};
 	struct stack_config cfg = net_config();
@@ -257,8 +258,8 @@ static void test_static_and_gateway(void **state)
 	struct net *n;
 
 	(void)state;
-	cfg.neighs = &gw;
-	cfg.n_neighs = 1;
+	cfg.neighs = twice; /* of two entries the last one counts */
+	cfg.n_neighs = 2;
 	cfg.routes = routes;
 	cfg.n_routes = 2;
 	n = raw_net(&cfg);

@@ -350,6 +350,20 @@ static void test_half_close(void **state)
 	net_free(n);
 }
 
+/* Both directions shut by ourselves are a hang-up, too, as in Linux's tcp_poll. */
+static void test_shutdown_both(void **state)
+{
+	struct net *n = pair(0);
+	uint32_t lid = (uint32_t)net_listen(n, 80, 8), sid, id = established(n, lid, &sid);
+
+	(void)state;
+	assert_int_equal(stack_shutdown(n->a.sc, id, SHUT_WR, n->now), 0);
+	assert_false(stack_ready(n->a.sc, id) & STACK_HUP);
+	assert_int_equal(stack_shutdown(n->a.sc, id, SHUT_RD, n->now), 0);
+	assert_true(stack_ready(n->a.sc, id) & STACK_HUP);
+	net_free(n);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -362,6 +376,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_half_close),
+		cmocka_unit_test(test_shutdown_both),
 	};
 
 	seed = test_seed(argc, argv);

@@ -135,6 +135,19 @@ CASE(unread_data_at_close_resets)
 	OUT(s, 0, .seq = 1, .ack = 11, .flags = TCPF_RST | TCPF_ACK, .list = TCP_TX_CONTROL);
 }
 
+/* Our FIN may not have left yet: without the RST the peer would wait for it for ever. */
+CASE(unread_data_at_close_resets_in_last_ack)
+{
+	be_established(s);
+	IN(s, 0, .seq = 1, .len = 10, .flags = FINACK, .wnd = 0);
+	OUT(s, 0, .ack = 12);
+	app_write(s, 0, 10);
+	app_shutdown(s, 0);
+	STATE(s, LAST_ACK);
+	assert_true(app_close(s, 0));
+	OUT(s, 0, .seq = 1, .ack = 12, .flags = TCPF_RST | TCPF_ACK);
+}
+
 CASE(read_data_at_close_does_not_reset)
 {
 	be_established(s);
@@ -485,6 +498,7 @@ int main(void)
 		T(fault12_orphaned_fin_wait_2_ends),
 		T(fault12_close_after_shutdown_starts_the_timer),
 		T(unread_data_at_close_resets),
+		T(unread_data_at_close_resets_in_last_ack),
 		T(read_data_at_close_does_not_reset),
 		T(data_after_close_is_reset),
 		T(out_of_order_data_after_close_is_reset),

@@ -474,6 +474,17 @@ CASE(paws_segment_without_timestamp_is_dropped_in_silence)
 	OUT_NONE(s, 100 * MS);
 }
 
+CASE(paws_syn_without_timestamp_is_challenged)
+{
+	s->peer_opts |= TCPO_TS;
+	be_established(s);
+	IN(s, 10 * MS, .seq = 70000, .flags = TCPF_SYN, .tsval = -2);
+	assert_int_equal(s->ev.drop, TCP_DROP_PAWS);
+	OUT(s, 10 * MS, .ack = 1);
+	IN(s, 20 * MS, .seq = 70000, .flags = TCPF_SYN, .tsval = -2);
+	OUT_NONE(s, 100 * MS);
+}
+
 CASE(paws_exempts_resets)
 {
 	s->peer_opts |= TCPO_TS;
@@ -533,6 +544,7 @@ int main(void)
 		T(timestamp_echo_is_of_the_segment_that_advanced_the_edge),
 		T(paws_drops_old_timestamps),
 		T(paws_segment_without_timestamp_is_dropped_in_silence),
+		T(paws_syn_without_timestamp_is_challenged),
 		T(paws_exempts_resets),
 		T(paws_gives_up_after_24_days),
 	};

@@ -104,6 +104,16 @@ CASE(cork_with_keepalive_keeps_both_timers)
 	IN(s, 1211 * MS, .seq = 1);
 }
 
+CASE(cork_is_timed_though_keepalive_is_set_meanwhile)
+{
+	be_established(s);
+	app_option(s, 0, TCP_OPT_CORK, 1);
+	app_write(s, 0, 10);
+	app_option(s, 100 * MS, TCP_OPT_KEEPIDLE_MS, 5000);
+	OUT(s, 300 * MS, .len = 10);
+	IN(s, 310 * MS, .seq = 1);
+}
+
 CASE(fault02_fin_never_overtakes_data)
 {
 	be_established(s);
@@ -458,6 +468,7 @@ int main(void)
 		T(cork_lets_full_segments_go_and_uncork_the_rest),
 		T(cork_in_front_of_a_closed_window_is_timed),
 		T(cork_with_keepalive_keeps_both_timers),
+		T(cork_is_timed_though_keepalive_is_set_meanwhile),
 		T(fault02_fin_never_overtakes_data),
 		T(fault02_no_byte_is_skipped_when_the_window_is_small),
 		T(fin_alone_is_control),

@@ -138,6 +138,9 @@ def by_phase(sample: Sample, ours: Layers | None) -> str:
     for between in (False, True):
         for frame in reversed(sample.frames):
             part = _phase_of(frame.symbol, between)
+            if part and between and frame is not sample.frames[0]:
+                # The phase is missing from the way: the interrupted function had no frame of its own yet.
+                return by_function(sample, ours, True)
             if part:
                 return part
     if any(not frame.in_kernel and _book(frame, ours) == "application" for frame in sample.frames):

@@ -78,6 +78,8 @@ class _Window:
 
     def watch(self, load: Child, server: Child | None = None) -> None:
         """Waits for the window and its end; a server of its own is told, so that its row covers the same seconds."""
+        if self._recording:
+            self._recording.prepare()
         load.wait_line(lambda line: _event(line, "measure_begin"), _START_S + _RAMP_S + self._run.timing.warmup)
         if server:
             server.process.send_signal(signal.SIGUSR1)

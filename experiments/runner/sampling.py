@@ -2,9 +2,11 @@
 """Sampling by perf, and what stands in for it where perf is not allowed."""
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from runner.places import program
 
 FREQUENCY = 1999  # off the beat of the kernel's ticks
 CLOCK = "cpu-clock"  # a timer of the kernel: it is there on every machine, also where the cores' counters are not
+_READY_S = 5.0  # what perf may need to open its events
 LABEL = "perf (software clock)"
 
 
@@ -32,16 +35,44 @@ def refusal() -> str:
     return ""
 
 
+@cache
+def _priority() -> list[str]:
+    """Before spinning threads, which perf could wait for longer than the measurement takes; where that is allowed."""
+    realtime = ["-r", "1"]
+    try:
+        procs.call(["perf", "record", "-q", *realtime, "-e", CLOCK, "-a", "-o", os.devnull, "--", "true"])
+    except procs.ChildFailed:
+        return []
+    return realtime
+
+
 class Recording:
-    """perf record on all processors from start() to stop()."""
+    """perf record on all processors from start() to stop(). It is brought up before, with its events off: while
+    spinning threads fill the cores that takes longer than a short measurement."""
 
     def __init__(self, folder: Path, slug: str):
         self._data = folder / f"{slug}.perf"
+        self._control = folder / f"{slug}.control"
         self._child: procs.Child | None = None
 
+    def prepare(self) -> None:
+        os.mkfifo(self._control)
+        self._child = procs.Child(["perf", "record", "-q", *_priority(), "-e", CLOCK, "-F", str(FREQUENCY), "-a", "-g", "-D", "-1",
+                                   f"--control=fifo:{self._control}", "-o", str(self._data)], "perf record")
+
     def start(self) -> None:
-        self._child = procs.Child(["perf", "record", "-q", "-e", CLOCK, "-F", str(FREQUENCY), "-a", "-g",
-                                   "-o", str(self._data)], "perf record")
+        deadline = time.monotonic() + _READY_S
+        while self._child:
+            try:
+                control = os.open(self._control, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:  # ENXIO: perf has not come that far
+                if error.errno != errno.ENXIO or time.monotonic() > deadline:
+                    raise procs.ChildFailed(f"perf record does not start: {self._child.last_words()}") from error
+                time.sleep(0.02)
+                continue
+            os.write(control, b"enable\n")
+            os.close(control)
+            return
 
     def stop(self) -> None:
         if self._child:
@@ -50,8 +81,8 @@ class Recording:
 
     def discard(self) -> None:
         self.stop()
-        self._data.unlink(missing_ok=True)
-        self._data.with_suffix(".perf.old").unlink(missing_ok=True)
+        for path in (self._data, self._data.with_suffix(".perf.old"), self._control):
+            path.unlink(missing_ok=True)
 
     def samples(self) -> list[classify.Sample]:
         text = procs.call(["perf", "script", "-i", str(self._data), "--no-inline", "-F",

@@ -17,7 +17,8 @@ set xrange [0:100]
 set yrange [bars - 0.3:-0.7]
 set ytics scale 0
 set style fill solid 1.0 border rgb "white"
-set key outside right top vertical Left reverse samplen 1 width -4
+set key outside top center horizontal maxrows 2 Left reverse samplen 1 width 1
+set tmargin 4
 array shade[7] = ["#0072b2", "#009e73", "#e69f00", "#d55e00", "#b07050", "#222222", "#e4e4e4"]
 array part[7] = ["application", "TCP/IP", "packet I/O", "other kernel", "kernel, undivided", "unclassified", "idle"]
 left(i) = i == 1 ? 0 : sum [k=2:i] column(k)

@@ -158,13 +158,6 @@ size_t stack_readable(const struct stack_core *sc, uint32_t id)
 	return core_conn(sc, id)->rcv.len;
 }
 
-size_t stack_snd_room(const struct stack_core *sc, uint32_t id)
-{
-	const struct conn *c = core_conn(sc, id);
-
-	return conn_alive(c) && (c->flags & CONN_OPENED) ? tcp_snd_room(&c->tcb) : 0;
-}
-
 int stack_shutdown(struct stack_core *sc, uint32_t id, int how, mt_time now)
 {
 	struct conn *c = core_conn(sc, id);

@@ -152,7 +152,6 @@ ssize_t stack_recvv(struct stack_core *, uint32_t id, const struct iovec *, int 
 ssize_t stack_send(struct stack_core *, uint32_t id, const void *buf, size_t len, mt_time now);
 ssize_t stack_sendv(struct stack_core *, uint32_t id, const struct iovec *, int n, mt_time now);
 size_t stack_readable(const struct stack_core *, uint32_t id); /* bytes in order, unread */
-size_t stack_snd_room(const struct stack_core *, uint32_t id);
 int stack_shutdown(struct stack_core *, uint32_t id, int how,
 		   mt_time now); /* SHUT_RD, SHUT_WR, SHUT_RDWR */
 /* The id is gone for the owner; TCP finishes by itself. SO_LINGER with 0 is the caller's

@@ -13,7 +13,6 @@
 #define CORK_MAX     (200 * MT_MS)
 #define CHALLENGE_MS 500u /* RFC 5961 7: at most one in this time, per connection */
 #define PAWS_IDLE_MS (24u * 86400u * 1000u) /* RFC 7323 5.5 */
-#define DUP_THRESH   3u
 
 static inline uint32_t ms_of(mt_time now)
 {

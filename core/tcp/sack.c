@@ -3,8 +3,6 @@
 
 #include "tcp/ranges.h"
 
-#define DUP_THRESH 3u /* RFC 5681 3.2, RFC 6675 2 */
-
 void sack_init(struct sack_board *b)
 {
 	b->n = 0;

@@ -11,6 +11,7 @@
 #include "wire/wire.h"
 
 #define SACK_RANGES 16
+#define DUP_THRESH  3u /* RFC 5681 3.2, RFC 6675 2 */
 
 struct sack_board {
 	uint8_t n;

@@ -5,11 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
-
-static uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
+#include "base/num.h"
 
 /* Bytes in the first chunk. */
 static uint32_t front_len(const struct bq *q)
@@ -55,7 +51,7 @@ void bq_append(struct bq *q, struct pool *pool, const void *data, uint32_t len)
 	while (len > 0) {
 		bool full = q->tail == POOL_NONE || q->end == BQ_CHUNK;
 		struct bq_chunk *c = full ? extend(q, pool) : pool_at(pool, q->tail);
-		uint32_t n = min32(len, BQ_CHUNK - q->end);
+		uint32_t n = min_u32(len, BQ_CHUNK - q->end);
 
 		memcpy(c->data + q->end, from, n);
 		q->end = (uint16_t)(q->end + n);
@@ -69,10 +65,10 @@ uint32_t bq_peek(const struct bq *q, const struct pool *pool, void *out, uint32_
 {
 	uint32_t id = q->head, start = q->start, done = 0;
 
-	len = min32(len, q->len);
+	len = min_u32(len, q->len);
 	while (done < len) {
 		const struct bq_chunk *c = pool_at(pool, id);
-		uint32_t n = min32(len - done, BQ_CHUNK - start);
+		uint32_t n = min_u32(len - done, BQ_CHUNK - start);
 
 		memcpy((uint8_t *)out + done, c->data + start, n);
 		done += n;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "runtime/clock.h"
 
 #define RECORD_MAX 8192u /* payload bytes of one record: large reads and writes are split */
@@ -21,11 +22,6 @@ static uint32_t ring_bytes(uint32_t kb)
 	while (n < kb << 10)
 		n <<= 1;
 	return n;
-}
-
-static uint32_t min32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Places of everything in one mapping: the pair, its rings, and each side's pools. */
@@ -77,7 +73,7 @@ static void set_up(struct pair *p, const struct layout *l)
 	list_init(&p->app.events);
 	list_init(&p->stk.todo);
 	/* The call record must fit, and several data records at a time. */
-	p->record_max = min32(RECORD_MAX, min32(l->job_bytes, l->event_bytes) / 8);
+	p->record_max = min_u32(RECORD_MAX, min_u32(l->job_bytes, l->event_bytes) / 8);
 }
 
 /* Hands the CPU back when the application waits for what has come, and rests. */
@@ -172,8 +168,8 @@ int rt_paired_init(struct rt_core *c)
 {
 	const struct rt_config *cfg = &c->stack->cfg;
 	uint32_t n = cfg->stack.n_conns + cfg->stack.n_listeners + 64;
-	uint32_t rx = min32(cfg->stack.tcp.rcvbuf, PAIR_CREDIT_MAX),
-		 tx = min32(cfg->stack.tcp.sndbuf, PAIR_CREDIT_MAX);
+	uint32_t rx = min_u32(cfg->stack.tcp.rcvbuf, PAIR_CREDIT_MAX),
+		 tx = min_u32(cfg->stack.tcp.sndbuf, PAIR_CREDIT_MAX);
 	struct layout l = plan(cfg, n, rx, tx);
 	struct pair *p = rt_map(l.total);
 	int r;

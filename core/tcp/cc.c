@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/num.h"
 #include "tcp/tcp.h"
 
 #define IW_SEG_BYTES	1460u /* RFC 6928 2: 14600 bytes for ten segments */
@@ -23,11 +24,6 @@ const struct cc_ops *cc_by_name(const char *name)
 const char *cc_name(const struct cc_ops *ops)
 {
 	return ops->name;
-}
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint8_t init_cwnd_segs)

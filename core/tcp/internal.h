@@ -4,6 +4,7 @@
 #define TCP_INTERNAL_H
 
 #include "base/check.h"
+#include "base/num.h"
 #include "tcp/tcb.h"
 
 #define MSS_MIN	     64u  /* a peer that asks for less would make us send headers */
@@ -22,11 +23,6 @@ static inline uint32_t ms_of(mt_time now)
 static inline uint32_t us_of(mt_time now)
 {
 	return (uint32_t)(now / MT_US);
-}
-
-static inline uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
 }
 
 static inline uint32_t max_u32(uint32_t a, uint32_t b)

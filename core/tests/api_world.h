@@ -38,6 +38,21 @@ struct world {
 
 static const char *world_mode = "inline"; /* what every world of this group runs in */
 
+/* Group set-ups: what every world of the group runs in. */
+static inline int inline_mode(void **state)
+{
+	(void)state;
+	world_mode = "inline";
+	return 0;
+}
+
+static inline int paired_mode(void **state)
+{
+	(void)state;
+	world_mode = "paired";
+	return 0;
+}
+
 static inline mtcp_stack_t world_stack(int side, const char *more)
 {
 	char text[1024], err[MTCP_ERR_LEN];

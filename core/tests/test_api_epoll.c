@@ -396,20 +396,6 @@ static void test_timeout(void **state)
 	assert_true(seconds() - begun >= 0.020);
 }
 
-static int inline_mode(void **state)
-{
-	(void)state;
-	world_mode = "inline";
-	return 0;
-}
-
-static int paired_mode(void **state)
-{
-	(void)state;
-	world_mode = "paired";
-	return 0;
-}
-
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)

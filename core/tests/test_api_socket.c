@@ -365,20 +365,6 @@ static void test_churn(void **state)
 	}
 }
 
-static int inline_mode(void **state)
-{
-	(void)state;
-	world_mode = "inline";
-	return 0;
-}
-
-static int paired_mode(void **state)
-{
-	(void)state;
-	world_mode = "paired";
-	return 0;
-}
-
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)

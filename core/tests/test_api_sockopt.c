@@ -176,20 +176,6 @@ static void test_read_only_and_unknown(void **state)
 	FAILS(set(m, p[0], SOL_SOCKET, SO_KEEPALIVE, 1), ENOTSOCK);
 }
 
-static int inline_mode(void **state)
-{
-	(void)state;
-	world_mode = "inline";
-	return 0;
-}
-
-static int paired_mode(void **state)
-{
-	(void)state;
-	world_mode = "paired";
-	return 0;
-}
-
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)

@@ -479,18 +479,9 @@ static void nothing(int signum)
 	(void)signum;
 }
 
-static int inline_mode(void **state)
+static int inline_with_signal(void **state)
 {
-	(void)state;
-	world_mode = "inline";
-	return mtcp_register_signal(SIGUSR1, nothing) == SIG_ERR;
-}
-
-static int paired_mode(void **state)
-{
-	(void)state;
-	world_mode = "paired";
-	return 0;
+	return inline_mode(state) || mtcp_register_signal(SIGUSR1, nothing) == SIG_ERR;
 }
 
 int main(void)
@@ -505,7 +496,8 @@ int main(void)
 		cmocka_unit_test(test_fault_18_ping_pong),
 		cmocka_unit_test(test_statistics),
 	};
-	int failed = cmocka_run_group_tests_name("threads, inline", tests, inline_mode, NULL);
+	int failed =
+		cmocka_run_group_tests_name("threads, inline", tests, inline_with_signal, NULL);
 
 	return failed + cmocka_run_group_tests_name("threads, paired", tests, paired_mode, NULL);
 }

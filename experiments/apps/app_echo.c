@@ -9,6 +9,7 @@
 
 #include "protocol.h"
 #include "server.h"
+#include "util.h"
 
 struct echo_conn {
 	struct conn base;
@@ -16,11 +17,6 @@ struct echo_conn {
 	uint32_t left; /* bytes of the response not written yet */
 	char keep[ECHO_KEEP];
 };
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
 
 static void echo_open(struct server_worker *w, struct conn *base)
 {

@@ -5,11 +5,7 @@
 #include <string.h>
 
 #include "load_worker.h"
-
-static uint32_t min_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
+#include "util.h"
 
 /* The beginning of a request is unlike that of any other now under way, and so is its echo: an
  * answer that was meant for another connection, or comes twice, does not match. */

@@ -41,7 +41,7 @@ static uint16_t host_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 		f->len = len;
 		frame_free(node->sim, old);
 		node->n_held--;
-		pipe_enter(node, SIM_UP, f);
+		pipe_enter(&node->pipes[SIM_UP], f);
 	}
 	return k;
 }

@@ -21,7 +21,10 @@ void log_frame(struct sim *sim, const struct sim_node *node, enum log_what what,
 		return;
 	struct log_entry *e = &sim->log[sim->n_logged++ % sim->log_cap];
 
-	*e = (struct log_entry){.at = sim->now, .node = node->index, .len = f->len, .what = what};
+	*e = (struct log_entry){.at = sim->now,
+				.node = node ? node->index : NODE_TRUNK,
+				.len = f->len,
+				.what = what};
 	memcpy(e->bytes, f->data, f->len < sizeof(e->bytes) ? f->len : sizeof(e->bytes));
 }
 
@@ -53,12 +56,17 @@ static void print_tcp(const uint8_t *p, uint32_t ip_payload, FILE *out)
 
 static void print_entry(const struct sim *sim, const struct log_entry *e, FILE *out)
 {
-	static const char *const what[] = {"sends",   "lost",	  "queue full", "duplicated",
-					   "corrupt", "receives", "missed"};
+	static const char *const what[] = {"sends",	 "lost",    "queue full",
+					   "duplicated", "corrupt", "receives",
+					   "missed",	 "marked",  "too big"};
 	const uint8_t *ip = e->bytes + ETH_HLEN;
 
-	fprintf(out, "%12.6f node %" PRIu32 " %-10s ", (double)(e->at - sim->start) / 1e9, e->node,
-		what[e->what]);
+	fprintf(out, "%12.6f ", (double)(e->at - sim->start) / 1e9);
+	if (e->node == NODE_TRUNK)
+		fprintf(out, "trunk  ");
+	else
+		fprintf(out, "node %" PRIu32 " ", e->node);
+	fprintf(out, "%-10s ", what[e->what]);
 	if (be(e->bytes + 12, 2) == ETH_ARP)
 		fprintf(out, "ARP op %" PRIu32 " %08" PRIx32 " asks %08" PRIx32, be(ip + 6, 2),
 			be(ip + 14, 4), be(ip + 24, 4));

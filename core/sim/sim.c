@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The clock, the events and the switch. */
+/* The clock and the nodes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,111 +12,6 @@ void *sim_alloc(size_t n, size_t size)
 
 	check(p != NULL);
 	return p;
-}
-
-/* ---- frames ---- */
-
-struct frame *frame_new(struct sim *sim, uint32_t cap)
-{
-	struct frame *f = malloc(sizeof(*f) + cap);
-
-	check(f != NULL);
-	f->next = NULL;
-	f->cap = cap;
-	f->len = 0;
-	sim->n_frames++;
-	return f;
-}
-
-void frame_free(struct sim *sim, struct frame *f)
-{
-	sim->n_frames--;
-	free(f);
-}
-
-void frame_push(struct frame_queue *q, struct frame *f)
-{
-	f->next = NULL;
-	if (q->head == NULL)
-		q->head = f;
-	else
-		q->tail->next = f;
-	q->tail = f;
-	q->n++;
-}
-
-struct frame *frame_pop(struct frame_queue *q)
-{
-	struct frame *f = q->head;
-
-	if (f == NULL)
-		return NULL;
-	q->head = f->next;
-	q->n--;
-	return f;
-}
-
-/* ---- events: a binary heap, first in first out among equal instants ---- */
-
-static bool earlier(const struct event *a, const struct event *b)
-{
-	return a->at < b->at || (a->at == b->at && a->order < b->order);
-}
-
-void event_add(struct sim *sim, const struct event *e)
-{
-	if (sim->n_events == sim->cap_events) {
-		sim->cap_events = sim->cap_events ? 2 * sim->cap_events : 1024;
-		sim->heap = realloc(sim->heap, sim->cap_events * sizeof(*sim->heap));
-		check(sim->heap != NULL);
-	}
-	struct event ev = *e;
-	uint32_t i = sim->n_events++;
-
-	ev.order = sim->n_events_ever++;
-	for (; i > 0 && earlier(&ev, &sim->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		sim->heap[i] = sim->heap[(i - 1) / 2];
-	sim->heap[i] = ev;
-}
-
-static struct event event_take(struct sim *sim)
-{
-	struct event top = sim->heap[0], last = sim->heap[--sim->n_events];
-	uint32_t i = 0;
-
-	for (;;) {
-		uint32_t k = 2 * i + 1;
-
-		if (k + 1 < sim->n_events && earlier(&sim->heap[k + 1], &sim->heap[k]))
-			k++;
-		if (k >= sim->n_events || !earlier(&sim->heap[k], &last))
-			break;
-		sim->heap[i] = sim->heap[k];
-		i = k;
-	}
-	sim->heap[i] = last;
-	return top;
-}
-
-/* ---- the switch ---- */
-
-static void forward(struct sim_node *from, struct frame *f)
-{
-	struct sim *sim = from->sim;
-	bool group = f->data[0] & 1;
-
-	for (uint32_t i = 0; i < sim->n_nodes; i++) {
-		struct sim_node *to = sim->nodes[i];
-
-		if (to == from || (!group && memcmp(to->mac.b, f->data, 6) != 0))
-			continue;
-		struct frame *copy = frame_new(sim, f->len);
-
-		memcpy(copy->data, f->data, f->len);
-		copy->len = f->len;
-		pipe_enter(to, SIM_DOWN, copy);
-	}
-	frame_free(sim, f);
 }
 
 uint32_t rss_of(const struct sim *sim, const struct frame *f)
@@ -160,10 +55,10 @@ bool sim_step(struct sim *sim, mt_time limit)
 	while (sim->n_events > 0 && sim->heap[0].at <= sim->now) {
 		struct event e = event_take(sim);
 
-		if (e.dir == SIM_UP)
-			forward(e.node, e.frame);
+		if (e.pipe->kind == PIPE_DOWN)
+			host_receive(e.pipe->node, e.frame);
 		else
-			host_receive(e.node, e.frame);
+			switch_forward(e.pipe, e.frame);
 	}
 	for (uint32_t i = 0; i < sim->n_nodes; i++)
 		host_run(sim->nodes[i]);
@@ -220,6 +115,9 @@ struct sim_node *node_new(struct sim *sim)
 	n->index = sim->n_nodes;
 	n->mac = sim_mac_of(sim->n_nodes);
 	n->tx_max = UINT16_MAX;
+	pipe_init(&n->pipes[SIM_UP], sim, PIPE_UP, &n->pipes[SIM_DOWN]);
+	pipe_init(&n->pipes[SIM_DOWN], sim, PIPE_DOWN, &n->pipes[SIM_UP]);
+	n->pipes[SIM_UP].node = n->pipes[SIM_DOWN].node = n;
 	sim->nodes = realloc(sim->nodes, (sim->n_nodes + 1) * sizeof(struct sim_node *));
 	check(sim->nodes != NULL);
 	sim->nodes[sim->n_nodes++] = n;
@@ -232,6 +130,9 @@ void sim_destroy(struct sim *sim)
 		host_free(sim->nodes[i]);
 	while (sim->n_events > 0)
 		frame_free(sim, event_take(sim).frame);
+	for (uint32_t i = 0; i < sim->n_trunks; i++)
+		free(sim->trunks[i]);
+	free(sim->trunks);
 	free(sim->nodes);
 	free(sim->heap);
 	free(sim->log);

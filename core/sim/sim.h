@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A network in virtual time: hosts that run the real stack, and bare "wires" for hand-made frames, around one
- * switch. Each node has a pipe towards the switch (up) and one from it (down) with rate, delay, bounded queue,
- * loss, duplication, reordering and corruption. For tests: uses malloc, reads no clock; the same seed and the
+ * A network in virtual time: hosts that run the real stack, and bare "wires" for hand-made frames, around
+ * switches. Each node has a pipe towards its switch (up) and one from it (down) with rate, delay, bounded queue,
+ * loss, duplication, reordering, corruption, ECN marking and MTU. There is one switch, or a line of them joined by
+ * trunks of such pipes: a bottleneck that many share. Uses malloc, reads no clock; the same seed and the
  * same calls give the same bytes at the same instants. Memory exhaustion and misuse abort.
  *
  * The clock starts where the seed says: often shortly before the 32-bit wrap of its microseconds or
@@ -75,22 +76,43 @@ struct sim_pipe {
 	uint64_t rate_bps;      /* 0: no limit */
 	mt_time delay;
 	uint32_t queue_bytes;   /* beyond it frames are dropped; 0: no limit. Needs a rate. */
+	uint32_t ecn_bytes;     /* with more than this in the queue, packets that are ECN-capable get CE (RFC 3168;
+	                         * the step of RFC 8257 4.1), others are left alone; 0: never. Needs a rate. */
 	double loss, duplicate; /* probabilities per frame, each decided by itself */
-	double reorder;         /* ... of an extra delay, uniform up to reorder_delay */
+	double burst_enter, burst_leave; /* Gilbert-Elliott: probability per frame to enter and to leave a bad */
+	double burst_loss;      /* ... state in which this is the probability of loss */
+	double reorder;         /* probability of an extra delay, uniform up to reorder_delay */
 	mt_time reorder_delay;
-	double corrupt;         /* ... of one changed byte behind the Ethernet header of an IPv4 frame: the
+	double corrupt;         /* ... of one changed byte behind the Ethernet header of an IP frame: the
 	                         * link's CRC would catch the rest */
+	uint16_t mtu;           /* larger IP packets are dropped; 0: no limit */
+	bool tell_mtu;          /* ... and their sender is told by ICMP; else it is a black hole */
+	bool down;              /* everything that enters is lost */
 };
 
 enum sim_dir { SIM_UP, SIM_DOWN };
 
 struct sim_pipe_stats {
 	uint64_t frames, bytes; /* entered */
-	uint64_t lost, queue_full, duplicated, reordered, corrupted;
+	uint64_t lost, queue_full, duplicated, reordered, corrupted, marked, too_big;
+	mt_time queued;         /* time in the queue, all frames that left it together */
+	mt_time queued_max;
 };
 
+/* At any time. What is under way keeps its delay; what waits in the queue leaves at the new rate. */
 void sim_link(struct sim_node *, enum sim_dir, const struct sim_pipe *);
+const struct sim_pipe *sim_link_config(const struct sim_node *, enum sim_dir);
 const struct sim_pipe_stats *sim_link_stats(const struct sim_node *, enum sim_dir);
+
+/* ---- switches in a line; number 0 is there from the start ---- */
+/* One more at the end; its number. Trunk i joins the switches i and i + 1. */
+uint32_t sim_add_switch(struct sim *);
+/* Nodes stand at switch 0 unless placed elsewhere, before anything is sent. */
+void sim_place(struct sim_node *, uint32_t at_switch);
+/* SIM_UP: towards higher numbers. */
+void sim_trunk(struct sim *, uint32_t i, enum sim_dir, const struct sim_pipe *);
+const struct sim_pipe *sim_trunk_config(const struct sim *, uint32_t i, enum sim_dir);
+const struct sim_pipe_stats *sim_trunk_stats(const struct sim *, uint32_t i, enum sim_dir);
 
 /* ---- wires ---- */
 void sim_wire_send(struct sim_node *, const uint8_t *frame, size_t len);

@@ -21,7 +21,7 @@ void sim_wire_send(struct sim_node *node, const uint8_t *bytes, size_t len)
 	check(len >= ETH_HLEN && len <= UINT16_MAX);
 	memcpy(f->data, bytes, len);
 	f->len = (uint32_t)len;
-	pipe_enter(node, SIM_UP, f);
+	pipe_enter(&node->pipes[SIM_UP], f);
 }
 
 size_t sim_wire_recv(struct sim_node *node, uint8_t *bytes, size_t cap)

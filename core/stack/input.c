@@ -46,6 +46,9 @@ void core_count_wire(struct stack_core *sc, enum wire_err err)
 	case WIRE_OPTIONS:
 		s->drop_options++;
 		break;
+	case WIRE_EXT_HDR:
+		s->drop_ext_hdr++;
+		break;
 	case WIRE_OK:
 	case WIRE_ERR_COUNT:
 		break;

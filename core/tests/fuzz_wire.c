@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "wire/ipv6.h"
 #include "wire/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
@@ -107,6 +108,65 @@ static void ipv4(const uint8_t *p, size_t len)
 	tcp(&h);
 }
 
+/* A message with its checksum made right. */
+static void icmp6(const struct ip_hdr *ip)
+{
+	struct ip_hdr fixed = *ip;
+	uint8_t copy[512], out[512];
+	struct icmp_quote q;
+	struct ndp_msg nd;
+	struct icmp_msg m;
+	uint16_t sum;
+
+	(void)icmp6_parse(ip, &m);
+	if (ip->payload_len < ICMP6_HLEN || ip->payload_len > sizeof(copy))
+		return;
+	memcpy(copy, ip->payload, ip->payload_len);
+	memset(copy + 2, 0, 2);
+	sum = csum_fold(csum_add(csum_pseudo(&ip->src, &ip->dst, IP_ICMPV6, ip->payload_len), copy,
+				 ip->payload_len));
+	memcpy(copy + 2, &sum, 2);
+	fixed.payload = copy;
+	if (icmp6_parse(&fixed, &m) != WIRE_OK)
+		return;
+	(void)icmp6_parse_quote(&m, &q);
+	if (m.type < ICMP6_RS) {
+		check(icmp6_build(out, &ip->src, &ip->dst, &m) == ip->payload_len);
+		check(memcmp(out, copy, ip->payload_len) == 0);
+		return;
+	}
+	if (ndp_parse(&fixed, &nd) != WIRE_OK)
+		return;
+	fixed.payload_len = (uint16_t)ndp_build(out, &ip->src, &ip->dst, &nd);
+	fixed.payload = out;
+	check(fixed.payload_len <= NDP_LEN_MAX);
+	check(icmp6_parse(&fixed, &m) == WIRE_OK && ndp_parse(&fixed, &nd) == WIRE_OK);
+}
+
+static void ipv6(const uint8_t *p, size_t len)
+{
+	uint8_t out[IPV6_HLEN + UINT16_MAX];
+	struct ip_hdr h, again, rest;
+	enum wire_err err = ipv6_parse(p, len, &h);
+
+	if (err != WIRE_OK && err != WIRE_FRAGMENT)
+		return;
+	check(h.payload == p + h.hdr_len && (size_t)h.hdr_len + h.payload_len <= len);
+	rest = h;
+	if (err == WIRE_FRAGMENT) {
+		(void)ipv6_skip_ext(&rest);
+		check(rest.payload + rest.payload_len <= p + len);
+		return;
+	}
+	check(ipv6_build(out, &h) == IPV6_HLEN);
+	check(ipv6_parse(out, (size_t)IPV6_HLEN + h.payload_len, &again) == WIRE_OK);
+	check(ip_eq(&h.src, &again.src) && ip_eq(&h.dst, &again.dst));
+	check(h.payload_len == again.payload_len && h.tos == again.tos);
+	check(h.proto == again.proto && h.ttl == again.ttl && h.flow_label == again.flow_label);
+	icmp6(&h);
+	tcp(&h);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	struct ip_hdr ip = {.src = ip_from_v4(0x0a000001), .dst = ip_from_v4(0x0a000002)};
@@ -114,6 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	link_layer(p, len);
 	icmp(p, len);
 	ipv4(p, len);
+	ipv6(p, len);
 	ip.payload = p;
 	ip.payload_len = (uint16_t)(len < UINT16_MAX ? len : UINT16_MAX);
 	tcp(&ip);

@@ -78,6 +78,61 @@ static inline bool ip_never_source(const struct ip_addr *a)
 	return net == 0 || net == 127 || (net >= 224 && net < 240) || ip_to_v4(a) == UINT32_MAX;
 }
 
+/* ---- IPv6 (RFC 4291) ---- */
+
+static inline struct ip_addr ip_from_v6(const uint8_t b[16])
+{
+	struct ip_addr a;
+
+	memcpy(a.b, b, sizeof(a.b));
+	return a;
+}
+
+/* Of either family. */
+static inline bool ip_is_multicast(const struct ip_addr *a)
+{
+	return a->b[0] == 0xff || (ip_is_v4(a) && a->b[12] >> 4 == 0xe);
+}
+
+/* fe80::/10 */
+static inline bool ip_is_link_local(const struct ip_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
+/* ::1 */
+static inline bool ip_is_loopback6(const struct ip_addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return memcmp(a->b, one, sizeof(one)) == 0;
+}
+
+/* ff02::1 */
+static inline struct ip_addr ip_all_nodes(void)
+{
+	return (struct ip_addr){.b = {0xff, 0x02, [15] = 1}};
+}
+
+/* ff02::2 */
+static inline struct ip_addr ip_all_routers(void)
+{
+	return (struct ip_addr){.b = {0xff, 0x02, [15] = 2}};
+}
+
+/* The solicited-node multicast address of a (RFC 4291 2.7.1). */
+static inline struct ip_addr ip_solicited_node(const struct ip_addr *a)
+{
+	return (struct ip_addr){.b = {0xff, 0x02, [11] = 1, [12] = 0xff, [13] = a->b[13],
+				      [14] = a->b[14], [15] = a->b[15]}};
+}
+
+/* The station group of an IPv6 multicast address (RFC 2464 7). */
+static inline struct eth_addr eth_multicast6(const struct ip_addr *a)
+{
+	return (struct eth_addr){{0x33, 0x33, a->b[12], a->b[13], a->b[14], a->b[15]}};
+}
+
 static inline bool flow_eq(const struct flow *a, const struct flow *b)
 {
 	return a->lport == b->lport && a->rport == b->rport && ip_eq(&a->remote, &b->remote) &&

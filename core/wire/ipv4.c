@@ -35,7 +35,7 @@ enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip
 	out->proto = p[9];
 	out->ttl = p[8];
 	out->tos = p[1];
-	out->hdr_len = (uint8_t)hlen;
+	out->hdr_len = (uint16_t)hlen;
 	return ip_never_source(&out->src) ? WIRE_ADDRESS : WIRE_OK;
 }
 

@@ -25,6 +25,7 @@ enum wire_err {
 	WIRE_ADDRESS,	  /* no host can have this source address (ip_never_source; a group MAC) */
 	WIRE_UNSUPPORTED, /* EtherType, ARP hardware, ICMP type or protocol that we do not speak */
 	WIRE_OPTIONS,	  /* TCP data offset below the header or above the segment */
+	WIRE_EXT_HDR,	  /* an IPv6 extension header or option that must not be passed over */
 	WIRE_ERR_COUNT
 };
 
@@ -65,14 +66,28 @@ size_t arp_build(uint8_t *p, const struct arp_pkt *a); /* ARP_LEN */
 #define IP_DF	     0x4000u
 #define WIRE_CSUM_OK 1u /* flag of the parsers: the device has verified the checksum */
 
+/* One piece of a packet: its header's payload is bytes [offset, offset + payload_len) of what the
+ * fragments together carry. */
+struct ip_frag {
+	uint32_t id;
+	uint16_t offset;
+	bool more;
+	uint8_t proto; /* of the first byte of the whole. IPv6: 0: there was no fragment header */
+};
+
+/* Of both families. */
 struct ip_hdr {
 	struct ip_addr src, dst;
-	const uint8_t *payload; /* into the frame; options skipped */
+	const uint8_t *payload; /* into the frame; options and extension headers skipped */
 	uint16_t payload_len;
-	uint16_t id;
+	uint16_t id;	  /* IPv4 */
+	uint16_t hdr_len; /* up to the payload */
 	uint8_t proto, ttl;
-	uint8_t tos; /* DSCP and, in the low two bits, ECN (RFC 3168) */
-	uint8_t hdr_len;
+	uint8_t tos;	     /* DSCP and, in the low two bits, ECN (RFC 3168) */
+	uint8_t bad_code;    /* with WIRE_EXT_HDR: code of the parameter problem, or ICMP6_SILENT */
+	uint16_t bad_at;     /* with WIRE_EXT_HDR: offset of the octet it points to */
+	uint32_t flow_label; /* IPv6: 20 bits (RFC 6437) */
+	struct ip_frag frag; /* with WIRE_FRAGMENT, when all the rest is valid too */
 };
 
 enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip_hdr *out);
@@ -89,7 +104,7 @@ size_t ipv4_build(uint8_t *p, const struct ip_hdr *h);
 struct icmp_msg {
 	uint8_t type, code;
 	uint16_t id, sequence;	/* echo */
-	uint16_t mtu;		/* frag needed: next-hop MTU */
+	uint32_t mtu;		/* frag needed, packet too big: next-hop MTU */
 	const uint8_t *payload; /* echo: data; errors: the quoted packet */
 	uint16_t payload_len;
 };

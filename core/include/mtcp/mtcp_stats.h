@@ -55,6 +55,7 @@
 	X(drop_address, "impossible source address")                                               \
 	X(drop_unsupported, "protocols not spoken")                                                \
 	X(drop_options, "malformed TCP header")                                                    \
+	X(drop_ext_hdr, "IPv6 extension headers or options that must not be passed over")          \
 	X(drop_not_for_us, "frames or packets for another host")                                   \
 	X(drop_no_listener, "segments for a port nobody listens on")                               \
 	X(drop_seq, "segments outside the receive window")                                         \

@@ -12,9 +12,9 @@ BEFORE = 25114
 ALLOWED = 1.05
 
 
-def _instructions(build_dir, tmp_path, transactions):
+def _instructions(build_dir, tmp_path, transactions, *options):
     argv = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={tmp_path}/out", str(build_dir / "tests" / "cost_transaction"),
-            "--transactions", str(transactions)]
+            "--transactions", str(transactions), *options]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
     return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
 
@@ -26,3 +26,16 @@ def test_short_connection_costs_no_more(build_dir, tmp_path):
     print(f"{per:.0f} instructions per transaction, {per / BEFORE - 1:+.1%}")
     assert per <= BEFORE * ALLOWED
     assert per > BEFORE / 10, "the counter did not count the work"
+
+
+def test_event_rings_cost_less_than_two_percent(build_dir, tmp_path):
+    if not shutil.which("valgrind"):
+        pytest.skip("valgrind is not installed")
+
+    def per(events):
+        more, less = (_instructions(build_dir, tmp_path, n, "--trace-events", events) for n in (4000, 2000))
+        return (more - less) / 2000
+
+    on, off = per("8"), per("0")
+    print(f"{on - off:.0f} instructions of {on:.0f}, {on / off - 1:.1%}")
+    assert off < on < off * 1.02

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/trace.h"
+
 #define CONFIG_MAX_BYTES (1u << 20)
 
 /* ---- values ---- */
@@ -91,6 +93,18 @@ static int parse_bool(struct rt_config *c, const struct rt_key *k, const char *v
 	}
 	*(bool *)field(c, k) = yes;
 	return 0;
+}
+
+static int parse_trace_events(struct rt_config *c, const struct rt_key *k, const char *value,
+			      char *why)
+{
+	int r = parse_u16(c, k, value, why);
+
+	if (r == 0 && (c->stack.trace_events & (c->stack.trace_events - 1))) {
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is not a power of two", k->name, value);
+		r = -EINVAL;
+	}
+	return r;
 }
 
 static int parse_str(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
@@ -257,6 +271,8 @@ static const struct rt_key keys[] = {
 	 "inline: the stack runs inside the application's calls; paired: in a thread of its own on "
 	 "the same CPU"},
 	{"busy_poll", parse_bool, AT(busy_poll), 0, 1, "0", "1: never sleep"},
+	{"trace_events", parse_trace_events, AT(stack.trace_events), 0, TRACE_MAX, "8",
+	 "last events kept per connection, a power of two; 0: none"},
 	{"seed", parse_seed, 0, 0, 0, "random",
 	 "of all randomness, for repeatable runs; makes sequence numbers guessable"},
 	{"buffer_mb", parse_u32, AT(buffer_mb), 1, 1 << 20, "max_num_buffers * (rcvbuf + sndbuf)",

@@ -166,6 +166,11 @@ static void in_names(struct rt_core *c, uint32_t id, struct ip_endpoint *local,
 	stack_names(sc_of(c), id, local, remote);
 }
 
+static void in_look(struct rt_core *c, uint32_t id, rt_look_fn *look, void *arg)
+{
+	look(sc_of(c), id, arg);
+}
+
 static int in_set_sources(struct rt_core *c, const struct ip_addr *base, uint32_t n)
 {
 	return stack_set_sources(sc_of(c), base, n);
@@ -231,6 +236,7 @@ static const struct rt_ops inline_ops = {
 	.get_cc = in_get_cc,
 	.state = in_state,
 	.names = in_names,
+	.look = in_look,
 	.set_sources = in_set_sources,
 	.events = in_events,
 	.poll = in_poll,

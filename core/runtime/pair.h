@@ -78,7 +78,8 @@ enum pair_op {
 	CALL_GET,
 	CALL_SET_CC,
 	CALL_GET_CC,
-	CALL_SOURCES
+	CALL_SOURCES,
+	CALL_LOOK /* value: at connection id, else at the stack */
 };
 
 struct pair_call {
@@ -89,6 +90,8 @@ struct pair_call {
 	struct pair_names names;
 	struct rt_opts opts;
 	const struct cc_ops *cc;
+	rt_look_fn *look;
+	void *look_arg;
 };
 
 struct pair_reply {

@@ -332,6 +332,14 @@ static const char *pa_get_cc(struct rt_core *c, uint32_t id)
 	return cc_name(c->pair->app.reply.cc);
 }
 
+static void pa_look(struct rt_core *c, uint32_t id, rt_look_fn *look, void *arg)
+{
+	struct pair_call call = {
+		.op = CALL_LOOK, .value = id != RT_ID_NONE, .look = look, .look_arg = arg};
+
+	(void)app_call(c->pair, id != RT_ID_NONE ? id : 0, &call);
+}
+
 static int pa_set_sources(struct rt_core *c, const struct ip_addr *base, uint32_t n)
 {
 	struct pair_call call = {
@@ -414,6 +422,7 @@ const struct rt_ops rt_paired_ops = {
 	.get_cc = pa_get_cc,
 	.state = pa_state,
 	.names = pa_names,
+	.look = pa_look,
 	.set_sources = pa_set_sources,
 	.events = pa_events,
 	.poll = pa_poll,

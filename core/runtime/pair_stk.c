@@ -416,6 +416,9 @@ static void job_call(struct pair *p, struct stk_sock *s, const struct pair_msg *
 	case CALL_SOURCES:
 		r->result = stack_set_sources(sc_of(p), &c.names.local.addr, c.value);
 		break;
+	case CALL_LOOK:
+		c.look(sc_of(p), c.value ? s->sid : RT_ID_NONE, c.look_arg);
+		break;
 	}
 	p->stk.reply_due = true;
 }

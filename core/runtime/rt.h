@@ -48,6 +48,9 @@ struct rt_opts {
 
 struct rt_core;
 
+/* Looks at the stack, from the thread that drives it. id: the stack's, or RT_ID_NONE. */
+typedef void rt_look_fn(const struct stack_core *, uint32_t id, void *arg);
+
 struct rt_ops {
 	/* Listener's id. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS. opts: for the connections accepted
 	 * from it. */
@@ -85,6 +88,9 @@ struct rt_ops {
 	enum tcp_state (*state)(struct rt_core *, uint32_t id);
 	void (*names)(struct rt_core *, uint32_t id, struct ip_endpoint *local,
 		      struct ip_endpoint *remote);
+	/* Calls look(stack, its id of this connection, arg); id may be RT_ID_NONE. Returns when it
+	 * has been. */
+	void (*look)(struct rt_core *, uint32_t id, rt_look_fn *look, void *arg);
 	int (*set_sources)(struct rt_core *, const struct ip_addr *base, uint32_t n);
 	/* As stack_events. */
 	unsigned (*events)(struct rt_core *, struct stack_event *ev, unsigned max);

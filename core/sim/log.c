@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/internal.h"
+#include "stack/trace_print.h"
 
 void sim_log(struct sim *sim, unsigned n)
 {
@@ -41,14 +42,11 @@ static uint32_t be(const uint8_t *p, unsigned n)
 static void print_tcp(const uint8_t *p, uint32_t ip_payload, FILE *out)
 {
 	uint32_t hdr = (p[12] >> 4) * 4u;
-	char flags[9], *f = flags;
+	char flags[9];
 
-	for (unsigned i = 0; i < 8; i++)
-		if (p[13] & (1u << i))
-			*f++ = "FSRP.UEC"[i];
-	*f = '\0';
 	fprintf(out, "%" PRIu32 " > %" PRIu32 " [%s] seq %" PRIu32 " ack %" PRIu32 " win %" PRIu32,
-		be(p, 2), be(p + 2, 2), flags, be(p + 4, 4), be(p + 8, 4), be(p + 14, 2));
+		be(p, 2), be(p + 2, 2), trace_flags(p[13], flags), be(p + 4, 4), be(p + 8, 4),
+		be(p + 14, 2));
 	fprintf(out, " len %d opts", (int)ip_payload - (int)hdr);
 	for (uint32_t i = 20; i < hdr && i < TCP_HLEN + TCP_OPTS_MAX; i++)
 		fprintf(out, " %02x", p[i]);
@@ -83,4 +81,18 @@ void sim_log_print(const struct sim *sim, FILE *out)
 
 	for (uint64_t i = first; i < sim->n_logged; i++)
 		print_entry(sim, &sim->log[i % sim->log_cap], out);
+}
+
+void sim_trace_print(const struct sim *sim, FILE *out)
+{
+	for (uint32_t i = 0; i < sim->n_nodes; i++) {
+		const struct sim_node *node = sim->nodes[i];
+
+		for (unsigned k = 0; k < node->n_cores; k++) {
+			if (node->cores[k].stack == NULL)
+				continue;
+			fprintf(out, "node %" PRIu32 " core %u\n", i, k);
+			trace_print_all(node->cores[k].stack, out);
+		}
+	}
 }

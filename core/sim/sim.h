@@ -129,6 +129,8 @@ void sim_wire_answer_arp(struct sim_node *, const struct ip_addr *addrs, unsigne
 
 /* ---- the log: the last n frames that entered or left the network; n = 0 turns it off (it is off at first) ---- */
 void sim_log(struct sim *, unsigned n);
+/* What the connections of all hosts saw last (stack/trace.h). */
+void sim_trace_print(const struct sim *, FILE *);
 void sim_log_print(const struct sim *, FILE *);
 
 #endif

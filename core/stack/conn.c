@@ -2,7 +2,7 @@
 /* The life of a connection block: opening, one segment or timeout, the end. */
 #include <errno.h>
 
-#include "stack/core.h"
+#include "stack/trace_put.h"
 
 struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash)
 {
@@ -22,6 +22,7 @@ struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash
 	c->tx = CONN_TX_NONE;
 	c->error = 0;
 	c->neigh_gen = 0;
+	c->n_events = 0;
 	buf_init(&c->rcv);
 	buf_init(&c->snd);
 	c->tx_node = c->event_node = c->queue_node = (struct list){0};
@@ -303,6 +304,7 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 	sc->stats.rx_segs++;
 	if (!conn_alive(c)) {
 		sc->stats.drop_state++;
+		trace_in(sc, c, seg, TCP_DROP_STATE, now);
 		return;
 	}
 	/* Without memory the payload never arrived; the ACK beside it did, and may free some. */
@@ -320,6 +322,7 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 		}
 	}
 	ev = tcp_input(&c->tcb, seg, now);
+	trace_in(sc, c, seg, ev.drop, now);
 	apply(sc, c, seg, &ev, now);
 }
 
@@ -334,6 +337,7 @@ void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
 		return;
 	}
 	ev = tcp_timeout(&c->tcb, now);
+	trace_timer(sc, c, ev.flags, now);
 	apply(sc, c, NULL, &ev, now);
 }
 
@@ -356,6 +360,7 @@ void conn_reset(struct stack_core *sc, struct conn *c, mt_time now)
 	}
 	if (conn_alive(c)) {
 		tcp_abort(&c->tcb, now);
+		trace_call(sc, c, TRACE_CALL_ABORT, 0, now);
 		c->flags |= CONN_DONE;
 	}
 	conn_settle(sc, c, now, 0);
@@ -363,6 +368,7 @@ void conn_reset(struct stack_core *sc, struct conn *c, mt_time now)
 
 void conn_drop(struct stack_core *sc, struct conn *c, mt_time now)
 {
+	trace_call(sc, c, TRACE_CALL_DISPLACED, 0, now);
 	c->flags |= CONN_DONE;
 	retire(sc, c, now);
 }
@@ -373,6 +379,7 @@ void conn_kill(struct stack_core *sc, struct conn *c, int error, mt_time now)
 
 	sc->stats.connects_failed += !(c->flags & (CONN_OPENED | CONN_HALF_OPEN));
 	tcp_abort(&c->tcb, now);
+	trace_call(sc, c, TRACE_CALL_FAIL, error, now);
 	conn_raise(sc, c, take_ends(c, &ev));
 	conn_settle(sc, c, now, 0);
 }

@@ -38,13 +38,16 @@ enum conn_tx {
 };
 
 struct conn {
-	/* What every segment needs besides the tcb. The pool's free list uses the first bytes. */
-	struct flow flow;
+	/* What every segment needs besides the tcb. The pool's free list uses the first bytes; the
+	 * rest of a free block still says whose it was (stack/trace.h). */
 	uint32_t id;
 	uint16_t flags;
-	uint8_t tx;		   /* enum conn_tx */
-	uint8_t error;		   /* errno not yet taken */
+	uint8_t tx;    /* enum conn_tx */
+	uint8_t error; /* errno not yet taken */
+	struct flow flow;
 	uint32_t neigh, neigh_gen; /* next hop, valid while the entry's generation is this */
+	uint32_t n_events;	   /* recorded ever */
+	uint32_t edge;		   /* STACK_* bits not yet reported */
 	struct tcb tcb;
 	struct buf rcv, snd;
 	struct list tx_node;
@@ -55,7 +58,6 @@ struct conn {
 		uint64_t cookie;
 		mt_time opened_at; /* while HALF_OPEN */
 	};
-	uint32_t edge;	   /* STACK_* bits not yet reported */
 	uint32_t listener; /* while HALF_OPEN or QUEUED */
 };
 

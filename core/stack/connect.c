@@ -2,7 +2,7 @@
 /* Active opens: source address, source port, first sequence number. */
 #include <errno.h>
 
-#include "stack/core.h"
+#include "stack/trace_put.h"
 
 #define QUICK_LOOKUPS 64	   /* per address, before any address is searched whole */
 #define RETRY_AFTER   (10 * MT_MS) /* a search that found nothing is not repeated sooner */
@@ -195,6 +195,7 @@ static int64_t open_active(struct stack_core *sc, const struct pick *p)
 	tcp_open_active(&c->tcb, &sc->cfg.tcp, &open, p->now);
 	c->flags |= CONN_OWNED;
 	sc->stats.connects++;
+	trace_call(sc, c, TRACE_CALL_CONNECT, 0, p->now);
 	conn_settle(sc, c, p->now, 0);
 	return c->id;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "stack/core.h"
+#include "stack/trace_put.h"
 
 #define TIMER_BUDGET 256 /* timers and TIME-WAIT records each that a turn deals with */
 
@@ -12,6 +12,7 @@ const struct stack_config stack_config_default = {
 	.time_wait_ms = 0,
 	.queue = 0,
 	.n_queues = 1,
+	.trace_events = 8,
 	.port_min = 1024,
 	.port_max = 65535,
 	.seed = 1,
@@ -20,7 +21,8 @@ const struct stack_config stack_config_default = {
 
 /* Where everything lies in the one region: offsets, and the total. */
 struct layout {
-	size_t conns, time_waits, colds, listeners, flows, bufs, units, heads, neighs, ports, end;
+	size_t conns, time_waits, colds, listeners, flows, bufs, units, heads, neighs, ports,
+		traces, end;
 };
 
 static size_t take(size_t *at, size_t bytes)
@@ -64,6 +66,7 @@ static struct layout lay_out(const struct stack_config *cfg)
 	l.conns = take(&at, pool_bytes(sizeof(struct conn), cfg->n_conns));
 	l.time_waits = take(&at, pool_bytes(sizeof(struct time_wait), cfg->n_time_wait));
 	l.colds = take(&at, pool_bytes(sizeof(struct tcp_cold), cfg->n_conns));
+	l.traces = take(&at, trace_bytes(cfg));
 	l.units = take(&at, bufmem_units_bytes(buf_bytes(cfg)));
 	l.bufs = take(&at, buf_bytes(cfg));
 	l.end = at;
@@ -97,6 +100,8 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 		return "buf_bytes must be 256 B..1 TiB";
 	if (tcp.rcvbuf > 1u << 30 || tcp.sndbuf > 1u << 30 || !tcp.rcvbuf || !tcp.sndbuf)
 		return "rcvbuf and sndbuf must be 1 B..1 GiB";
+	if (cfg->trace_events > TRACE_MAX || (cfg->trace_events & (cfg->trace_events - 1)))
+		return "trace_events must be 0 or a power of two up to 256";
 	if (cfg->rx_batch > STACK_MAX_BATCH || cfg->tx_batch > STACK_MAX_BATCH)
 		return "rx_batch and tx_batch must be at most 256";
 	return NULL;
@@ -156,6 +161,7 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 	sc->listen_mask = listen_slots(cfg) - 1;
 	for (uint32_t i = 0; i <= sc->listen_mask; i++)
 		sc->listen_heads[i] = POOL_NONE;
+	trace_init(sc, mem + l.traces);
 	neigh_init(sc, mem + l.neighs);
 	port_search_init(sc, mem + l.ports);
 }

@@ -10,6 +10,7 @@
 #include "stack/flow_table.h"
 #include "stack/neigh.h"
 #include "stack/route.h"
+#include "stack/trace.h"
 
 #define FLOW_TW 0x80000000u /* ids in the flow table with this bit name TIME-WAIT records */
 
@@ -39,6 +40,10 @@ struct stack_core {
 	struct flow_table flows;
 	struct bufmem bufs;
 	struct wheel wheel;
+	struct trace_event *traces; /* by connection id; NULL: off */
+	uint32_t trace_mask;
+	size_t trace_len;    /* of one connection's ring */
+	mt_time turn_at;     /* of the last turn, for calls that are not told the time */
 	struct list starved; /* connections that wait for buffer memory to write into */
 
 	uint32_t tw_oldest, tw_newest; /* FIFO by expiry */

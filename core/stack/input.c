@@ -175,6 +175,7 @@ static void take_chunk(struct stack_core *sc, const struct nic_pkt *p, unsigned 
 
 void stack_input(struct stack_core *sc, mt_time now)
 {
+	sc->turn_at = now;
 	for (unsigned at = 0; at < sc->n_rx; at += RX_CHUNK) {
 		unsigned left = sc->n_rx - at;
 

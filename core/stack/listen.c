@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "stack/core.h"
+#include "stack/trace_put.h"
 
 #define HALF_OPEN_MIN MT_SEC
 
@@ -153,6 +153,7 @@ static void take_syn(struct stack_core *sc, uint32_t lid, const struct rx_seg *r
 		return;
 	conn_choose(sc, &r->flow, now, &open);
 	tcp_open_passive(&c->tcb, &sc->cfg.tcp, &open, &r->seg, now);
+	trace_in(sc, c, &r->seg, TCP_DROP_NONE, now);
 	c->flags |= CONN_HALF_OPEN;
 	c->listener = lid;
 	c->opened_at = now;
@@ -210,6 +211,7 @@ int64_t stack_accept(struct stack_core *sc, uint32_t lid)
 	c = container_of(l->queue.next, struct conn, queue_node);
 	listen_forget(sc, c);
 	c->flags |= CONN_OWNED;
+	trace_call(sc, c, TRACE_CALL_ACCEPT, 0, sc->turn_at);
 	/* What came before the application knew the connection is news to it. */
 	ready = conn_ready(c);
 	if (ready & ~(uint32_t)STACK_OUT)

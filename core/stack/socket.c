@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "stack/core.h"
+#include "stack/trace_put.h"
 
 int stack_take_error(struct stack_core *sc, uint32_t id)
 {
@@ -174,6 +174,7 @@ int stack_shutdown(struct stack_core *sc, uint32_t id, int how, mt_time now)
 	if (how != SHUT_RD && !(c->flags & CONN_SHUT_WR)) {
 		c->flags |= CONN_SHUT_WR;
 		tcp_shutdown(&c->tcb, now);
+		trace_call(sc, c, TRACE_CALL_SHUTDOWN, 0, now);
 		conn_raise(sc, c,
 			   STACK_OUT | (c->flags & (CONN_EOF | CONN_SHUT_RD) ? STACK_HUP : 0));
 		conn_settle(sc, c, now, 0);
@@ -192,6 +193,7 @@ void stack_close(struct stack_core *sc, uint32_t id, mt_time now)
 	}
 	if (conn_alive(c) && tcp_close(&c->tcb, now))
 		c->flags |= CONN_DONE;
+	trace_call(sc, c, TRACE_CALL_CLOSE, 0, now);
 	conn_settle(sc, c, now, 0);
 }
 

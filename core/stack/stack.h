@@ -54,6 +54,7 @@ struct stack_config {
 	uint32_t time_wait_ms;	     /* 2 MSL; 0: closed at once (the original's default) */
 	uint16_t queue, n_queues;    /* this core's receive queue among the device's */
 	uint16_t rx_batch, tx_batch; /* 1..STACK_MAX_BATCH; 0: 64 / 128 */
+	uint16_t trace_events;	     /* per connection (stack/trace.h): 0, 2 .. 256 */
 	uint16_t port_min, port_max; /* ephemeral source ports, 1024..65535 */
 	uint64_t seed;		     /* of sc->rng and of the secret keys */
 	struct tcp_config tcp;	     /* tcp.cc == NULL: tcp_config_default */

@@ -3,7 +3,7 @@
  * a turn touches only connections it sends for. */
 #include <errno.h>
 
-#include "stack/core.h"
+#include "stack/trace_put.h"
 
 #define QUANTUM	     8 /* segments of one connection before the next one's */
 #define SPARE_MORE   8 /* empty frames asked for at least: a connection may have several segments */
@@ -164,11 +164,16 @@ static void unreachable(struct stack_core *sc, struct conn *c, mt_time now)
 		lose(sc, c, now);
 }
 
-static void count_segment(struct mtcp_stats *s, const struct conn *c, const struct tcp_seg *seg)
+static void record_segment(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+			   mt_time now)
 {
+	bool again = tcp_was_retransmit(&c->tcb);
+	struct mtcp_stats *s = &sc->stats;
+
+	trace_out(sc, c, seg, again, now);
 	s->tx_segs++;
 	s->tx_data_bytes += seg->len;
-	s->retransmits += tcp_was_retransmit(&c->tcb);
+	s->retransmits += again;
 	s->resets_sent += (seg->flags & TCPF_RST) != 0;
 }
 
@@ -192,7 +197,7 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 			buf_read(&sc->bufs, &c->snd, seg.data_off, frame + ip_out_payload(&seg),
 				 seg.len);
 		tx_commit(sc, ip_out_tcp(sc, frame, to, &c->flow, &seg));
-		count_segment(&sc->stats, c, &seg);
+		record_segment(sc, c, &seg, now);
 		n++;
 	}
 	if (!n && more)

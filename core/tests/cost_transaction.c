@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* What a transaction costs: two cores on a wire of memory, connections of one 64-byte request and
  * one 64-byte answer that the server ends. Counted by an instruction counter from outside: with
- * `--transactions N` and 2N the difference is N transactions, both hosts, and nothing else. */
+ * `--transactions N` and 2N the difference is N transactions, both hosts, and nothing else.
+ * `--trace-events N` sets the length of the event rings. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct end {
 static uint8_t frames[4 * FRAMES][ROOM];
 static uint8_t *unused[4 * FRAMES];
 static uint32_t n_unused;
+static struct stack_config cfg;
 
 static uint16_t rx(void *dev, uint16_t queue, struct nic_pkt *p, uint16_t n)
 {
@@ -77,7 +79,6 @@ static void fail(const char *what)
 
 static void open_end(struct end *e, struct end *peer, uint8_t station)
 {
-	struct stack_config cfg = stack_config_default;
 	struct stack_addr addr = {.addr = ip_from_v4(0x0a000000u + station), .prefix = 24};
 	const char *err;
 	void *mem;
@@ -137,20 +138,31 @@ static unsigned ask(struct stack_core *sc, mt_time now)
 	return n_done;
 }
 
+/* The value of option `name`, or dflt. */
+static unsigned long option(int argc, char **argv, const char *name, unsigned long dflt)
+{
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], name) == 0)
+			return strtoul(argv[i + 1], NULL, 10);
+	}
+	return dflt;
+}
+
 int main(int argc, char **argv)
 {
 	static struct end a, b;
 	const struct ip_endpoint any = {.addr = ip_from_v4(0), .port = PORT};
 	const struct ip_endpoint server = {.addr = ip_from_v4(0x0a000002), .port = PORT};
-	unsigned long total = argc == 3 && strcmp(argv[1], "--transactions") == 0
-				      ? strtoul(argv[2], NULL, 10)
-				      : 0;
+	unsigned long total = option(argc, argv, "--transactions", 0);
 	unsigned long n_begun = 0, n_done = 0;
 	mt_time now = MT_SEC;
 	int64_t lid;
 
 	if (!total)
-		fail("usage: cost_transaction --transactions N");
+		fail("usage: cost_transaction --transactions N [--trace-events N]");
+	cfg = stack_config_default;
+	cfg.trace_events =
+		(uint16_t)option(argc, argv, "--trace-events", stack_config_default.trace_events);
 	for (n_unused = 0; n_unused < 4 * FRAMES; n_unused++)
 		unused[n_unused] = frames[n_unused];
 	open_end(&a, &b, 1);

@@ -99,6 +99,7 @@ static inline const struct mtcp_stats *pair_stats(const struct sim_node *n)
 /* On a failure: what happened last. */
 #define pair_fail(p, ...)                                                                          \
 	do {                                                                                       \
+		sim_trace_print((p)->sim, stderr);                                                 \
 		sim_log_print((p)->sim, stderr);                                                   \
 		fail_msg(__VA_ARGS__);                                                             \
 	} while (0)

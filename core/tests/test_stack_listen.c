@@ -347,5 +347,5 @@ int main(void)
 		cmocka_unit_test(test_pool_full_of_half_open),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, net_explain);
 }

@@ -292,5 +292,5 @@ int main(void)
 		cmocka_unit_test(test_static_and_gateway),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, net_explain);
 }

@@ -11,94 +11,16 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "stack/stack.h"
-
-#define NET_FRAMES 4096 /* on the wire in one direction */
-#define NET_ROOM   2048 /* bytes of a frame's buffer */
-
-struct net_end {
-	struct nic nic;
-	struct net_end *peer;
-	struct nic_pkt q[NET_FRAMES]; /* towards this end */
-	uint32_t head, tail;
-	int n_bufs;	    /* buffers that this end's stack holds */
-	uint32_t tx_room;   /* frames the device still takes */
-	uint32_t bufs_left; /* buffers alloc still gives */
-	uint32_t n_tx;
-	uint32_t n_tcp, n_arp;				  /* frames sent */
-	bool (*lose)(const uint8_t *frame, uint16_t len); /* true: the wire swallows it */
-	struct stack_core *sc;
-	void *mem;
-};
+#include "stack/trace_print.h"
+#include "test_stack_dev.h"
 
 struct net {
 	struct net_end a, b; /* client 10.0.0.1, server 10.0.0.2 */
 	mt_time now;
+	struct net *next; /* of those not yet freed */
 };
 
-static uint16_t net_rx(void *dev, uint16_t queue, struct nic_pkt *p, uint16_t n)
-{
-	struct net_end *e = dev;
-	uint16_t k = 0;
-
-	(void)queue;
-	while (k < n && e->head != e->tail)
-		p[k++] = e->q[e->head++ % NET_FRAMES];
-	e->n_bufs += k;
-	return k;
-}
-
-static void net_release(void *dev, uint16_t queue, struct nic_pkt *p, uint16_t n)
-{
-	struct net_end *e = dev;
-
-	(void)queue;
-	for (uint16_t i = 0; i < n; i++)
-		free(p[i].handle);
-	e->n_bufs -= n;
-}
-
-static uint16_t net_tx(void *dev, uint16_t queue, struct nic_pkt *p, uint16_t n)
-{
-	struct net_end *e = dev;
-	uint16_t k = 0;
-
-	(void)queue;
-	while (k < n && e->tx_room && e->peer->tail - e->peer->head < NET_FRAMES) {
-		const uint8_t *f = p[k].data;
-		bool arp = f[12] == 0x08 && f[13] == 0x06;
-
-		e->n_arp += arp;
-		e->n_tcp += !arp && f[23] == IP_TCP;
-		if (e->lose && e->lose(f, p[k].len))
-			free(p[k].handle);
-		else
-			e->peer->q[e->peer->tail++ % NET_FRAMES] = p[k];
-		k++;
-		e->tx_room--;
-		e->n_tx++;
-	}
-	e->n_bufs -= k;
-	return k;
-}
-
-static uint16_t net_alloc(void *dev, uint16_t queue, struct nic_pkt *p, uint16_t n)
-{
-	struct net_end *e = dev;
-	uint16_t k = 0;
-
-	(void)queue;
-	for (; k < n && e->bufs_left; k++, e->bufs_left--) {
-		uint8_t *m = malloc(NET_ROOM);
-
-		p[k] = (struct nic_pkt){.data = m, .handle = m};
-	}
-	e->n_bufs += k;
-	return k;
-}
-
-static const struct nic_ops net_ops = {
-	.rx_burst = net_rx, .tx_burst = net_tx, .alloc = net_alloc, .release = net_release};
+static struct net *nets;
 
 static inline void net_end_init(struct net_end *e, struct net_end *peer, uint8_t station)
 {
@@ -151,6 +73,8 @@ static inline struct net *net_new(void)
 
 	assert_non_null(n);
 	n->now = MT_SEC;
+	n->next = nets;
+	nets = n;
 	net_end_init(&n->a, &n->b, 1);
 	net_end_init(&n->b, &n->a, 2);
 	return n;
@@ -179,6 +103,11 @@ static inline void net_close_end(struct net_end *e)
 
 static inline void net_free(struct net *n)
 {
+	struct net **at = &nets;
+
+	while (*at != n)
+		at = &(*at)->next;
+	*at = n->next;
 	net_close_end(&n->a);
 	net_close_end(&n->b);
 	free(n);
@@ -196,6 +125,24 @@ static inline void assert_all_back(const struct stack_core *sc)
 	assert_int_equal(u.buf_bytes, 0);
 	assert_int_equal(u.pkts_held, 0);
 	assert_false(stack_has_events(sc));
+}
+
+/* Group teardown: a net still there was left by a test that failed. What its connections saw last.
+ */
+static inline int net_explain(void **state)
+{
+	(void)state;
+	for (const struct net *n = nets; n; n = n->next) {
+		const struct net_end *ends[] = {&n->a, &n->b};
+
+		for (unsigned i = 0; i < 2; i++) {
+			if (!ends[i]->sc)
+				continue;
+			fprintf(stderr, "a failed test, end %c:\n", "ab"[i]);
+			trace_print_all(ends[i]->sc, stderr);
+		}
+	}
+	return 0;
 }
 
 /* One turn of each end that has a stack, 10 us apart. */

@@ -393,5 +393,5 @@ int main(void)
 		cmocka_unit_test(test_starved_reader), cmocka_unit_test(test_shares),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, net_explain);
 }

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -106,6 +107,11 @@ mctx_t mtcp_create_context_on(mtcp_stack_t stack, int cpu);
  * counter is possible only on machines without atomic 64-bit loads). */
 int mtcp_get_stats(mctx_t mctx, struct mtcp_stats *out);
 int mtcp_get_cycles(mctx_t mctx, struct mtcp_cycles *out);
+/* Writes the last events of a connection (segments, timers, calls, reasons of drops; config key trace_events), or of
+ * all connections of this context, those that have just ended included. A line per event; changes nothing. Not for
+ * signal handlers: let the handler set a flag that the loop around mtcp_epoll_wait looks at. */
+int mtcp_trace(mctx_t mctx, int sockid, FILE *out);
+int mtcp_trace_all(mctx_t mctx, FILE *out);
 /* Device counters: frames the device dropped on receive, and could not send. */
 int mtcp_get_device_stats(mctx_t mctx, uint64_t *rx_missed, uint64_t *tx_errors);
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The harness's parts, without processes: statistics, plans, devices, classification, claims, rows."""
 import json
+import re
 import tomllib
 
 import pytest
 from conftest import ROOT
-from runner import claims, classify, cpustat, device, figures, plan, rows, scenario, stats, suite, summary, tuning
+from runner import claims, classify, cpustat, device, figures, packetdrill, plan, rows, scenario, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import SERVER
 
@@ -280,3 +281,31 @@ def test_junit_of_ctest_and_pytest(tmp_path):
                     "</testsuite></testsuites>")
     tally = suite.junit(path)
     assert str(tally) == "1 passed, 1 failed, 1 skipped" and tally.wrong == ["b"] and tally.left_out == ["c: why"]
+
+
+@pytest.fixture
+def fake_packetdrill(tmp_path):
+    """Fails for a script that says so; wants the plug-in it is given to exist."""
+    program = tmp_path / "packetdrill"
+    program.write_text('#!/bin/sh\n[ -f "${1#--so_filename=}" ] || { echo "no plug-in" >&2; exit 1; }\n'
+                       'if grep -q wrong "$2"; then echo "$2:1: error handling packet" >&2; exit 1; fi\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_packetdrill_scripts_are_counted(build_dir, fake_packetdrill, tmp_path, monkeypatch):
+    monkeypatch.setenv("MTCP_BUILD", str(build_dir))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.pkt").write_text("right")
+    (tmp_path / "b.pkt").write_text("wrong")
+    passed, failed = packetdrill.play_all(fake_packetdrill, tmp_path, tmp_path / "log")
+    assert (passed, failed) == (1, ["b.pkt: b.pkt:1: error handling packet"])
+    assert (tmp_path / "log").read_text().splitlines() == [f"b.pkt: {failed[0][7:]}", "deep/a.pkt: ok"]
+
+
+def test_packetdrill_wrong_usage(fake_packetdrill, tmp_path):
+    packetdrill.check(None, None)
+    for program, scripts, what in ((fake_packetdrill, None, "belong together"), (tmp_path / "none", tmp_path, "no such program"),
+                                   (fake_packetdrill, tmp_path, "no *.pkt there")):
+        with pytest.raises(UsageError, match=re.escape(what)):
+            packetdrill.check(program, scripts)

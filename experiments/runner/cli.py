@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from runner import device, scenario
+from runner import device, packetdrill, scenario
 from runner.errors import Stop, UsageError, nearest
 
 COMMANDS = ("run", "list", "report", "compare", "doctor", "test")
@@ -74,6 +74,8 @@ def _parser() -> _Parser:
     commands.add_parser("doctor", help="what will hold a run back", allow_abbrev=False)
     test = commands.add_parser("test", help="all tests", allow_abbrev=False)
     test.add_argument("--fast", action="store_true", help="no sanitizers, no fuzzing, no slow tests")
+    test.add_argument("--packetdrill", type=Path, metavar="PATH", help="this packetdrill binary plays ...")
+    test.add_argument("--scripts", type=Path, metavar="DIR", help="... the *.pkt below DIR to our stack")
     return top
 
 
@@ -113,6 +115,8 @@ def check(arguments: argparse.Namespace) -> None:
         scenario.choose(arguments.names, scenario.load_all())
         device.parse(arguments.device)
         _baselines(arguments.baseline)
+    if arguments.command == "test":
+        packetdrill.check(arguments.packetdrill, arguments.scripts)
     for name in ("dir", "first", "second"):
         folder = getattr(arguments, name, None)
         if folder is not None and not (folder / "rows.jsonl").is_file():
@@ -167,7 +171,7 @@ def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.command == "test":
         from runner import suite
 
-        return suite.main(fast=arguments.fast)
+        return suite.main(arguments.fast, arguments.packetdrill, arguments.scripts)
     if arguments.command == "report":
         return _report(arguments.dir)
     if arguments.command == "compare":

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner import packetdrill
 from runner.places import ROOT, build_dir
 
 _FUZZ_SECONDS = 30
 _FUZZERS = ("fuzz_wire", "fuzz_stack")
-_THREADED = ("test_base_spsc", "test_api_paired", "test_api_threads")
+_THREADED = ("test_base_spsc", "test_api_paired", "test_api_threads", "test_packetdrill")
 _TAIL = 60
 _SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -181,6 +182,16 @@ def _pytest(fast: bool) -> Callable[[Path], Tally]:
     return stage
 
 
+def _packetdrill(program: Path | None, scripts: Path | None) -> Callable[[Path], Tally]:
+    def stage(log: Path) -> Tally:
+        if program is None or scripts is None:
+            return Tally(skipped=1, left_out=["packetdrill is not packaged for Debian: give --packetdrill PATH --scripts DIR"])
+        passed, wrong = packetdrill.play_all(program, scripts, log)
+        return Tally(passed=passed, failed=len(wrong), wrong=wrong)
+
+    return stage
+
+
 def stages(fast: bool) -> list[tuple[str, Callable[[Path], Tally]]]:
     found: list[tuple[str, Callable[[Path], Tally]]] = [("build", _release), ("c-tests", _c_tests)]
     if not fast:
@@ -202,7 +213,7 @@ def _one(name: str, stage: Callable[[Path], Tally], logs: Path) -> Tally:
         tally = Tally(failed=1, wrong=["did not get done"])
     except subprocess.TimeoutExpired as error:
         tally = Tally(failed=1, wrong=[str(error)])
-    print(f"{name:<8} {time.monotonic() - since:6.1f} s  {tally}", flush=True)
+    print(f"{name:<11} {time.monotonic() - since:6.1f} s  {tally}", flush=True)
     for text in tally.left_out:
         print(f"  skipped {text}")
     for text in tally.wrong:
@@ -212,15 +223,15 @@ def _one(name: str, stage: Callable[[Path], Tally], logs: Path) -> Tally:
     return tally
 
 
-def main(fast: bool) -> int:
+def main(fast: bool, program: Path | None = None, scripts: Path | None = None) -> int:
     logs = build_dir() / "test-logs"
     logs.mkdir(parents=True, exist_ok=True)
     total = Tally()
     built = True
-    for name, stage in stages(fast):
+    for name, stage in [*stages(fast), ("packetdrill", _packetdrill(program, scripts))]:
         if not built:
             total.skipped += 1
-            print(f"{name:<8} skipped: the build failed")
+            print(f"{name:<11} skipped: the build failed")
             continue
         total.add(_one(name, stage, logs))
         built = not (name == "build" and total.failed)

@@ -301,6 +301,8 @@ static const struct rt_key keys[] = {
 	 "longest delay of an ACK, ms (RFC 1122: 500)"},
 	{"init_cwnd", parse_u8, AT(stack.tcp.init_cwnd), 1, 100, "10",
 	 "initial window, segments (RFC 6928)"},
+	{"ecn", parse_u8, AT(stack.tcp.ecn), 0, 2, "2",
+	 "explicit congestion notification (RFC 3168): 0 off, 1 asked for and accepted, 2 accepted"},
 	{"tcp_timestamps", parse_bool, AT(stack.tcp.timestamps), 0, 1, "1",
 	 "offer timestamps (RFC 7323)"},
 	{"tcp_sack", parse_bool, AT(stack.tcp.sack), 0, 1, "1", "offer selective ACK (RFC 2018)"},

@@ -187,6 +187,7 @@ static void count_rare(struct mtcp_stats *s, const struct conn *c, const struct 
 	s->fast_retransmits += (ev->flags & TCP_EV_RETRANSMIT) != 0;
 	s->rto_fired += (ev->flags & TCP_EV_RTO) != 0;
 	s->challenge_acks += (ev->flags & TCP_EV_CHALLENGE) != 0;
+	s->ecn_reductions += (ev->flags & TCP_EV_ECE) != 0;
 	s->delayed_acks += (ev->flags & TCP_EV_DELACK) != 0;
 	s->zero_window_probes += (ev->flags & TCP_EV_PROBE) != 0;
 	if (!(ev->flags & TCP_EV_ERROR))

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/fastpath.h"
 
+#define CE 3u /* RFC 3168 5 */
+
 /* What an ACK that does not advance means to a timer that fired is for the slow path; TF_ORPHAN and
  * TF_FIN do not occur in ESTABLISHED. */
 bool fastpath_takes(const struct tcb *t, const struct tcp_seg *s)
 {
-	const unsigned ctl = TCPF_FIN | TCPF_SYN | TCPF_RST | TCPF_ACK | TCPF_URG;
+	const unsigned ctl =
+		(TCPF_FIN | TCPF_SYN | TCPF_RST | TCPF_ACK | TCPF_URG | TCPF_ECE | TCPF_CWR);
 	unsigned ts = t->flags & TF_TS ? TCPO_TS : 0;
 	uint32_t n_new = s->ack.v - t->snd_una.v;
 	bool stale = ts && (int32_t)(s->ts_val - t->ts_recent) < 0;
@@ -15,7 +18,7 @@ bool fastpath_takes(const struct tcb *t, const struct tcp_seg *s)
 			((s->flags & ctl) ^ TCPF_ACK) | (s->seq.v ^ t->rcv_nxt.v) | t->n_retries |
 			t->n_keep | (t->cold != NULL) | ((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) |
 			stale | (s->len > rcv_wnd(t)) | (n_new > flight(t)) |
-			((n_new | s->len) == 0);
+			((n_new | s->len) == 0) | (s->ip_ecn == CE);
 
 	return slow == 0;
 }

@@ -2,6 +2,7 @@
 /* Fifth step: the ACK field. */
 #include <errno.h>
 
+#include "tcp/ecn.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 
@@ -40,7 +41,9 @@ static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
 		.now = a->now,
 	};
 
-	if (n_acked && t->phase != PHASE_RECOVERY)
+	/* RFC 3168 6.1.2: an ACK with ECE opens no window. */
+	if (n_acked && t->phase != PHASE_RECOVERY &&
+	    !((a->seg->flags & TCPF_ECE) && (t->flags & TF_ECN)))
 		t->cc.ops->on_ack(&t->cc, &ack);
 }
 
@@ -57,6 +60,8 @@ void ack_new(struct arrival *a)
 	t->unacked_ms = ms_of(a->now);
 	t->n_retries = 0;
 	t->flags &= ~(uint32_t)(TF_PROBED | TF_PROBE_DUE);
+	if ((t->flags & TF_CWR) && seq_gt(ack, t->recover))
+		t->flags &= ~(uint32_t)TF_CWR;
 	rtt_reset_backoff(&t->rtt);
 	ack_grow(a, n, before);
 	recovery_advanced(t, n);
@@ -175,6 +180,7 @@ static enum step ack_synrcvd(struct arrival *a)
 	open_established(t, a->now, a->ev);
 	t->snd_una = seq_add(t->snd_una, 1);
 	if (s->flags & TCPF_SYN) {
+		ecn_take_syn(t, s);
 		t->snd_wnd = s->wnd;
 	} else {
 		t->snd_wnd = (uint32_t)s->wnd << t->snd_wscale;
@@ -206,6 +212,8 @@ enum step step_ack(struct arrival *a)
 	if (seq_lt(s->ack, t->snd_una)) /* an old one: its data may be new */
 		return STEP_CONTINUE;
 	sacked = recovery_sacked(t, s);
+	if (s->flags & TCPF_ECE)
+		ecn_echo(a);
 	if (seq_gt(s->ack, t->snd_una)) {
 		ack_new(a);
 		ack_window(a, true);

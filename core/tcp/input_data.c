@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Seventh and eighth step: text and FIN; the acknowledgment and the window we owe for them. */
+#include "tcp/ecn.h"
 #include "tcp/internal.h"
 
 /* What the receive side may take now. Silly windows are avoided (RFC 1122 4.2.3.3): the edge moves
@@ -145,6 +146,8 @@ enum step step_text(struct arrival *a)
 		a->ev->drop = TCP_DROP_AFTER_CLOSE;
 		return STEP_DONE;
 	}
+	if ((t->flags & TF_ECN) && a->len)
+		ecn_data(t, a->seg);
 	if (!seq_eq(a->seq, t->rcv_nxt))
 		return a->len || a->fin ? data_ahead(a) : STEP_DONE;
 	if (a->len == 0)

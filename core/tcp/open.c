@@ -2,6 +2,7 @@
 /* Opening: defaults, SYN options, listeners. */
 #include <string.h>
 
+#include "tcp/ecn.h"
 #include "tcp/internal.h"
 
 const struct tcp_config tcp_config_default = {
@@ -20,6 +21,7 @@ const struct tcp_config tcp_config_default = {
 	.data_retries = 15,
 	.init_cwnd = 10,
 	.quick_acks = 16,
+	.ecn = TCP_ECN_ACCEPT,
 	.timestamps = true,
 	.sack = true,
 	.wscale = true,
@@ -100,6 +102,8 @@ void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	} else {
 		t->rcv_wscale = 0;
 	}
+	if (s->flags & (TCPF_ECE | TCPF_CWR))
+		ecn_take_syn(t, s);
 	cc_init(&t->cc, t->cc.ops, mss, cfg->init_cwnd);
 	t->rcv_nxt = t->last_ack = seq_add(s->seq, 1);
 	/* What our SYN offered, or what the SYN/ACK is about to. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/output.h"
+#include "tcp/ecn.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 
@@ -202,7 +203,7 @@ static void put_window(struct tcb *t, struct tcp_seg *out)
 static void put_ack(struct tcb *t, struct tcp_seg *out, mt_time now)
 {
 	out->ack = t->rcv_nxt;
-	out->flags |= TCPF_ACK;
+	out->flags |= t->flags & TF_ECE ? TCPF_ACK | TCPF_ECE : TCPF_ACK;
 	put_options(t, out, now);
 	put_window(t, out);
 	t->last_ack = t->rcv_nxt;
@@ -227,6 +228,8 @@ static void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
 	out->seq = t->snd_una;
 	out->ack = active ? seq_of(0) : t->rcv_nxt;
 	out->flags = active ? TCPF_SYN : TCPF_SYN | TCPF_ACK;
+	if (active ? t->cfg->ecn == TCP_ECN_ASK : t->flags & TF_ECN)
+		out->flags |= ecn_syn_flags(t);
 	out->opts = TCPO_MSS;
 	out->mss = t->mss_local;
 	out->n_sack = 0;
@@ -323,10 +326,13 @@ static void emit_range(struct tcb *t, struct tcp_seg *out, const struct plan *p,
 		out->flags |= TCPF_PSH;
 	t->flags &= ~(uint32_t)TF_PROBE_DUE;
 	t->last_snd_ms = ms_of(now);
-	if (p->again)
+	if (p->again) {
 		sent_again(t, p, now);
-	else
-		sent_new(t, p, now);
+		return;
+	}
+	if ((t->flags & TF_ECN) && len && !p->probe)
+		ecn_mark(t, out);
+	sent_new(t, p, now);
 }
 
 /* RFC 5681 4.1: the window of long ago says nothing about the path now. */

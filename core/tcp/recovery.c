@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/recovery.h"
+#include "tcp/ecn.h"
 #include "tcp/internal.h"
 
 /* SACKed bytes below seq. */
@@ -143,12 +144,14 @@ bool recovery_sacked(struct tcb *t, const struct tcp_seg *s)
 
 static void enter_recovery(struct tcb *t, mt_time now)
 {
-	t->cc.ops->on_loss(&t->cc, flight(t), now);
+	if (!(t->flags & TF_CWR)) /* else an ECE of this window has reduced it */
+		t->cc.ops->on_loss(&t->cc, flight(t), now);
+	ecn_reduced(t);
 	t->phase = PHASE_RECOVERY;
 	t->recover = t->snd_nxt;
 	t->rxt_nxt = t->snd_una;
 	t->flags |= TF_RXT_HEAD;
-	t->flags &= ~(uint32_t)(TF_RENO_PARTIAL | TF_RESCUED | TF_TIMING);
+	t->flags &= ~(uint32_t)(TF_RENO_PARTIAL | TF_RESCUED | TF_TIMING | TF_CWR);
 }
 
 bool recovery_duplicate(struct tcb *t, mt_time now)
@@ -219,7 +222,7 @@ void recovery_go_back(struct tcb *t)
 	t->recover = t->snd_nxt;
 	t->rxt_nxt = t->snd_una;
 	t->n_dup = 0;
-	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_TIMING | TF_RENO_HOLD | TF_RENO_PARTIAL);
+	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_TIMING | TF_RENO_HOLD | TF_RENO_PARTIAL | TF_CWR);
 }
 
 void recovery_timeout(struct tcb *t, mt_time now)
@@ -231,5 +234,6 @@ void recovery_timeout(struct tcb *t, mt_time now)
 		t->cc.ops->on_rto(&t->cc, flight(t), now);
 	else if (t->cold)
 		sack_init(&t->cold->board);
+	ecn_reduced(t);
 	recovery_go_back(t);
 }

@@ -63,7 +63,14 @@ enum {
 	TF_RESCUED = 1u << 23,	   /* RFC 6675 NextSeg rule 4 used in this recovery */
 	TF_RENO_HOLD = 1u << 24,   /* RFC 6582 4: duplicates of the last recovery may still come */
 	TF_CWND_FULL = 1u << 25,   /* the congestion window bounded the last sending */
-	TF_RENO_PARTIAL = 1u << 26 /* NewReno: the first partial acknowledgment has been */
+	TF_RENO_PARTIAL = 1u << 26, /* NewReno: the first partial acknowledgment has been */
+	TF_ECN = 1u << 27,	    /* ECN negotiated */
+	TF_ECE = 1u << 28,	    /* our ACKs say ECE */
+	TF_CWR = 1u << 29	    /* an ECE has reduced the window for all below recover */
+};
+
+enum { /* tcb.xflags: what is rarer still */
+       XF_CWR_DUE = 1u << 6 /* the next new data says CWR */
 };
 
 /* Anything of these makes the next segment something else than data. */
@@ -113,12 +120,13 @@ struct tcb {
 
 	/* line 3: exceptions */
 	uint32_t challenge_ms; /* millisecond clock of the last rate-limited ACK */
-	tcp_seq recover;       /* snd_nxt when the loss was noticed */
+	tcp_seq recover;       /* snd_nxt when the loss or, with TF_CWR, the ECE was noticed */
 	tcp_seq rxt_nxt;       /* HighRxt + 1: below it all that is lost was sent again */
 	uint32_t sndbuf;
 	uint32_t user_timeout_ms;
 	uint32_t keep_idle_ms, keep_interval_ms;
 	uint16_t mss_local; /* as announced; upper bound of what we send */
+	uint16_t xflags;
 };
 
 _Static_assert(offsetof(struct tcb, rtt_seq) == 60, "line 0");

@@ -45,6 +45,12 @@ extern const struct cc_ops cc_newreno, cc_cubic;
 const struct cc_ops *cc_by_name(const char *name);
 const char *cc_name(const struct cc_ops *);
 
+enum tcp_ecn { /* RFC 3168; the values of Linux's tcp_ecn */
+	TCP_ECN_OFF,
+	TCP_ECN_ASK,    /* in every SYN of ours, and accepted from others */
+	TCP_ECN_ACCEPT  /* used if the peer asks */
+};
+
 /* Constant while any connection uses it. */
 struct tcp_config {
 	uint32_t rcvbuf, sndbuf;    /* bytes; bounds of the two queues and of the offered window */
@@ -60,6 +66,7 @@ struct tcp_config {
 	uint8_t data_retries;       /* 15 */
 	uint8_t init_cwnd;          /* 10 segments (RFC 6928) */
 	uint8_t quick_acks;         /* segments acknowledged at once at the start of a connection, 16 */
+	uint8_t ecn;                /* enum tcp_ecn; TCP_ECN_ACCEPT */
 	bool timestamps, sack, wscale;
 	bool fast_path;             /* false: every segment takes the slow path */
 	const struct cc_ops *cc;
@@ -103,7 +110,8 @@ enum { /* tcp_events.flags */
 	TCP_EV_RTO         = 0x0200, /* the retransmission timer fired */
 	TCP_EV_CHALLENGE   = 0x0400, /* a challenge ACK was scheduled */
 	TCP_EV_DELACK      = 0x0800, /* the delayed-ACK timer fired */
-	TCP_EV_PROBE       = 0x1000  /* the persist or keepalive timer fired */
+	TCP_EV_PROBE       = 0x1000, /* the persist or keepalive timer fired */
+	TCP_EV_ECE         = 0x2000  /* an ECE reduced the congestion window */
 };
 
 struct tcp_events {

@@ -53,6 +53,7 @@ struct script {
 	struct tcp_events ev; /* of the last IN, or of the last timer */
 	uint32_t all_events;  /* flags of all, ORed */
 	uint32_t peer_opts;   /* what the peer offers in its SYN */
+	uint8_t peer_flags;   /* ECE and CWR of it */
 	uint16_t peer_mss;
 	uint8_t peer_wscale;
 	uint32_t n_log, n_seen;
@@ -73,6 +74,7 @@ struct in_seg { /* everything 0 but what the script names */
 	uint32_t sack[8]; /* relative, pairs */
 	unsigned opts;	  /* further TCPO_ */
 	int wscale;
+	int ecn; /* IP codepoint */
 };
 
 #define IN(s, at, ...)                                                                             \
@@ -102,6 +104,7 @@ static inline void script_hash_seg(struct script *s, const struct tcp_seg *g)
 			g->flags,
 			g->opts,
 			g->data_off,
+			g->ip_ecn,
 			g->opts & TCPO_TS ? g->ts_val : 0,
 			g->opts & TCPO_TS ? g->ts_ecr : 0};
 
@@ -182,6 +185,7 @@ static inline struct tcp_seg script_seg(const struct script *s, const struct in_
 		.mss = i->mss,
 		.wscale = (uint8_t)i->wscale,
 		.n_sack = (uint8_t)i->n_sack,
+		.ip_ecn = (uint8_t)i->ecn,
 	};
 
 	if (i->n_sack)

@@ -71,7 +71,7 @@ static inline struct tcp_seg peer_syn(const struct script *s, uint8_t flags)
 {
 	struct tcp_seg g = {
 		.seq = s->irs,
-		.flags = flags,
+		.flags = (uint8_t)(flags | s->peer_flags),
 		.wnd = 60000,
 		.opts = (uint8_t)s->peer_opts,
 		.mss = s->peer_mss,

@@ -7,7 +7,7 @@
 
 struct want { /* -1: any */
 	int64_t seq, ack, wnd, off, mss, wscale;
-	int len, flags, psh, opts, n_sack, list, again;
+	int len, flags, psh, opts, n_sack, list, again, ecn;
 	int64_t sack[8];
 	int64_t tsval, tsecr;
 };
@@ -26,6 +26,7 @@ struct want { /* -1: any */
 				 .n_sack = -1,                                                     \
 				 .list = -1,                                                       \
 				 .again = -1,                                                      \
+				 .ecn = -1,                                                        \
 				 .tsval = -1,                                                      \
 				 .tsecr = -1,                                                      \
 				 .sack = {-1, -1, -1, -1, -1, -1, -1, -1},                         \
@@ -68,6 +69,7 @@ static inline void script_out(struct script *s, int line, mt_time at, struct wan
 	WANT(n_sack, g->n_sack);
 	WANT(list, o->list);
 	WANT(again, o->again);
+	WANT(ecn, g->ip_ecn);
 	WANT(tsval, g->ts_val);
 	WANT(tsecr, g->ts_ecr);
 	for (int k = 0; k < 2 * w.n_sack && w.sack[k] >= 0; k++)

@@ -25,6 +25,7 @@
 	X(retransmits, "segments sent again")                                                      \
 	X(rto_fired, "retransmission timeouts")                                                    \
 	X(fast_retransmits, "loss recoveries entered by duplicate ACKs or SACK")                   \
+	X(ecn_reductions, "congestion windows reduced because of ECE (RFC 3168)")                  \
 	X(delayed_acks, "ACKs sent by the delayed-ACK timer")                                      \
 	X(zero_window_probes, "persist probes sent")                                               \
 	X(challenge_acks, "challenge ACKs sent (RFC 5961)")                                        \

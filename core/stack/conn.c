@@ -54,6 +54,16 @@ static void arm(struct stack_core *sc, struct conn *c)
 		wheel_arm(&sc->wheel, &c->timer, at);
 }
 
+void conn_take_cold(struct stack_core *sc, struct conn *c)
+{
+	uint32_t id = pool_get(&sc->colds);
+
+	if (id == POOL_NONE)
+		return;
+	tcp_attach_cold(&c->tcb, pool_at(&sc->colds, id));
+	c->flags |= CONN_COLD;
+}
+
 static void give_back_cold(struct stack_core *sc, struct conn *c, bool force)
 {
 	struct tcp_cold *cold;
@@ -314,14 +324,8 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 		seg->len = 0;
 		seg->flags &= (uint8_t)~TCPF_FIN;
 	}
-	if (tcp_wants_cold(&c->tcb, seg)) {
-		uint32_t id = pool_get(&sc->colds);
-
-		if (id != POOL_NONE) {
-			tcp_attach_cold(&c->tcb, pool_at(&sc->colds, id));
-			c->flags |= CONN_COLD;
-		}
-	}
+	if (tcp_wants_cold(&c->tcb, seg))
+		conn_take_cold(sc, c);
 	ev = tcp_input(&c->tcb, seg, now);
 	trace_in(sc, c, seg, ev.drop, now);
 	apply(sc, c, seg, &ev, now);

@@ -89,6 +89,8 @@ struct conn *conn_new(struct stack_core *, const struct flow *, uint64_t hash);
 /* Draws the owner's choices for a new connection: RFC 6528 ISN, timestamp offset, MSS of the
  * device. */
 void conn_choose(const struct stack_core *, const struct flow *, mt_time now, struct tcp_open *);
+/* Attaches an object for rare state to the tcb, or, out of them, does not. */
+void conn_take_cold(struct stack_core *, struct conn *);
 /* A segment for this connection. */
 void conn_input(struct stack_core *, struct conn *, struct tcp_seg *, mt_time now);
 /* Its deadline may have come. */

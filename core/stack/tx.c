@@ -184,6 +184,8 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 	unsigned n = 0;
 	bool more = true;
 
+	if (tcp_wants_cold_tx(&c->tcb))
+		conn_take_cold(sc, c);
 	while (more && n < QUANTUM) {
 		uint8_t *frame = tx_frame(sc);
 		struct tcp_seg seg;

@@ -236,13 +236,20 @@ bool tcp_wants_cold(const struct tcb *t, const struct tcp_seg *s)
 	       seq_lt(s->seq, t->rcv_adv) && t->state <= TCPS_FIN_WAIT_2;
 }
 
+bool tcp_wants_cold_tx(const struct tcb *t)
+{
+	return !t->cold && t->state >= TCPS_ESTABLISHED &&
+	       seq_diff(t->snd_end, t->snd_una) > (int32_t)(COLD_TX_SEGS * t->cc.mss);
+}
+
 void tcp_attach_cold(struct tcb *t, struct tcp_cold *c)
 {
 	check(!t->cold);
-	*c = (struct tcp_cold){0};
+	c->fin_seen = false;
 	ooo_init(&c->ooo);
 	sack_init(&c->board);
 	t->cold = c;
+	recovery_attached(t);
 }
 
 struct tcp_cold *tcp_detach_cold(struct tcb *t, bool force)
@@ -251,8 +258,8 @@ struct tcp_cold *tcp_detach_cold(struct tcb *t, bool force)
 
 	if (!c)
 		return NULL;
-	/* In a recovery by scoreboard an empty board means something, too. */
-	if (!force && (c->ooo.n || c->board.n || t->phase != PHASE_OPEN))
+	/* While something is in flight it has a time, and an empty board means something, too. */
+	if (!force && (c->ooo.n || t->phase != PHASE_OPEN || flight(t) || unsent(t)))
 		return NULL;
 	t->cold = NULL;
 	return c;

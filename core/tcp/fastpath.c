@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/fastpath.h"
+#include "tcp/recovery.h"
 
 #define CE 3u /* RFC 3168 5 */
 
@@ -16,7 +17,7 @@ bool fastpath_takes(const struct tcb *t, const struct tcp_seg *s)
 	/* Bitwise on purpose: one branch. */
 	unsigned slow = (unsigned)!t->cfg->fast_path | (t->state ^ TCPS_ESTABLISHED) | t->phase |
 			((s->flags & ctl) ^ TCPF_ACK) | (s->seq.v ^ t->rcv_nxt.v) | t->n_retries |
-			t->n_keep | (t->cold != NULL) | ((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) |
+			t->n_keep | (t->flags & TF_HOLES) | ((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) |
 			stale | (s->len > rcv_wnd(t)) | (n_new > flight(t)) |
 			((n_new | s->len) == 0) | (s->ip_ecn == CE);
 
@@ -32,8 +33,11 @@ void fastpath_input(struct arrival *a)
 	a->ev->flags = TCP_EV_FAST;
 	t->last_rcv_ms = ms_of(a->now);
 	ts_note(t, s);
-	if (advanced)
+	if (advanced) {
+		if (t->cold)
+			recovery_delivered(t, s, a->now);
 		ack_new(a);
+	}
 	ack_window(a, advanced);
 	a->seq = s->seq;
 	a->len = s->len;

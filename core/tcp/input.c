@@ -257,6 +257,13 @@ static const step_fn synsent_steps[] = {synsent_check, synsent_open, step_text, 
 static const step_fn sync_steps[] = {step_paws, step_sequence, step_rst, step_syn,
 				     step_ack,	step_text,     step_fin, NULL};
 
+static void note_holes(struct tcb *t)
+{
+	bool holes = t->cold && (t->cold->ooo.n || t->cold->board.n);
+
+	t->flags = holes ? t->flags | TF_HOLES : t->flags & ~(uint32_t)TF_HOLES;
+}
+
 static __attribute__((noinline)) void input_slow(struct arrival *a)
 {
 	const step_fn *next = sync_steps;
@@ -269,6 +276,7 @@ static __attribute__((noinline)) void input_slow(struct arrival *a)
 		next = synsent_steps;
 	while (*next && (*next)(a) == STEP_CONTINUE)
 		next++;
+	note_holes(a->t);
 	timer_settle(a->t, a->now);
 }
 

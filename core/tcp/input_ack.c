@@ -211,7 +211,7 @@ enum step step_ack(struct arrival *a)
 	ts_note(t, s);
 	if (seq_lt(s->ack, t->snd_una)) /* an old one: its data may be new */
 		return STEP_CONTINUE;
-	sacked = recovery_sacked(t, s);
+	sacked = recovery_delivered(t, s, a->now);
 	if (s->flags & TCPF_ECE)
 		ecn_echo(a);
 	if (seq_gt(s->ack, t->snd_una)) {

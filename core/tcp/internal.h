@@ -13,6 +13,7 @@
 #define TS_OPT_LEN   12u  /* with its padding */
 #define CORK_MAX     (200 * MT_MS)
 #define CHALLENGE_MS 500u /* RFC 5961 7: at most one in this time, per connection */
+#define COLD_TX_SEGS 4u	  /* from more segments on to be sent, a cold object pays */
 #define PAWS_IDLE_MS (24u * 86400u * 1000u) /* RFC 7323 5.5 */
 
 static inline uint32_t ms_of(mt_time now)

@@ -287,6 +287,8 @@ static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 	if (flight(t) == 0 && !p->probe)
 		t->unacked_ms = ms_of(now);
 	t->snd_nxt = p->r.end;
+	if (t->cold)
+		recovery_sent_new(t, now);
 	if (p->probe) {
 		t->flags |= TF_PROBED; /* the persist timer goes on */
 		return;
@@ -307,7 +309,7 @@ static void sent_again(struct tcb *t, const struct plan *p, mt_time now)
 	t->flags &= ~(uint32_t)TF_TIMING; /* Karn: nothing is timed across a retransmission */
 	if (p->probe)
 		return;
-	recovery_sent(t, p->r);
+	recovery_sent_again(t, p->r, now);
 	if (t->rxt_at == MT_NEVER || (head && !(t->flags & TF_RENO_PARTIAL)))
 		timer_rto(t, now);
 }

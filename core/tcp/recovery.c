@@ -2,6 +2,7 @@
 #include "tcp/recovery.h"
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
+#include "tcp/ranges.h"
 
 /* SACKed bytes below seq. */
 static uint32_t sacked_below(const struct sack_board *b, tcp_seq seq)
@@ -120,8 +121,16 @@ bool recovery_last(const struct tcb *t, uint32_t mss, struct seq_range *r)
 	return true;
 }
 
-void recovery_sent(struct tcb *t, struct seq_range r)
+void recovery_sent_new(struct tcb *t, mt_time now)
 {
+	xmit_sent(&t->cold->xmit, t->snd_una, t->snd_nxt, us_of(now),
+		  rtt_srtt_us(&t->rtt) / XMIT_MARKS);
+}
+
+void recovery_sent_again(struct tcb *t, struct seq_range r, mt_time now)
+{
+	if (t->cold)
+		xmit_resent(&t->cold->xmit, r, us_of(now));
 	t->flags &= ~(uint32_t)TF_RXT_HEAD;
 	if (t->phase == PHASE_OPEN)
 		return;
@@ -133,13 +142,42 @@ void recovery_sent(struct tcb *t, struct seq_range r)
 	t->rxt_nxt = seq_max(t->rxt_nxt, r.end);
 }
 
-bool recovery_sacked(struct tcb *t, const struct tcp_seg *s)
+void recovery_attached(struct tcb *t)
 {
-	bool dsack = false;
+	struct xmit *x = &t->cold->xmit;
+	uint32_t us = t->last_snd_ms * 1000u;
 
-	if (!uses_sack(t) || !(s->opts & TCPO_SACK))
+	xmit_init(x, us);
+	if (flight(t))
+		xmit_sent(x, t->snd_una, t->snd_nxt, us, 0);
+}
+
+/* The SACK blocks of an ACK. */
+static bool take_sack(struct tcb *t, const struct tcp_seg *s, mt_time now)
+{
+	struct tcp_cold *c = t->cold;
+	struct sack_news news;
+
+	sack_update(&c->board, s, t->snd_una, t->snd_nxt, &news);
+	for (uint8_t i = 0; i < news.n; i++)
+		xmit_delivered(&c->xmit, news.block[i].r, news.block[i].n_fresh, us_of(now));
+	return news.n > 0;
+}
+
+bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
+{
+	struct tcp_cold *c = t->cold;
+
+	if (!c)
 		return false;
-	return sack_update(&t->cold->board, s, t->snd_una, t->snd_nxt, &dsack) > 0;
+	xmit_ack_begin(&c->xmit);
+	if (seq_gt(s->ack, t->snd_una)) {
+		struct seq_range r = {t->snd_una, s->ack};
+
+		xmit_delivered(&c->xmit, r, range_len(r) - sacked_below(&c->board, r.end),
+			       us_of(now));
+	}
+	return uses_sack(t) && (s->opts & TCPO_SACK) && take_sack(t, s, now);
 }
 
 static void enter_recovery(struct tcb *t, mt_time now)
@@ -201,8 +239,10 @@ static void leave_recovery(struct tcb *t)
 void recovery_advanced(struct tcb *t, uint32_t n_acked)
 {
 	t->flags &= ~(uint32_t)TF_RENO_HOLD;
-	if (t->cold)
+	if (t->cold) {
 		sack_advance(&t->cold->board, t->snd_una);
+		xmit_advance(&t->cold->xmit, t->snd_una);
+	}
 	if (t->phase == PHASE_OPEN) {
 		t->n_dup = 0;
 		return;

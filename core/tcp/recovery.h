@@ -17,11 +17,16 @@ uint32_t recovery_pipe(const struct tcb *);
 bool recovery_next(const struct tcb *, uint32_t mss, struct seq_range *);
 /* The same when there is no new data to send (RFC 6675 NextSeg rules 3 and 4). */
 bool recovery_last(const struct tcb *, uint32_t mss, struct seq_range *);
-/* The range was sent. */
-void recovery_sent(struct tcb *, struct seq_range);
+/* New data up to snd_nxt was sent, and a cold object is attached. */
+void recovery_sent_new(struct tcb *, mt_time now);
+/* The range was sent again. */
+void recovery_sent_again(struct tcb *, struct seq_range, mt_time now);
 
-/* Takes the SACK blocks of an acceptable ACK. True: they told something new. */
-bool recovery_sacked(struct tcb *, const struct tcp_seg *);
+/* A cold object was attached: what is in flight gets a time, the last transmission's. */
+void recovery_attached(struct tcb *);
+/* Takes what an acceptable ACK says to be delivered, by number and by SACK; snd_una has not moved yet.
+ * True: the SACK blocks told something new. */
+bool recovery_delivered(struct tcb *, const struct tcp_seg *, mt_time now);
 /* A duplicate ACK (RFC 5681 2), or SACK blocks with news. True: fast recovery begins. */
 bool recovery_duplicate(struct tcb *, mt_time now);
 /* snd_una advanced by n_acked bytes. */

@@ -40,25 +40,31 @@ static uint32_t enter(struct sack_board *b, struct seq_range add)
 }
 
 uint32_t sack_update(struct sack_board *b, const struct tcp_seg *s, tcp_seq snd_una,
-		     tcp_seq snd_nxt, bool *dsack)
+		     tcp_seq snd_nxt, struct sack_news *news)
 {
-	uint32_t fresh = 0;
+	uint32_t sum = 0;
 
-	*dsack = false;
+	news->dsack = false;
+	news->n = 0;
 	if (!(s->opts & TCPO_SACK) || s->n_sack == 0)
 		return 0;
-	*dsack = is_dsack(s);
-	for (uint8_t i = *dsack; i < s->n_sack && i < TCP_SACK_MAX; i++) {
+	news->dsack = is_dsack(s);
+	news->dup = s->sack[0];
+	for (uint8_t i = news->dsack; i < s->n_sack && i < TCP_SACK_MAX; i++) {
 		struct seq_range add = s->sack[i];
+		uint32_t fresh;
 
 		/* Old news after reordering, or never sent. A block that begins at snd_una is no
 		 * hole's end. */
 		if (seq_leq(add.start, snd_una) || seq_geq(add.start, add.end) ||
 		    seq_gt(add.end, snd_nxt))
 			continue;
-		fresh += enter(b, add);
+		fresh = enter(b, add);
+		if (fresh)
+			news->block[news->n++] = (struct sack_fresh){add, fresh};
+		sum += fresh;
 	}
-	return fresh;
+	return sum;
 }
 
 void sack_advance(struct sack_board *b, tcp_seq snd_una)

@@ -18,11 +18,20 @@ struct sack_board {
 	struct seq_range r[SACK_RANGES]; /* ordered, disjoint; when full, the highest are kept */
 };
 
+struct sack_news {
+	bool dsack;	      /* the first block was a report of a duplicate (RFC 2883), not entered */
+	struct seq_range dup; /* that block */
+	uint8_t n;	      /* blocks with bytes not known before */
+	struct sack_fresh {
+		struct seq_range r;
+		uint32_t n_fresh;
+	} block[TCP_SACK_MAX];
+};
+
 void sack_init(struct sack_board *);
-/* Takes a segment's blocks; returns the bytes newly SACKed. *dsack: the first block was a duplicate
- * report (RFC 2883), which is not entered. */
+/* Takes a segment's blocks; returns the bytes newly SACKed. */
 uint32_t sack_update(struct sack_board *, const struct tcp_seg *, tcp_seq snd_una, tcp_seq snd_nxt,
-		     bool *dsack);
+		     struct sack_news *);
 void sack_advance(struct sack_board *, tcp_seq snd_una); /* purges below */
 uint32_t sack_bytes(const struct sack_board *);          /* bytes SACKed */
 /* RFC 6675 IsLost(seq): 3 discontiguous SACKed ranges or more than 2*mss bytes SACKed above it. */

@@ -25,6 +25,7 @@
 #include "tcp/rtt.h"
 #include "tcp/sack.h"
 #include "tcp/tcp.h"
+#include "tcp/xmit.h"
 
 _Static_assert(TCP_OOO_RANGES == OOO_RANGES, "one bound, two headers");
 
@@ -66,7 +67,9 @@ enum {
 	TF_RENO_PARTIAL = 1u << 26, /* NewReno: the first partial acknowledgment has been */
 	TF_ECN = 1u << 27,	    /* ECN negotiated */
 	TF_ECE = 1u << 28,	    /* our ACKs say ECE */
-	TF_CWR = 1u << 29	    /* an ECE has reduced the window for all below recover */
+	TF_CWR = 1u << 29,	    /* an ECE has reduced the window for all below recover */
+	/* An ACK means more than its number: the cold object holds ranges. */
+	TF_HOLES = 1u << 31
 };
 
 enum { /* tcb.xflags: what is rarer still */
@@ -138,6 +141,7 @@ _Static_assert(sizeof(struct tcb) <= 256, "a connection must stay small");
 struct tcp_cold {
 	struct ooo_set ooo;
 	struct sack_board board;
+	struct xmit xmit; /* of what lies between snd_una and snd_nxt */
 	tcp_seq fin_seq; /* of a FIN that came out of order */
 	bool fin_seen;
 };

@@ -150,7 +150,7 @@ enum tcp_option {
 #define TCP_OOO_RANGES 16
 
 struct tcb;      /* tcp/tcb.h; plain memory, no destructor */
-struct tcp_cold; /* tcp/tcb.h: out-of-order ranges and SACK scoreboard, absent until needed */
+struct tcp_cold; /* tcp/tcb.h: out-of-order ranges, SACK scoreboard, times of transmission; absent until needed */
 
 /* ---- opening ---- */
 /* Active: state SYN-SENT, a SYN pending. */
@@ -169,8 +169,10 @@ bool tcp_reset_reply(const struct tcp_seg *in, struct tcp_seg *out);
 /* True if processing this segment profits from a tcp_cold object and none is attached. The owner attaches
  * one (tcp_attach_cold) or, out of memory, does not: then out-of-order data is dropped. */
 bool tcp_wants_cold(const struct tcb *, const struct tcp_seg *);
+/* The same before tcp_output: true if what is to be sent is worth one. */
+bool tcp_wants_cold_tx(const struct tcb *);
 void tcp_attach_cold(struct tcb *, struct tcp_cold *);  /* initialises it */
-/* Detaches the cold object if it holds nothing any more (or, force, in any case); NULL if none. */
+/* Detaches the cold object if it holds nothing any more (or, force, in any case); NULL: none, or kept. */
 struct tcp_cold *tcp_detach_cold(struct tcb *, bool force);
 
 struct tcp_events tcp_input(struct tcb *, const struct tcp_seg *, mt_time now);

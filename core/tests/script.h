@@ -129,6 +129,8 @@ static inline void script_took(struct script *s, struct tcp_events ev)
  */
 static inline void script_flush(struct script *s)
 {
+	if (!s->no_cold && tcp_wants_cold_tx(&s->t))
+		tcp_attach_cold(&s->t, &s->cold);
 	while (!s->hold) {
 		enum tcp_tx list = tcp_pending(&s->t, s->now);
 		struct sent *o = &s->log[s->n_log];

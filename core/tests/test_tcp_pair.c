@@ -84,6 +84,8 @@ static void send_all(struct world *w, unsigned i)
 	struct end *e = &w->e[i];
 	struct tcp_seg g;
 
+	if (tcp_wants_cold_tx(&e->t) && !chance(w, 100))
+		tcp_attach_cold(&e->t, &e->cold);
 	for (;;) {
 		enum tcp_tx list = tcp_pending(&e->t, w->now);
 

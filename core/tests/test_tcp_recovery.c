@@ -254,7 +254,7 @@ CASE(sack_not_negotiated_is_ignored)
 	in_flight(s, 10);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 9));
 	assert_int_equal(s->t.phase, PHASE_OPEN);
-	assert_null(s->t.cold);
+	assert_int_equal(s->cold.board.n, 0);
 	OUT_NONE(s, 100 * MS);
 	IN(s, 100 * MS, .seq = 1);
 }
@@ -280,6 +280,37 @@ CASE(after_a_timeout_the_tail_above_the_sacked_is_sent_too)
 	OUT(s, 250 * MS, .seq = SEG(2), .len = 1000, .again = 1);
 	OUT(s, 250 * MS, .seq = SEG(4), .len = 1000, .again = 1);
 	IN(s, 260 * MS, .seq = 1);
+}
+
+CASE(cold_attached_for_many_segments_only)
+{
+	be_established(s);
+	app_write(s, 0, 4000);
+	assert_null(s->t.cold);
+	app_write(s, 0, 1);
+	assert_non_null(s->t.cold);
+	assert_int_equal(s->cold.xmit.n, 1); /* what had left before has a time, too */
+	script_skip(s);
+	IN(s, 10 * MS, .seq = 1, .ack = SEG(4));
+	assert_non_null(s->t.cold);
+	OUT(s, 10 * MS, .seq = SEG(4), .len = 1);
+	IN(s, 20 * MS, .seq = 1);
+	assert_null(s->t.cold);
+}
+
+CASE(cold_without_holes_leaves_the_fast_path)
+{
+	in_flight_sack(s, 10);
+	IN(s, 10 * MS, .seq = 1, .ack = SEG(2));
+	assert_int_equal(s->ev.flags & TCP_EV_FAST, s->cfg.fast_path ? TCP_EV_FAST : 0);
+	assert_int_equal(s->cold.xmit.delivered, 2000);
+	IN(s, 11 * MS, .seq = 1, .ack = SEG(2), SACK1(3, 4));
+	assert_int_equal(s->cold.xmit.delivered, 3000);
+	IN(s, 12 * MS, .seq = 1, .ack = SEG(3));
+	assert_false(s->ev.flags & TCP_EV_FAST);
+	assert_int_equal(s->cold.xmit.delivered, 4000); /* each byte once */
+	script_skip(s);
+	IN(s, 20 * MS, .seq = 1);
 }
 
 CASE(reneging_is_survived)
@@ -557,6 +588,8 @@ int main(void)
 		T(sack_not_negotiated_is_ignored),
 		T(sacked_segments_are_not_sent_again_after_a_timeout),
 		T(after_a_timeout_the_tail_above_the_sacked_is_sent_too),
+		T(cold_attached_for_many_segments_only),
+		T(cold_without_holes_leaves_the_fast_path),
 		T(reneging_is_survived),
 		T(rto_floor_backoff_and_end),
 		T(rto_reduces_once_in_a_series),

@@ -32,10 +32,10 @@ static struct tcp_seg ack_with(uint32_t ack, unsigned n, const uint32_t (*blocks
 static uint32_t take(struct sack_board *b, uint32_t base, unsigned n, const uint32_t (*blocks)[2])
 {
 	struct tcp_seg s = ack_with(0, n, blocks, base);
-	bool dsack;
-	uint32_t fresh = sack_update(b, &s, seq_of(base), seq_of(base + WIN), &dsack);
+	struct sack_news news;
+	uint32_t fresh = sack_update(b, &s, seq_of(base), seq_of(base + WIN), &news);
 
-	assert_false(dsack);
+	assert_false(news.dsack);
 	return fresh;
 }
 
@@ -45,13 +45,13 @@ static void ignores_what_cannot_be(void **state)
 	static const uint32_t low[][2] = {{WIN + 5, WIN + 9}, {0x80000000u, 0x80000010u}};
 	struct sack_board b;
 	struct tcp_seg s = {.n_sack = 2};
-	bool dsack;
+	struct sack_news news;
 
 	(void)state;
 	sack_init(&b);
 	assert_int_equal(take(&b, 0xfffffff0u, 4, bad), 0);
 	assert_int_equal(take(&b, 0xfffffff0u, 2, low), 0);
-	assert_int_equal(sack_update(&b, &s, seq_of(0), seq_of(10), &dsack), 0);
+	assert_int_equal(sack_update(&b, &s, seq_of(0), seq_of(10), &news), 0);
 	assert_int_equal(b.n, 0);
 }
 
@@ -62,18 +62,18 @@ static void duplicate_reports(void **state)
 	struct sack_board b;
 	struct tcp_seg s = ack_with(20, 2, below, 0xfffffff0u);
 	tcp_seq una = seq_of(0xfffffff0u + 20), nxt = seq_of(0xfffffff0u + WIN);
-	bool dsack;
+	struct sack_news news;
 
 	(void)state;
 	sack_init(&b);
-	assert_int_equal(sack_update(&b, &s, una, nxt, &dsack), 10);
-	assert_true(dsack);
+	assert_int_equal(sack_update(&b, &s, una, nxt, &news), 10);
+	assert_true(news.dsack);
 	s = ack_with(20, 2, inside, 0xfffffff0u);
-	assert_int_equal(sack_update(&b, &s, una, nxt, &dsack), 0);
-	assert_true(dsack);
+	assert_int_equal(sack_update(&b, &s, una, nxt, &news), 0);
+	assert_true(news.dsack);
 	s = ack_with(20, 2, empty, 0xfffffff0u);
-	assert_int_equal(sack_update(&b, &s, una, nxt, &dsack), 0);
-	assert_false(dsack);
+	assert_int_equal(sack_update(&b, &s, una, nxt, &news), 0);
+	assert_false(news.dsack);
 	assert_int_equal(b.n, 1);
 }
 
@@ -192,7 +192,7 @@ static void model_step(struct sack_board *b, struct model *m, struct rng *g)
 {
 	uint32_t blocks[TCP_SACK_MAX][2], fresh = 0;
 	unsigned n = 1 + rng_below(g, TCP_SACK_MAX);
-	bool dsack;
+	struct sack_news news;
 
 	for (unsigned k = 0; k < n; k++) {
 		/* All of a cell share its byte 10: at most 14 ranges, the board never has to
@@ -204,9 +204,9 @@ static void model_step(struct sack_board *b, struct model *m, struct rng *g)
 	}
 	struct tcp_seg seg = ack_with(m->una, n, blocks, m->base);
 	uint32_t got =
-		sack_update(b, &seg, seq_of(m->base + m->una), seq_of(m->base + WIN), &dsack);
+		sack_update(b, &seg, seq_of(m->base + m->una), seq_of(m->base + WIN), &news);
 
-	for (unsigned k = dsack; k < n; k++) {
+	for (unsigned k = news.dsack; k < n; k++) {
 		for (uint32_t i = blocks[k][0]; i < blocks[k][1] && blocks[k][0] > m->una; i++) {
 			fresh += !m->map[i];
 			m->map[i] = 1;

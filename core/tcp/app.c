@@ -228,7 +228,7 @@ bool tcp_path_mtu(struct tcb *t, tcp_seq quoted, uint16_t mss, mt_time now)
 
 bool tcp_wants_cold(const struct tcb *t, const struct tcp_seg *s)
 {
-	if (t->cold || t->state < TCPS_ESTABLISHED)
+	if (t->cold || t->state < TCPS_SYN_RCVD)
 		return false;
 	if ((s->opts & TCPO_SACK) && (t->flags & TF_SACK) && flight(t))
 		return true;

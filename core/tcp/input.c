@@ -192,7 +192,8 @@ static void sequence_trim(struct arrival *a)
 	if (a->len + a->fin > wnd) { /* beyond the right edge: nothing of it is kept */
 		a->fin = false;
 		a->len = min_u32(a->len, wnd);
-		t->flags |= TF_ACK_NOW;
+		if (!(s->flags & TCPF_RST))
+			t->flags |= TF_ACK_NOW;
 	}
 }
 
@@ -209,7 +210,6 @@ static enum step step_sequence(struct arrival *a)
 
 	if (a->crossed) {
 		a->seq = t->rcv_nxt;
-		t->flags |= TF_ACK_NOW;
 		t->last_rcv_ms = ms_of(a->now);
 		return STEP_CONTINUE;
 	}
@@ -230,7 +230,8 @@ static enum step step_rst(struct arrival *a)
 	if (!(a->seg->flags & TCPF_RST))
 		return STEP_CONTINUE;
 	if (!seq_eq(a->seg->seq, t->rcv_nxt)) {
-		arrival_challenge(a);
+		if (seq_gt(a->seg->seq, t->rcv_nxt)) /* it may begin before the window, with text */
+			arrival_challenge(a);
 		return arrival_drop(a, TCP_DROP_RST);
 	}
 	bool refused = t->state == TCPS_SYN_RCVD && (t->flags & TF_ACTIVE);

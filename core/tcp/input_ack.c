@@ -182,6 +182,7 @@ static enum step ack_synrcvd(struct arrival *a)
 	if (s->flags & TCPF_SYN) {
 		ecn_take_syn(t, s);
 		t->snd_wnd = s->wnd;
+		t->flags |= TF_ACK_NOW;
 	} else {
 		t->snd_wnd = (uint32_t)s->wnd << t->snd_wscale;
 	}
@@ -201,10 +202,9 @@ enum step step_ack(struct arrival *a)
 		return arrival_drop(a, TCP_DROP_ACK);
 	if (t->state == TCPS_SYN_RCVD)
 		return ack_synrcvd(a);
-	/* RFC 5961 5.2: an attacker has to guess within the largest window the peer ever offered.
-	 */
-	if (seq_gt(s->ack, t->snd_nxt) ||
-	    seq_diff(t->snd_una, s->ack) > (int32_t)min_u32(t->max_snd_wnd, INT32_MAX)) {
+	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT: an attacker has to guess within
+	 * the largest window the peer ever offered. */
+	if (s->ack.v - (t->snd_una.v - t->max_snd_wnd) > t->max_snd_wnd + flight(t)) {
 		arrival_challenge(a);
 		return arrival_drop(a, TCP_DROP_ACK);
 	}

@@ -87,6 +87,9 @@ static enum step data_fills(struct arrival *a)
 	tcp_seq from = t->rcv_nxt;
 	uint32_t n;
 
+	/* The stream ends at the FIN that came ahead, whatever this segment says. */
+	if (c->fin_seen)
+		a->len = min_u32(a->len, c->fin_seq.v - from.v);
 	a->ev->data_skip = (uint16_t)a->skip;
 	a->ev->data_len = (uint16_t)a->len;
 	t->rcv_nxt = ooo_advance(&c->ooo, seq_add(t->rcv_nxt, a->len));

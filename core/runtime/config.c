@@ -277,6 +277,11 @@ static const struct rt_key keys[] = {
 	 "of all randomness, for repeatable runs; makes sequence numbers guessable"},
 	{"buffer_mb", parse_u32, AT(buffer_mb), 1, 1 << 20, "max_num_buffers * (rcvbuf + sndbuf)",
 	 "send and receive buffer memory per core, MiB"},
+	{"max_syn_backlog", parse_u32, AT(stack.n_half_open), 1, 10000000, "4096",
+	 "half-open connections per core, all listeners together"},
+	{"syn_cookies", parse_u8, AT(stack.syn_cookies), 0, 2, "1",
+	 "SYN cookies (RFC 4987): 1: when max_syn_backlog connections are half-open; 2: always; 0: "
+	 "never"},
 	{"time_wait_max", parse_u32, AT(stack.n_time_wait), 16, 10000000, "16384",
 	 "TIME-WAIT records per core"},
 	{"batch_rx", parse_u16, AT(stack.rx_batch), 1, STACK_MAX_BATCH, "64",

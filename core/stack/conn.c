@@ -4,18 +4,10 @@
 
 #include "stack/trace_put.h"
 
-struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash)
+static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct flow *f)
 {
-	uint32_t id = pool_get(&sc->conns);
-	struct conn *c;
+	struct conn *c = core_conn(sc, id);
 
-	if (id == POOL_NONE || !flow_insert(&sc->flows, hash, id)) {
-		if (id != POOL_NONE)
-			pool_put(&sc->conns, id);
-		sc->stats.no_conn++;
-		return NULL;
-	}
-	c = core_conn(sc, id);
 	c->flow = *f;
 	c->id = id;
 	c->flags = CONN_LIVE;
@@ -30,6 +22,32 @@ struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash
 	c->cookie = 0;
 	c->edge = 0;
 	return c;
+}
+
+struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash)
+{
+	uint32_t id = pool_get(&sc->conns);
+
+	if (id == POOL_NONE || !flow_insert(&sc->flows, hash, id)) {
+		if (id != POOL_NONE)
+			pool_put(&sc->conns, id);
+		sc->stats.no_conn++;
+		return NULL;
+	}
+	return block_init(sc, id, f);
+}
+
+struct conn *conn_new_for(struct stack_core *sc, const struct flow *f, uint64_t hash,
+			  uint32_t half_open)
+{
+	uint32_t id = pool_get(&sc->conns);
+
+	if (id == POOL_NONE) {
+		sc->stats.no_conn++;
+		return NULL;
+	}
+	flow_replace(&sc->flows, hash, half_open, id);
+	return block_init(sc, id, f);
 }
 
 /* RFC 6528: a 4 us clock plus a keyed hash of the connection. The timestamp offset is of the same
@@ -103,8 +121,6 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 	buf_release(&sc->bufs, &c->snd);
 	give_back_cold(sc, c, true);
 	c->flags &= (uint16_t)~CONN_LIVE;
-	if (c->flags & CONN_HALF_OPEN)
-		listen_forget(sc, c);
 	if (!(c->flags & (CONN_OWNED | CONN_QUEUED)))
 		conn_free(sc, c);
 }
@@ -157,9 +173,9 @@ uint32_t conn_ready(const struct conn *c)
 	return r;
 }
 
-static void count_drop(struct mtcp_stats *s, uint8_t drop)
+void core_count_drop(struct mtcp_stats *s, enum tcp_drop drop)
 {
-	switch ((enum tcp_drop)drop) {
+	switch (drop) {
 	case TCP_DROP_SEQ:
 		s->drop_seq++;
 		break;
@@ -193,7 +209,7 @@ static void count_drop(struct mtcp_stats *s, uint8_t drop)
 /* What happens on few segments only. */
 static void count_rare(struct mtcp_stats *s, const struct conn *c, const struct tcp_events *ev)
 {
-	count_drop(s, ev->drop);
+	core_count_drop(s, (enum tcp_drop)ev->drop);
 	s->fast_retransmits += (ev->flags & TCP_EV_RETRANSMIT) != 0;
 	s->rto_fired += (ev->flags & TCP_EV_RTO) != 0;
 	s->challenge_acks += (ev->flags & TCP_EV_CHALLENGE) != 0;
@@ -204,7 +220,7 @@ static void count_rare(struct mtcp_stats *s, const struct conn *c, const struct 
 		return;
 	s->timeouts += ev->error == ETIMEDOUT;
 	s->resets_received += ev->error == ECONNRESET || ev->error == ECONNREFUSED;
-	s->connects_failed += !(c->flags & (CONN_OPENED | CONN_HALF_OPEN));
+	s->connects_failed += !(c->flags & CONN_OPENED);
 }
 
 static void take_data(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
@@ -243,8 +259,6 @@ static uint32_t take_progress(struct stack_core *sc, struct conn *c, const struc
 	if (ev->flags & TCP_EV_ESTABLISHED) {
 		edge |= STACK_OUT;
 		c->flags |= CONN_OPENED;
-		if (c->flags & CONN_HALF_OPEN)
-			listen_established(sc, c);
 	}
 	return edge;
 }
@@ -371,18 +385,11 @@ void conn_reset(struct stack_core *sc, struct conn *c, mt_time now)
 	conn_settle(sc, c, now, 0);
 }
 
-void conn_drop(struct stack_core *sc, struct conn *c, mt_time now)
-{
-	trace_call(sc, c, TRACE_CALL_DISPLACED, 0, now);
-	c->flags |= CONN_DONE;
-	retire(sc, c, now);
-}
-
 void conn_kill(struct stack_core *sc, struct conn *c, int error, mt_time now)
 {
 	struct tcp_events ev = {.flags = TCP_EV_ERROR | TCP_EV_CLOSED, .error = (uint8_t)error};
 
-	sc->stats.connects_failed += !(c->flags & (CONN_OPENED | CONN_HALF_OPEN));
+	sc->stats.connects_failed += !(c->flags & CONN_OPENED);
 	tcp_abort(&c->tcb, now);
 	trace_call(sc, c, TRACE_CALL_FAIL, error, now);
 	conn_raise(sc, c, take_ends(c, &ev));

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a core keeps of a connection, a listener and a TIME-WAIT record; the life of a connection
- * block. */
+/* What a core keeps of a connection, a half-open one, a listener and a TIME-WAIT record; the life
+ * of a connection block. */
 #ifndef STACK_CONN_H
 #define STACK_CONN_H
 
 #include "stack/buf.h"
 #include "stack/stack.h"
 #include "stack/wheel.h"
+#include "tcp/half_open.h"
 #include "tcp/tcb.h"
 
 /* conn.flags */
 enum {
-	CONN_OWNED = 0x0001,	 /* the application has the id */
-	CONN_HALF_OPEN = 0x0002, /* on its listener's list of half-open connections */
-	CONN_QUEUED = 0x0004,	 /* on its listener's accept queue */
-	CONN_ORPHAN = 0x0008,	 /* closed by the application; TCP finishes by itself */
-	CONN_DONE = 0x0010,	 /* the tcb has ended; at most a last segment is pending */
-	CONN_TO_TW = 0x0020,	 /* with DONE: becomes a TIME-WAIT record */
-	CONN_LIVE = 0x0040,	 /* in the flow table; else the block is only its owner's */
-	CONN_EOF = 0x0080,	 /* the peer's FIN is in order */
+	CONN_OWNED = 0x0001,  /* the application has the id */
+	CONN_QUEUED = 0x0004, /* on its listener's accept queue */
+	CONN_ORPHAN = 0x0008, /* closed by the application; TCP finishes by itself */
+	CONN_DONE = 0x0010,   /* the tcb has ended; at most a last segment is pending */
+	CONN_TO_TW = 0x0020,  /* with DONE: becomes a TIME-WAIT record */
+	CONN_LIVE = 0x0040,   /* in the flow table; else the block is only its owner's */
+	CONN_EOF = 0x0080,    /* the peer's FIN is in order */
 	CONN_SHUT_RD = 0x0100,
 	CONN_SHUT_WR = 0x0200,
 	CONN_NO_SPACE = 0x0400, /* the send buffer was filled: STACK_OUT when a third is free */
@@ -52,21 +52,18 @@ struct conn {
 	struct buf rcv, snd;
 	struct list tx_node;
 	struct list event_node;
-	struct list queue_node; /* half-open list, accept queue, or starved writers */
+	struct list queue_node; /* accept queue, or starved writers */
 	struct wheel_node timer;
-	union {
-		uint64_t cookie;
-		mt_time opened_at; /* while HALF_OPEN */
-	};
-	uint32_t listener; /* while HALF_OPEN or QUEUED */
+	uint64_t cookie;
+	uint32_t listener; /* while QUEUED */
 };
 
 struct listener {
 	struct ip_endpoint local;
 	uint32_t next; /* hash chain; POOL_NONE at the end */
 	uint32_t backlog;
-	uint32_t n_half_open, n_queued;
-	struct list half_open, queue;
+	uint32_t n_queued;
+	struct list queue;
 	struct list event_node;
 	uint64_t cookie;
 };
@@ -83,9 +80,25 @@ struct time_wait {	       /* the pool's free list uses the first bytes */
 
 _Static_assert(sizeof(struct time_wait) <= 64, "a TIME-WAIT record is one cache line");
 
+/* A SYN answered or about to be. It is answered by way of the station it came from, so that a
+ * forged one asks for no neighbour. */
+struct half_open {	       /* the pool's free list uses the first bytes */
+	uint32_t older, newer; /* in its FIFO; POOL_NONE at the ends */
+	struct ip_addr remote;
+	uint16_t lport, rport, local, listener;
+	struct eth_addr from;
+	uint8_t n_timeouts;
+	uint8_t answered; /* when it was last answered out of turn: clock of syn_queue.c */
+	struct tcp_half half;
+};
+
+_Static_assert(sizeof(struct half_open) <= 64, "a half-open connection is one cache line");
+
 /* A block with its flow in the table and its tcb not yet opened; NULL (counted) when there is none.
  */
 struct conn *conn_new(struct stack_core *, const struct flow *, uint64_t hash);
+/* The same, in the place that a half-open one has in the table. */
+struct conn *conn_new_for(struct stack_core *, const struct flow *, uint64_t hash, uint32_t id);
 /* Draws the owner's choices for a new connection: RFC 6528 ISN, timestamp offset, MSS of the
  * device. */
 void conn_choose(const struct stack_core *, const struct flow *, mt_time now, struct tcp_open *);
@@ -103,8 +116,6 @@ void conn_settle(struct stack_core *, struct conn *, mt_time now, unsigned defer
 void conn_orphan(struct stack_core *, struct conn *);
 /* Aborts a connection nobody owns any more. */
 void conn_reset(struct stack_core *, struct conn *, mt_time now);
-/* Ends a connection nobody knows of without a word to the peer. */
-void conn_drop(struct stack_core *, struct conn *, mt_time now);
 /* Ends a connection for a reason that did not come from its tcb; RST if the state asks for one. */
 void conn_kill(struct stack_core *, struct conn *, int error, mt_time now);
 /* The owner (application or listener) lets go of a block that is not LIVE. */

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stack/trace_put.h"
 
-#define TIMER_BUDGET 256 /* timers and TIME-WAIT records each that a turn deals with */
+#define TIMER_BUDGET 256 /* timers, half-open and TIME-WAIT records each that a turn deals with */
 
 const struct stack_config stack_config_default = {
 	.n_conns = 16384,
 	.n_listeners = 64,
+	.n_half_open = 4096,
 	.n_time_wait = 16384,
 	.n_neigh = 1024,
 	.buf_bytes = 64u << 20,
@@ -17,12 +18,13 @@ const struct stack_config stack_config_default = {
 	.port_max = 65535,
 	.seed = 1,
 	.ack_data_fin_priority = true,
+	.syn_cookies = SYN_COOKIES_ON,
 };
 
 /* Where everything lies in the one region: offsets, and the total. */
 struct layout {
-	size_t conns, time_waits, colds, listeners, flows, bufs, units, heads, neighs, ports,
-		traces, end;
+	size_t conns, half_opens, time_waits, colds, listeners, flows, bufs, units, heads, neighs,
+		ports, traces, end;
 };
 
 static size_t take(size_t *at, size_t bytes)
@@ -44,7 +46,7 @@ static uint32_t listen_slots(const struct stack_config *cfg)
 
 static uint64_t n_flows(const struct stack_config *cfg)
 {
-	return (uint64_t)cfg->n_conns + cfg->n_time_wait;
+	return (uint64_t)cfg->n_conns + cfg->n_half_open + cfg->n_time_wait;
 }
 
 static size_t buf_bytes(const struct stack_config *cfg)
@@ -64,6 +66,7 @@ static struct layout lay_out(const struct stack_config *cfg)
 	l.neighs = take(&at, neigh_bytes(cfg->n_neigh));
 	l.flows = take(&at, flow_table_bytes(n_flows(cfg)));
 	l.conns = take(&at, pool_bytes(sizeof(struct conn), cfg->n_conns));
+	l.half_opens = take(&at, pool_bytes(sizeof(struct half_open), cfg->n_half_open));
 	l.time_waits = take(&at, pool_bytes(sizeof(struct time_wait), cfg->n_time_wait));
 	l.colds = take(&at, pool_bytes(sizeof(struct tcp_cold), cfg->n_conns));
 	l.traces = take(&at, trace_bytes(cfg));
@@ -88,10 +91,12 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 {
 	const struct tcp_config tcp = tcp_of(cfg);
 
-	if (!cfg->n_conns || cfg->n_conns >= FLOW_TW - 1)
-		return "n_conns must be 1..2^31-2";
-	if (cfg->n_time_wait >= FLOW_TW - 1)
-		return "n_time_wait must be below 2^31-1";
+	if (!cfg->n_conns || cfg->n_conns >= FLOW_SYN)
+		return "n_conns must be 1..2^30-1";
+	if (!cfg->n_half_open || cfg->n_half_open >= FLOW_SYN)
+		return "n_half_open must be 1..2^30-1";
+	if (cfg->n_time_wait >= FLOW_SYN)
+		return "n_time_wait must be below 2^30";
 	if (!cfg->n_listeners || cfg->n_listeners > 65536)
 		return "n_listeners must be 1..65536";
 	if (!cfg->n_neigh || cfg->n_neigh > 1u << 20)
@@ -134,10 +139,17 @@ static const char *wrong_names(const struct stack_config *cfg, const struct nic 
 static bool same_flow(const void *owner, uint32_t id, const struct flow *f)
 {
 	const struct stack_core *sc = owner;
+	const struct half_open *h;
 	const struct time_wait *w;
 
-	if (!(id & FLOW_TW))
+	if (!(id & (FLOW_TW | FLOW_SYN)))
 		return flow_eq(&core_conn(sc, id)->flow, f);
+	if (id & FLOW_SYN) {
+		h = pool_at(&sc->half_opens, id & ~FLOW_SYN);
+		return h->rport == f->rport && h->lport == f->lport &&
+		       ip_eq(&h->remote, &f->remote) &&
+		       ip_eq(&sc->addrs.addr[h->local].addr, &f->local);
+	}
 	w = time_wait_at(sc, id & ~FLOW_TW);
 	return w->rport == f->rport && w->lport == f->lport && ip_eq(&w->remote, &f->remote) &&
 	       ip_eq(&sc->addrs.addr[w->local].addr, &f->local);
@@ -150,6 +162,7 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 	uint32_t most = cfg->tcp.rcvbuf > cfg->tcp.sndbuf ? cfg->tcp.rcvbuf : cfg->tcp.sndbuf;
 
 	pool_init(&sc->conns, mem + l.conns, sizeof(struct conn), cfg->n_conns);
+	pool_init(&sc->half_opens, mem + l.half_opens, sizeof(struct half_open), cfg->n_half_open);
 	pool_init(&sc->time_waits, mem + l.time_waits, sizeof(struct time_wait), cfg->n_time_wait);
 	pool_init(&sc->colds, mem + l.colds, sizeof(struct tcp_cold), cfg->n_conns);
 	pool_init(&sc->listeners, mem + l.listeners, sizeof(struct listener), cfg->n_listeners);
@@ -178,6 +191,7 @@ static void init_lists(struct stack_core *sc)
 	for (size_t i = 0; i < sizeof(sc->tx_lists) / sizeof(sc->tx_lists[0]); i++)
 		list_init(&sc->tx_lists[i]);
 	sc->tw_oldest = sc->tw_newest = POOL_NONE;
+	syn_queue_init(sc);
 	wheel_init(&sc->wheel, 0);
 }
 
@@ -228,6 +242,7 @@ struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_con
 	sc->mss = (uint16_t)(nic->mtu - IPV4_HLEN - TCP_HLEN);
 	rng_seed(&sc->rng, cfg->seed);
 	sc->open_key = (struct siphash_key){rng_next(&sc->rng), rng_next(&sc->rng)};
+	tcp_cookie_init(&sc->cookies, &sc->rng);
 	init_lists(sc);
 	init_memory(sc, mem);
 	*err = init_net(sc, cfg);
@@ -259,6 +274,7 @@ void stack_timers(struct stack_core *sc, mt_time now)
 		else
 			neigh_timer(sc, container_of(n, struct neigh, timer), now);
 	}
+	syn_queue_expire(sc, now, TIMER_BUDGET);
 	time_wait_expire(sc, now, TIMER_BUDGET);
 }
 
@@ -289,7 +305,7 @@ void stack_usage(const struct stack_core *sc, struct stack_usage *u)
 		.neighs = sc->neighs.pool.n_used,
 		.timers = sc->wheel.n_armed,
 		.cold = sc->colds.n_used,
-		.half_open = sc->n_half_open,
+		.half_open = sc->half_opens.n_used,
 		.buf_bytes = sc->bufs.used_bytes,
 		.pkts_held = (size_t)sc->n_rx + sc->n_out + sc->n_spare,
 	};

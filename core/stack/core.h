@@ -11,8 +11,13 @@
 #include "stack/neigh.h"
 #include "stack/route.h"
 #include "stack/trace.h"
+#include "tcp/syn_cookie.h"
 
-#define FLOW_TW 0x80000000u /* ids in the flow table with this bit name TIME-WAIT records */
+/* Kinds of ids in the flow table; without either they name connections. */
+#define FLOW_TW	 0x80000000u /* TIME-WAIT records */
+#define FLOW_SYN 0x40000000u /* half-open connections */
+
+#define SYN_LEVELS 7 /* timeouts of a SYN/ACK, less what tcp.syn_retries leaves out */
 
 #define RX_CHUNK 32 /* frames per phase of stack_input: their parsed values stay in L1 */
 
@@ -22,9 +27,13 @@ enum { TIMER_CONN, TIMER_NEIGH };
 struct rx_seg { /* a TCP segment between the phases of stack_input */
 	struct flow flow;
 	uint64_t hash;
-	uint32_t id;	      /* what the table's candidate was */
+	uint32_t id;	      /* the table's candidate; from process() on, what it has */
 	struct eth_addr from; /* answers without a connection go back the way the segment came */
 	struct tcp_seg seg;
+};
+
+struct syn_fifo {
+	uint32_t oldest, newest;
 };
 
 struct stack_core {
@@ -36,7 +45,9 @@ struct stack_core {
 	struct rng rng;
 	struct siphash_key open_key; /* first sequence numbers, timestamp offsets */
 
-	struct pool conns, time_waits, colds, listeners;
+	struct tcp_cookies cookies;
+
+	struct pool conns, half_opens, time_waits, colds, listeners;
 	struct flow_table flows;
 	struct bufmem bufs;
 	struct wheel wheel;
@@ -46,8 +57,8 @@ struct stack_core {
 	mt_time turn_at;     /* of the last turn, for calls that are not told the time */
 	struct list starved; /* connections that wait for buffer memory to write into */
 
-	uint32_t tw_oldest, tw_newest; /* FIFO by expiry */
-	uint32_t n_half_open;
+	uint32_t tw_oldest, tw_newest;		   /* FIFO by expiry */
+	struct syn_fifo syn_fifos[SYN_LEVELS + 1]; /* by timeouts; the last: SYN/ACK to be sent */
 
 	uint32_t *listen_heads; /* by port */
 	uint32_t listen_mask;
@@ -60,7 +71,7 @@ struct stack_core {
 
 	/* transmit: lists, frames built and not yet taken by the device, empty frames */
 	struct list tx_lists[4];    /* by enum conn_tx */
-	struct list tx_opens;	    /* control: SYN and SYN/ACK */
+	struct list tx_opens;	    /* control: SYN; SYN/ACKs are in the last of syn_fifos */
 	struct list tx_deferred[2]; /* ACKs that wait one and two turns; tx is CONN_TX_ACK */
 	struct list tx_unparked;    /* their neighbour's fate is known; tx is CONN_TX_NEIGH */
 	uint32_t n_listed;
@@ -121,12 +132,15 @@ static inline size_t ip_out_payload(const struct tcp_seg *s)
 /* Sends a segment that belongs to no connection (RST, TIME-WAIT's ACK) back to the station it
  * answers. */
 void ip_out_reply(struct stack_core *, const struct rx_seg *to, const struct tcp_seg *);
+void ip_out_to(struct stack_core *, const struct eth_addr *, const struct flow *,
+	       const struct tcp_seg *);
 
 /* ---- time_wait.c ---- */
 /* Takes the connection's place in the flow table by a record; without time_wait_ms just removes it.
  */
 void time_wait_enter(struct stack_core *, struct conn *, uint64_t hash, mt_time now);
-/* A segment for record `id`. True: the record is gone and the segment (a SYN) is for a listener. */
+/* A segment for record `id`. True: it is a SYN for a listener, which removes the record if it
+ * accepts. */
 bool time_wait_input(struct stack_core *, uint32_t id, const struct rx_seg *, mt_time now);
 void time_wait_remove(struct stack_core *, uint32_t id, uint64_t hash);
 void time_wait_expire(struct stack_core *, mt_time now, unsigned budget);
@@ -136,13 +150,34 @@ static inline struct time_wait *time_wait_at(const struct stack_core *sc, uint32
 	return pool_at(&sc->time_waits, id);
 }
 
+/* ---- syn_queue.c ---- */
+void syn_queue_init(struct stack_core *);
+bool syn_queue_full(const struct stack_core *);
+/* Keeps a half-open connection and has its SYN/ACK sent. False: no room. */
+bool syn_queue_add(struct stack_core *, uint32_t lid, const struct rx_seg *,
+		   const struct tcp_half *, mt_time now);
+/* A segment for the half-open connection r->id. */
+void syn_queue_input(struct stack_core *, struct rx_seg *, mt_time now);
+static inline bool syn_queue_sends(const struct stack_core *sc)
+{
+	return sc->syn_fifos[SYN_LEVELS].oldest != POOL_NONE;
+}
+/* Sends SYN/ACKs until the turn's frames reach `until`. */
+void syn_queue_send(struct stack_core *, unsigned until, mt_time now);
+void syn_queue_expire(struct stack_core *, mt_time now, unsigned budget);
+mt_time syn_queue_next(const struct stack_core *, mt_time now);
+/* The listener is gone. O(half-open connections). */
+void syn_queue_forget(struct stack_core *, uint32_t lid);
+
 /* ---- listen.c ---- */
-/* A segment without a connection, for a listener or nobody. */
-void listen_input(struct stack_core *, const struct rx_seg *, mt_time now);
-/* The handshake of a half-open connection is complete. */
-void listen_established(struct stack_core *, struct conn *);
-/* Takes a connection off its listener's lists. */
-void listen_forget(struct stack_core *, struct conn *);
+/* A segment without a connection (r->id is FLOW_NONE, or a TIME-WAIT record that it may replace),
+ * for a listener or nobody. */
+void listen_input(struct stack_core *, struct rx_seg *, mt_time now);
+bool listen_exists(const struct stack_core *, const struct flow *);
+/* r->seg completes a handshake: a connection takes the place of r->id in the table (FLOW_NONE:
+ * none) and stands on the accept queue. False (counted): no room. */
+bool listen_open(struct stack_core *, uint32_t lid, struct rx_seg *r, const struct tcp_half *,
+		 mt_time now);
 
 /* ---- connect.c ---- */
 size_t port_search_bytes(void);
@@ -156,5 +191,6 @@ void arp_send(struct stack_core *, uint8_t *frame, const struct arp_pkt *,
 	      const struct eth_addr *to);
 
 void core_count_wire(struct stack_core *, enum wire_err);
+void core_count_drop(struct mtcp_stats *, enum tcp_drop);
 
 #endif

@@ -123,11 +123,12 @@ static void look_up(struct stack_core *sc, struct rx_seg *r)
 	r->id = flow_candidate(&sc->flows, r->hash);
 	if (r->id == FLOW_NONE)
 		return;
-	if (r->id & FLOW_TW) {
+	if (r->id & FLOW_TW)
 		__builtin_prefetch(time_wait_at(sc, r->id & ~FLOW_TW));
-		return;
-	}
-	conn_prefetch(core_conn(sc, r->id));
+	else if (r->id & FLOW_SYN)
+		__builtin_prefetch(pool_at(&sc->half_opens, r->id & ~FLOW_SYN));
+	else
+		conn_prefetch(core_conn(sc, r->id));
 }
 
 /* The id the table has now: earlier segments of the burst may have opened or ended the connection.
@@ -142,10 +143,12 @@ static uint32_t confirm(const struct stack_core *sc, const struct rx_seg *r, uin
 
 static void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes, mt_time now)
 {
-	uint32_t id = confirm(sc, r, n_changes);
+	uint32_t id = r->id = confirm(sc, r, n_changes);
 
-	if (id != FLOW_NONE && !(id & FLOW_TW))
+	if (!(id & (FLOW_TW | FLOW_SYN)))
 		conn_input(sc, core_conn(sc, id), &r->seg, now);
+	else if (id != FLOW_NONE && (id & FLOW_SYN))
+		syn_queue_input(sc, r, now);
 	else if (id == FLOW_NONE || time_wait_input(sc, id & ~FLOW_TW, r, now))
 		listen_input(sc, r, now);
 }

@@ -22,7 +22,8 @@ size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_
 	return ETH_HLEN + IPV4_HLEN + hdr_len + s->len;
 }
 
-void ip_out_reply(struct stack_core *sc, const struct rx_seg *to, const struct tcp_seg *s)
+void ip_out_to(struct stack_core *sc, const struct eth_addr *to, const struct flow *f,
+	       const struct tcp_seg *s)
 {
 	uint8_t *frame = tx_reply_frame(sc);
 
@@ -30,5 +31,10 @@ void ip_out_reply(struct stack_core *sc, const struct rx_seg *to, const struct t
 		return;
 	sc->stats.tx_segs++;
 	sc->stats.resets_sent += (s->flags & TCPF_RST) != 0;
-	tx_commit(sc, ip_out_tcp(sc, frame, &to->from, &to->flow, s));
+	tx_commit(sc, ip_out_tcp(sc, frame, to, f, s));
+}
+
+void ip_out_reply(struct stack_core *sc, const struct rx_seg *to, const struct tcp_seg *s)
+{
+	ip_out_to(sc, &to->from, &to->flow, s);
 }

@@ -3,8 +3,6 @@
 
 #include "stack/trace_put.h"
 
-#define HALF_OPEN_MIN MT_SEC
-
 static uint32_t *head_of(const struct stack_core *sc, uint16_t port)
 {
 	return &sc->listen_heads[port & sc->listen_mask];
@@ -71,35 +69,16 @@ int64_t stack_listen(struct stack_core *sc, const struct ip_endpoint *local, uin
 		.next = *head_of(sc, port),
 		.backlog = backlog ? backlog : 1,
 	};
-	list_init(&l->half_open);
 	list_init(&l->queue);
 	*head_of(sc, port) = id;
 	return id;
 }
 
-void listen_forget(struct stack_core *sc, struct conn *c)
+static void unqueue(struct stack_core *sc, struct conn *c)
 {
-	struct listener *l = core_listener(sc, c->listener);
-
 	list_remove(&c->queue_node);
-	if (c->flags & CONN_HALF_OPEN) {
-		l->n_half_open--;
-		sc->n_half_open--;
-	} else {
-		l->n_queued--;
-	}
-	c->flags &= (uint16_t) ~(CONN_HALF_OPEN | CONN_QUEUED);
-}
-
-static void reset_all(struct stack_core *sc, struct list *conns, mt_time now)
-{
-	while (!list_empty(conns)) {
-		struct conn *c = container_of(conns->next, struct conn, queue_node);
-
-		listen_forget(sc, c);
-		conn_orphan(sc, c);
-		conn_reset(sc, c, now);
-	}
+	core_listener(sc, c->listener)->n_queued--;
+	c->flags &= (uint16_t)~CONN_QUEUED;
 }
 
 void stack_listen_close(struct stack_core *sc, uint32_t lid, mt_time now)
@@ -110,60 +89,142 @@ void stack_listen_close(struct stack_core *sc, uint32_t lid, mt_time now)
 	while (*link != lid)
 		link = &core_listener(sc, *link)->next;
 	*link = l->next;
-	reset_all(sc, &l->half_open, now);
-	reset_all(sc, &l->queue, now);
+	syn_queue_forget(sc, lid);
+	while (!list_empty(&l->queue)) {
+		struct conn *c = container_of(l->queue.next, struct conn, queue_node);
+
+		unqueue(sc, c);
+		conn_orphan(sc, c);
+		conn_reset(sc, c, now);
+	}
 	if (list_linked(&l->event_node))
 		list_remove(&l->event_node);
 	pool_put(&sc->listeners, lid);
 }
 
-/* Makes room by giving up the oldest half-open connection, if it had time enough to be answered: of
- * a flood of forged SYNs only the last second's stands in anybody's way, and a client's handshake
- * is never cut short. */
-static bool displace(struct stack_core *sc, const struct listener *l, mt_time now)
+bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const struct tcp_half *half,
+		 mt_time now)
 {
+	struct listener *l = core_listener(sc, lid);
 	struct conn *c;
 
-	if (list_empty(&l->half_open))
+	if (l->n_queued >= l->backlog) {
+		sc->stats.accept_overflow++;
 		return false;
-	c = container_of(l->half_open.next, struct conn, queue_node);
-	if (now - c->opened_at < HALF_OPEN_MIN)
+	}
+	c = r->id == FLOW_NONE ? conn_new(sc, &r->flow, r->hash)
+			       : conn_new_for(sc, &r->flow, r->hash, r->id);
+	if (!c)
 		return false;
-	conn_drop(sc, c, now);
+	tcp_open_half(&c->tcb, &sc->cfg.tcp, sc->mss, half, &r->seg, now);
+	c->flags |= CONN_OPENED | CONN_QUEUED;
+	c->listener = lid;
+	list_append(&l->queue, &c->queue_node);
+	l->n_queued++;
+	sc->stats.accepts++;
+	if (!list_linked(&l->event_node))
+		list_append(&sc->listen_events, &l->event_node);
+	if (seg_len(&r->seg)) {
+		conn_input(sc, c, &r->seg, now);
+	} else {
+		trace_in(sc, c, &r->seg, TCP_DROP_NONE, now);
+		conn_settle(sc, c, now, 0);
+	}
 	return true;
 }
 
-/* What a SYN does: opens a connection in SYN-RECEIVED, if the listener has room for it. Both queues
- * together are bounded by the backlog, so a handshake that completes always finds a place. */
-static void take_syn(struct stack_core *sc, uint32_t lid, const struct rx_seg *r, mt_time now)
-{
-	struct listener *l = core_listener(sc, lid);
-	struct tcp_open open;
-	struct conn *c;
+/* ---- cookies ---- */
 
-	if (l->n_half_open + l->n_queued >= l->backlog) {
-		sc->stats.accept_overflow++;
-		if (!displace(sc, l, now))
-			return;
-	} else if (sc->conns.n_used == sc->conns.capacity) {
-		displace(sc, l, now); /* a backlog larger than the pool must not shield a flood */
-	}
-	c = conn_new(sc, &r->flow, r->hash);
-	if (!c)
-		return;
-	conn_choose(sc, &r->flow, now, &open);
-	tcp_open_passive(&c->tcb, &sc->cfg.tcp, &open, &r->seg, now);
-	trace_in(sc, c, &r->seg, TCP_DROP_NONE, now);
-	c->flags |= CONN_HALF_OPEN;
-	c->listener = lid;
-	c->opened_at = now;
-	list_append(&l->half_open, &c->queue_node);
-	l->n_half_open++;
-	sc->n_half_open++;
-	conn_settle(sc, c, now, 0);
+static struct tcp_cookie_flow cookie_flow(const struct stack_core *sc, const struct rx_seg *r,
+					  mt_time now)
+{
+	struct tcp_open o;
+
+	conn_choose(sc, &r->flow, now, &o);
+	return (struct tcp_cookie_flow){
+		.cfg = &sc->cfg.tcp,
+		.flow = &r->flow,
+		.now = now,
+		.ts_offset = o.ts_offset,
+		.mss = sc->mss,
+	};
 }
 
-void listen_input(struct stack_core *sc, const struct rx_seg *r, mt_time now)
+static void send_cookie(struct stack_core *sc, const struct rx_seg *r, struct tcp_half *half,
+			mt_time now)
+{
+	struct tcp_cookie_flow f = cookie_flow(sc, r, now);
+	struct tcp_seg syn_ack;
+
+	tcp_cookie_make(&sc->cookies, &sc->rng, &f, half, &syn_ack);
+	sc->stats.syn_cookies_sent++;
+	ip_out_reply(sc, r, &syn_ack);
+}
+
+/* True: the ACK answers a cookie. It opens a connection, or is dropped for want of room: what the
+ * peer sends next answers the cookie again. */
+static bool take_cookie(struct stack_core *sc, uint32_t lid, struct rx_seg *r, mt_time now)
+{
+	struct tcp_cookie_flow f;
+	struct tcp_half half;
+
+	if ((r->seg.flags & (TCPF_SYN | TCPF_ACK | TCPF_RST)) != TCPF_ACK ||
+	    !tcp_cookie_expected(&sc->cookies, now))
+		return false;
+	f = cookie_flow(sc, r, now);
+	if (!tcp_cookie_check(&sc->cookies, &f, &r->seg, &half)) {
+		sc->stats.syn_cookies_bad++;
+		return false;
+	}
+	sc->stats.syn_cookies_ok += listen_open(sc, lid, r, &half, now);
+	return true;
+}
+
+/* ---- what a SYN does ---- */
+
+/* The SYN is answered only if there is room now for the connection that it asks for. */
+static bool has_room(struct stack_core *sc, uint32_t lid)
+{
+	const struct listener *l = core_listener(sc, lid);
+
+	if (l->n_queued >= l->backlog) {
+		sc->stats.accept_overflow++;
+		return false;
+	}
+	if (sc->conns.n_used == sc->conns.capacity) {
+		sc->stats.no_conn++;
+		return false;
+	}
+	return true;
+}
+
+static void take_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r, mt_time now)
+{
+	uint8_t cookies = sc->cfg.syn_cookies;
+	struct tcp_open open;
+	struct tcp_half half;
+
+	if (!has_room(sc, lid))
+		return;
+	if (r->id != FLOW_NONE) {
+		time_wait_remove(sc, r->id & ~FLOW_TW, r->hash);
+		sc->stats.time_wait_reused++;
+		r->id = FLOW_NONE;
+	}
+	conn_choose(sc, &r->flow, now, &open);
+	tcp_half_open(&half, &sc->cfg.tcp, &open, &r->seg, now);
+	if (cookies == SYN_COOKIES_ALWAYS || (cookies != SYN_COOKIES_OFF && syn_queue_full(sc)))
+		send_cookie(sc, r, &half, now);
+	else if (!syn_queue_add(sc, lid, r, &half, now))
+		sc->stats.syn_overflow++;
+}
+
+bool listen_exists(const struct stack_core *sc, const struct flow *f)
+{
+	return find(sc, &f->local, f->lport) != POOL_NONE;
+}
+
+void listen_input(struct stack_core *sc, struct rx_seg *r, mt_time now)
 {
 	enum tcp_listen_verdict verdict = TCP_LISTEN_RESET;
 	struct tcp_seg rst;
@@ -178,26 +239,14 @@ void listen_input(struct stack_core *sc, const struct rx_seg *r, mt_time now)
 		sc->stats.drop_no_listener++;
 	} else {
 		sc->stats.rx_segs++;
+		if (take_cookie(sc, lid, r, now))
+			return;
 		verdict = tcp_listen_input(&r->seg);
 	}
 	if (verdict == TCP_LISTEN_OPEN)
 		take_syn(sc, lid, r, now);
 	else if (verdict == TCP_LISTEN_RESET && tcp_reset_reply(&r->seg, &rst))
 		ip_out_reply(sc, r, &rst);
-}
-
-void listen_established(struct stack_core *sc, struct conn *c)
-{
-	struct listener *l = core_listener(sc, c->listener);
-
-	listen_forget(sc, c);
-	c->cookie = 0;
-	c->flags |= CONN_QUEUED;
-	list_append(&l->queue, &c->queue_node);
-	l->n_queued++;
-	sc->stats.accepts++;
-	if (!list_linked(&l->event_node))
-		list_append(&sc->listen_events, &l->event_node);
 }
 
 int64_t stack_accept(struct stack_core *sc, uint32_t lid)
@@ -209,7 +258,7 @@ int64_t stack_accept(struct stack_core *sc, uint32_t lid)
 	if (list_empty(&l->queue))
 		return -EAGAIN;
 	c = container_of(l->queue.next, struct conn, queue_node);
-	listen_forget(sc, c);
+	unqueue(sc, c);
 	c->flags |= CONN_OWNED;
 	trace_call(sc, c, TRACE_CALL_ACCEPT, 0, sc->turn_at);
 	/* What came before the application knew the connection is news to it. */

@@ -28,6 +28,13 @@
 #define STACK_MAX_BATCH	 256 /* frames per turn and direction */
 #define STACK_ID_NONE	 UINT32_MAX
 
+/* When to answer a SYN by a cookie (RFC 4987 3.6) */
+enum {
+	SYN_COOKIES_OFF, /* never: a full queue drops half-open connections from a second of age on */
+	SYN_COOKIES_ON,	 /* when n_half_open are half-open */
+	SYN_COOKIES_ALWAYS
+};
+
 struct stack_addr {
 	struct ip_addr addr;
 	uint8_t prefix; /* IPv4: 0..32 */
@@ -48,6 +55,7 @@ struct stack_neigh_entry { /* static ARP */
 struct stack_config {
 	uint32_t n_conns;	     /* connection blocks */
 	uint32_t n_listeners;	     /* 64 */
+	uint32_t n_half_open;	     /* connections in SYN-RECEIVED, all listeners together */
 	uint32_t n_time_wait;	     /* records */
 	uint32_t n_neigh;	     /* ARP entries, 1024 */
 	size_t buf_bytes;	     /* send and receive buffer memory, all connections together */
@@ -64,6 +72,7 @@ struct stack_config {
 	uint16_t n_routes;
 	const struct stack_neigh_entry *neighs;
 	uint16_t n_neighs;
+	uint8_t syn_cookies;	    /* SYN_COOKIES_* */
 	bool ack_data_fin_priority; /* three lists as in the paper; false: one (ablation) */
 };
 
@@ -123,13 +132,12 @@ void stack_listen_set_cookie(struct stack_core *, uint32_t lid, uint64_t cookie)
 
 /* ---- sockets ---- */
 /* Id of the listener. local.addr may be unspecified. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
- * Port 0: a free one is chosen. backlog: bound of the accept queue and the half-open connections
- * together, so that a handshake that completes has its place; beyond it (accept_overflow) a SYN
- * takes the place of the oldest half-open connection if that is a second old, else it is dropped.
- */
+ * Port 0: a free one is chosen. backlog: bound of the accept queue. While it is full, SYNs are dropped
+ * and so are the ACKs that complete a handshake (accept_overflow); what the peer sends next, or the
+ * next SYN/ACK brings, completes it when there is room again. */
 int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint32_t backlog,
 		     mt_time now);
-/* Connections not yet accepted get a RST. O(those). */
+/* Connections not yet accepted and half-open ones get a RST. O(those, and all half-open ones). */
 void stack_listen_close(struct stack_core *, uint32_t lid, mt_time now);
 /* Id of a connection in SYN-SENT. local: NULL, or address and port each of which may be
  * unspecified; a port chosen here is random (RFC 6056 3.3.2), unused towards that remote, and

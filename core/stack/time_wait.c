@@ -95,9 +95,10 @@ bool time_wait_input(struct stack_core *sc, uint32_t id, const struct rx_seg *r,
 
 	switch (tcp_tw_input(&w->tw, &r->seg, now, &reply)) {
 	case TCP_TW_REUSE:
-		time_wait_remove(sc, id, r->hash);
-		sc->stats.time_wait_reused++;
-		return true;
+		if (listen_exists(sc, &r->flow))
+			return true;
+		ip_out_reply(sc, r, &reply); /* as to any other SYN (RFC 5961 4) */
+		break;
 	case TCP_TW_ACK:
 		unlink_record(sc, w);
 		link_newest(sc, id, now);

@@ -29,8 +29,7 @@ enum trace_call {
 	TRACE_CALL_SHUTDOWN,
 	TRACE_CALL_CLOSE,
 	TRACE_CALL_ABORT,
-	TRACE_CALL_FAIL, /* ended by something outside TCP: an ICMP error, no neighbour; len says */
-	TRACE_CALL_DISPLACED /* half-open, gave way to a newer one */
+	TRACE_CALL_FAIL /* ended by something outside TCP: an ICMP error, no neighbour; len says */
 };
 
 struct trace_event {

@@ -300,6 +300,17 @@ static void serve_list(struct stack_core *sc, struct list *l, unsigned until, mt
 	}
 }
 
+/* SYNs and SYN/ACKs, in turn first. */
+static void serve_opens(struct stack_core *sc, unsigned until, mt_time now)
+{
+	bool syn_acks_first = sc->n_narrow & 1;
+
+	if (syn_acks_first)
+		syn_queue_send(sc, until, now);
+	serve_list(sc, &sc->tx_opens, until, now);
+	syn_queue_send(sc, until, now);
+}
+
 /* The turn can't send all. Strict order would starve the last list, and retransmission timers of
  * the peers would fire for what only waits here: so control, ACK and data get equal shares. SYN and
  * SYN/ACK get an eighth and what the others leave: they start more work, and their timers are the
@@ -312,17 +323,17 @@ static void serve_shares(struct stack_core *sc, unsigned room, mt_time now)
 
 	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)
 		n_waiting += !list_empty(&l[tx]);
-	if (list_empty(&sc->tx_opens))
+	if (list_empty(&sc->tx_opens) && !syn_queue_sends(sc))
 		opens = 0;
 	share = n_waiting ? (room - opens + n_waiting - 1) / n_waiting : 0;
 	if (room >= 8) /* else there is no share for each: they come first in turn */
 		turn = 0;
-	serve_list(sc, &sc->tx_opens, sc->n_out + opens, now);
+	serve_opens(sc, sc->n_out + opens, now);
 	for (uint8_t i = 0; i < 3; i++)
 		serve_list(sc, &l[CONN_TX_CONTROL + (turn + i) % 3], sc->n_out + share, now);
 	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)
 		serve_list(sc, &l[tx], all, now);
-	serve_list(sc, &sc->tx_opens, all, now);
+	serve_opens(sc, all, now);
 }
 
 static void serve_lists(struct stack_core *sc, mt_time now)
@@ -333,7 +344,7 @@ static void serve_lists(struct stack_core *sc, mt_time now)
 		serve_shares(sc, room, now);
 		return;
 	}
-	serve_list(sc, &sc->tx_opens, sc->cfg.tx_batch, now);
+	serve_opens(sc, sc->cfg.tx_batch, now);
 	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)
 		serve_list(sc, &sc->tx_lists[tx], sc->cfg.tx_batch, now);
 }
@@ -356,5 +367,6 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	if (sc->n_out || !lists_empty(sc))
 		return now;
 	release_spare(sc);
-	return mt_min(wheel_next(&sc->wheel), time_wait_next(sc, now));
+	return mt_min(wheel_next(&sc->wheel),
+		      mt_min(syn_queue_next(sc, now), time_wait_next(sc, now)));
 }

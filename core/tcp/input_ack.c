@@ -166,17 +166,11 @@ static enum step ack_fin(struct arrival *a)
 	}
 }
 
-static enum step ack_synrcvd(struct arrival *a)
+void ack_opens(struct arrival *a)
 {
 	struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
 
-	if (!seq_gt(s->ack, t->snd_una) || seq_gt(s->ack, t->snd_nxt)) {
-		t->rxt_nxt = s->ack;
-		t->flags |= TF_STRAY_RST;
-		return arrival_drop(a, TCP_DROP_ACK);
-	}
-	ack_measure(a, s->ack);
 	open_established(t, a->now, a->ev);
 	t->snd_una = seq_add(t->snd_una, 1);
 	if (s->flags & TCPF_SYN) {
@@ -189,6 +183,20 @@ static enum step ack_synrcvd(struct arrival *a)
 	t->max_snd_wnd = max_u32(t->max_snd_wnd, t->snd_wnd);
 	t->snd_wl1 = s->seq;
 	ts_note(t, s);
+}
+
+static enum step ack_synrcvd(struct arrival *a)
+{
+	struct tcb *t = a->t;
+	const struct tcp_seg *s = a->seg;
+
+	if (!seq_gt(s->ack, t->snd_una) || seq_gt(s->ack, t->snd_nxt)) {
+		t->rxt_nxt = s->ack;
+		t->flags |= TF_STRAY_RST;
+		return arrival_drop(a, TCP_DROP_ACK);
+	}
+	ack_measure(a, s->ack);
+	ack_opens(a);
 	return STEP_CONTINUE;
 }
 

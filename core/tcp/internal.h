@@ -114,6 +114,8 @@ bool arrival_challenge(struct arrival *);
 
 /* ---- input_ack.c ---- */
 enum step step_ack(struct arrival *);
+/* SYN-RCVD -> ESTABLISHED: the segment acknowledges our SYN. */
+void ack_opens(struct arrival *);
 /* SEG.ACK > SND.UNA, known to be acceptable. */
 void ack_new(struct arrival *);
 void ack_window(struct arrival *, bool ack_advanced);

@@ -220,7 +220,8 @@ struct tcp_tw {
 enum tcp_tw_verdict {
 	TCP_TW_DROP,
 	TCP_TW_ACK,     /* send *reply, restart the 2MSL timer */
-	TCP_TW_REUSE    /* a SYN that may open a new connection: delete the record, give it to the listener */
+	TCP_TW_REUSE    /* a SYN that may open a new connection: if a listener accepts it, delete the record;
+	                 * if none is there, send *reply */
 };
 
 void tcp_tw_init(struct tcp_tw *, const struct tcb *, mt_time now);

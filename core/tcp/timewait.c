@@ -29,8 +29,6 @@ enum tcp_tw_verdict tcp_tw_input(const struct tcp_tw *w, const struct tcp_seg *s
 {
 	if (s->flags & TCPF_RST) /* RFC 1337 3: would end the wait too early */
 		return TCP_TW_DROP;
-	if ((s->flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN && tw_syn_is_new(w, s))
-		return TCP_TW_REUSE;
 	/* An ACK without text needs no answer; two records would answer each other for ever. */
 	if (seg_len(s) == 0)
 		return TCP_TW_DROP;
@@ -45,6 +43,8 @@ enum tcp_tw_verdict tcp_tw_input(const struct tcp_tw *w, const struct tcp_seg *s
 		reply->ts_val = ms_of(now) + w->ts_offset;
 		reply->ts_ecr = w->ts_recent;
 	}
+	if ((s->flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN && tw_syn_is_new(w, s))
+		return TCP_TW_REUSE;
 	return TCP_TW_ACK;
 }
 

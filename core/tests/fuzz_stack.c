@@ -530,7 +530,8 @@ static void fuzz_start(struct fuzz *f)
 
 	f->sim = sim_create(byte(f));
 	cfg.n_conns = MAX_CONNS;
-	cfg.n_time_wait = cfg.n_neigh = 4;
+	cfg.n_half_open = cfg.n_time_wait = cfg.n_neigh = 4;
+	cfg.syn_cookies = how & 128 ? SYN_COOKIES_ALWAYS : SYN_COOKIES_ON;
 	cfg.n_listeners = 1;
 	cfg.buf_bytes = BUF_BYTES;
 	cfg.time_wait_ms = how & 1 ? 0 : 1000;

@@ -35,7 +35,11 @@
 	X(connects, "active opens started")                                                        \
 	X(connects_failed, "active opens that failed")                                             \
 	X(accepts, "connections put on an accept queue")                                           \
-	X(accept_overflow, "connections refused because the accept queue or SYN backlog was full") \
+	X(accept_overflow, "SYNs and last ACKs of a handshake dropped because the accept queue was full") \
+	X(syn_overflow, "SYNs dropped because the SYN queue was full")                             \
+	X(syn_cookies_sent, "SYNs answered by a cookie (RFC 4987)")                                \
+	X(syn_cookies_ok, "connections opened by a cookie")                                        \
+	X(syn_cookies_bad, "ACKs refused because the cookie was forged or old")                    \
 	X(closed, "connection blocks given back")                                                  \
 	X(time_wait, "TIME-WAIT records made")                                                     \
 	X(time_wait_reused, "TIME-WAIT records ended early by a new connection (RFC 6191)")        \

@@ -109,6 +109,11 @@ static inline struct listener *core_listener(const struct stack_core *sc, uint32
 	return pool_at(&sc->listeners, lid);
 }
 
+static inline struct tcp_host core_host(const struct stack_core *sc)
+{
+	return (struct tcp_host){.cfg = &sc->cfg.tcp, .mss = sc->mss};
+}
+
 /* ---- tx.c ---- */
 /* The next empty frame, to be filled and committed at once; NULL (counted) if the turn's room or
  * the device's buffers are used up. */

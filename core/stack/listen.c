@@ -105,6 +105,7 @@ void stack_listen_close(struct stack_core *sc, uint32_t lid, mt_time now)
 bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const struct tcp_half *half,
 		 mt_time now)
 {
+	struct tcp_host host = core_host(sc);
 	struct listener *l = core_listener(sc, lid);
 	struct conn *c;
 
@@ -116,7 +117,7 @@ bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const st
 			       : conn_new_for(sc, &r->flow, r->hash, r->id);
 	if (!c)
 		return false;
-	tcp_open_half(&c->tcb, &sc->cfg.tcp, sc->mss, half, &r->seg, now);
+	tcp_open_half(&c->tcb, &host, half, &r->seg, now);
 	c->flags |= CONN_OPENED | CONN_QUEUED;
 	c->listener = lid;
 	list_append(&l->queue, &c->queue_node);
@@ -142,11 +143,10 @@ static struct tcp_cookie_flow cookie_flow(const struct stack_core *sc, const str
 
 	conn_choose(sc, &r->flow, now, &o);
 	return (struct tcp_cookie_flow){
-		.cfg = &sc->cfg.tcp,
+		.host = core_host(sc),
 		.flow = &r->flow,
 		.now = now,
 		.ts_offset = o.ts_offset,
-		.mss = sc->mss,
 	};
 }
 

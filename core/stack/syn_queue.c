@@ -141,7 +141,9 @@ bool syn_queue_add(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
 
 static void build(struct stack_core *sc, const struct half_open *h, mt_time now, struct tcp_seg *s)
 {
-	tcp_half_syn_ack(&h->half, &sc->cfg.tcp, sc->mss, now, s);
+	struct tcp_host host = core_host(sc);
+
+	tcp_half_syn_ack(&h->half, &host, now, s);
 }
 
 /* An answer out of turn, if the last one is not too new. */

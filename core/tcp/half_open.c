@@ -41,16 +41,18 @@ static void put_ts(const struct tcp_half *h, mt_time now, struct tcp_seg *out)
 	out->ts_ecr = h->ts_recent;
 }
 
-void tcp_half_syn_ack(const struct tcp_half *h, const struct tcp_config *cfg, uint16_t mss,
-		      mt_time now, struct tcp_seg *out)
+void tcp_half_syn_ack(const struct tcp_half *h, const struct tcp_host *host, mt_time now,
+		      struct tcp_seg *out)
 {
+	const struct tcp_config *cfg = host->cfg;
+
 	*out = (struct tcp_seg){
 		.seq = h->iss,
 		.ack = seq_add(h->irs, 1),
 		.flags = TCPF_SYN | TCPF_ACK,
 		.wnd = (uint16_t)half_window(cfg),
 		.opts = TCPO_MSS,
-		.mss = mss,
+		.mss = host->mss,
 	};
 	put_ts(h, now, out);
 	if (h->flags & HALF_ECN)
@@ -183,15 +185,15 @@ static struct tcp_seg syn_of(const struct tcp_half *h)
 	};
 }
 
-void tcp_open_half(struct tcb *t, const struct tcp_config *cfg, uint16_t mss,
-		   const struct tcp_half *h, const struct tcp_seg *seg, mt_time now)
+void tcp_open_half(struct tcb *t, const struct tcp_host *host, const struct tcp_half *h,
+		   const struct tcp_seg *seg, mt_time now)
 {
-	struct tcp_open o = {.iss = h->iss, .ts_offset = h->ts_offset, .mss = mss};
+	struct tcp_open o = {.iss = h->iss, .ts_offset = h->ts_offset, .mss = host->mss};
 	struct tcp_seg syn = syn_of(h);
 	struct tcp_events ev = {0};
 	struct arrival a = {.t = t, .seg = seg, .ev = &ev, .now = now};
 
-	tcp_open_passive(t, cfg, &o, &syn, now);
+	tcp_open_passive(t, host->cfg, &o, &syn, now);
 	t->snd_nxt = seg->ack;
 	if (!(h->flags & (HALF_AGAIN | HALF_COOKIE))) {
 		t->flags |= TF_TIMING;

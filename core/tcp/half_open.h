@@ -29,11 +29,15 @@ struct tcp_half {
 	uint8_t flags;
 };
 
+struct tcp_host { /* what all connections of a host have in common */
+	const struct tcp_config *cfg;
+	uint16_t mss; /* as tcp_open.mss */
+};
+
 /* syn was accepted by tcp_listen_input. */
 void tcp_half_open(struct tcp_half *, const struct tcp_config *, const struct tcp_open *,
 		   const struct tcp_seg *syn, mt_time now);
-/* mss: as tcp_open.mss. */
-void tcp_half_syn_ack(const struct tcp_half *, const struct tcp_config *, uint16_t mss, mt_time now,
+void tcp_half_syn_ack(const struct tcp_half *, const struct tcp_host *, mt_time now,
 		      struct tcp_seg *out);
 
 enum tcp_half_verdict {
@@ -55,7 +59,7 @@ void tcp_half_reset(const struct tcp_half *, struct tcp_seg *out);
 /* seg was answered OPEN. State ESTABLISHED; payload and FIN of seg are still to be given to
  * tcp_input.
  */
-void tcp_open_half(struct tcb *, const struct tcp_config *, uint16_t mss, const struct tcp_half *,
+void tcp_open_half(struct tcb *, const struct tcp_host *, const struct tcp_half *,
 		   const struct tcp_seg *seg, mt_time now);
 
 #endif

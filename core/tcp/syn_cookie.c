@@ -95,8 +95,8 @@ void tcp_cookie_make(struct tcp_cookies *ck, struct rng *rng, const struct tcp_c
 		h->flags = 0;
 		h->wscale = 0;
 	}
-	h->iss = cookie(ck, f->flow, h->irs, period, size_index(min_u32(h->mss, f->mss)));
-	tcp_half_syn_ack(h, f->cfg, f->mss, f->now, out);
+	h->iss = cookie(ck, f->flow, h->irs, period, size_index(min_u32(h->mss, f->host.mss)));
+	tcp_half_syn_ack(h, &f->host, f->now, out);
 	if (h->flags & HALF_TS)
 		out->ts_val = ts_with_options(out->ts_val, h);
 }
@@ -115,7 +115,7 @@ bool tcp_cookie_expected(const struct tcp_cookies *ck, mt_time now)
 static bool read_options(const struct tcp_cookie_flow *f, const struct tcp_seg *s,
 			 struct tcp_half *h)
 {
-	const struct tcp_config *cfg = f->cfg;
+	const struct tcp_config *cfg = f->host.cfg;
 	uint32_t age = ms_of(f->now) - (s->ts_ecr - f->ts_offset);
 
 	if (age > 2 * PERIOD / MT_MS + (1u << OPT_BITS))
@@ -154,5 +154,5 @@ bool tcp_cookie_check(const struct tcp_cookies *ck, const struct tcp_cookie_flow
 		.mss = sizes[size],
 		.flags = HALF_COOKIE,
 	};
-	return !f->cfg->timestamps || !(s->opts & TCPO_TS) || read_options(f, s, h);
+	return !f->host.cfg->timestamps || !(s->opts & TCPO_TS) || read_options(f, s, h);
 }

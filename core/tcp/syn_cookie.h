@@ -21,11 +21,10 @@ struct tcp_cookies {
 };
 
 struct tcp_cookie_flow { /* what both directions need to know besides the segment */
-	const struct tcp_config *cfg;
+	struct tcp_host host;
 	const struct flow *flow;
 	mt_time now;
 	uint32_t ts_offset; /* the flow's, as in tcp_open */
-	uint16_t mss;	    /* as tcp_open.mss */
 };
 
 void tcp_cookie_init(struct tcp_cookies *, struct rng *);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack/reass.h"
 #include "stack/trace.h"
 
 #define CONFIG_MAX_BYTES (1u << 20)
@@ -263,6 +264,8 @@ static const struct rt_key keys[] = {
 	{"arp_file", parse_str, AT(arp_file), 0, 0, "config/arp.conf",
 	 "neighbours in mTCP's format"},
 	{"mtu", parse_u16, AT(mtu), 576, 9600, "the device's", "largest IP packet, bytes"},
+	{"frag_datagrams", parse_u32, AT(stack.frag_datagrams), 0, REASS_MAX_DATAGRAMS, "64",
+	 "fragmented datagrams that may wait for their rest, per core; 0: fragments are dropped"},
 	{"port_range", parse_port_range, 0, 1, 65535, "1024-65535",
 	 "ephemeral source ports: FIRST-LAST"},
 	{"capture", parse_str, AT(capture), 0, 0, "none", "pcapng file that gets every frame"},

@@ -9,6 +9,7 @@ const struct stack_config stack_config_default = {
 	.n_half_open = 4096,
 	.n_time_wait = 16384,
 	.n_neigh = 1024,
+	.frag_datagrams = 64,
 	.buf_bytes = 64u << 20,
 	.time_wait_ms = 0,
 	.queue = 0,
@@ -24,7 +25,7 @@ const struct stack_config stack_config_default = {
 /* Where everything lies in the one region: offsets, and the total. */
 struct layout {
 	size_t conns, half_opens, time_waits, colds, listeners, flows, bufs, units, heads, neighs,
-		ports, traces, end;
+		ports, traces, frags, end;
 };
 
 static size_t take(size_t *at, size_t bytes)
@@ -69,6 +70,7 @@ static struct layout lay_out(const struct stack_config *cfg)
 	l.half_opens = take(&at, pool_bytes(sizeof(struct half_open), cfg->n_half_open));
 	l.time_waits = take(&at, pool_bytes(sizeof(struct time_wait), cfg->n_time_wait));
 	l.colds = take(&at, pool_bytes(sizeof(struct tcp_cold), cfg->n_conns));
+	l.frags = take(&at, reass_bytes(cfg));
 	l.traces = take(&at, trace_bytes(cfg));
 	l.units = take(&at, bufmem_units_bytes(buf_bytes(cfg)));
 	l.bufs = take(&at, buf_bytes(cfg));
@@ -105,6 +107,8 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 		return "buf_bytes must be 256 B..1 TiB";
 	if (tcp.rcvbuf > 1u << 30 || tcp.sndbuf > 1u << 30 || !tcp.rcvbuf || !tcp.sndbuf)
 		return "rcvbuf and sndbuf must be 1 B..1 GiB";
+	if (cfg->frag_datagrams > REASS_MAX_DATAGRAMS)
+		return "frag_datagrams must be at most 1024";
 	if (cfg->trace_events > TRACE_MAX || (cfg->trace_events & (cfg->trace_events - 1)))
 		return "trace_events must be 0 or a power of two up to 256";
 	if (cfg->rx_batch > STACK_MAX_BATCH || cfg->tx_batch > STACK_MAX_BATCH)
@@ -175,6 +179,7 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 	for (uint32_t i = 0; i <= sc->listen_mask; i++)
 		sc->listen_heads[i] = POOL_NONE;
 	trace_init(sc, mem + l.traces);
+	reass_init(sc, mem + l.frags);
 	neigh_init(sc, mem + l.neighs);
 	port_search_init(sc, mem + l.ports);
 }
@@ -271,6 +276,8 @@ void stack_timers(struct stack_core *sc, mt_time now)
 		sc->busy = true;
 		if (n->kind == TIMER_CONN)
 			conn_timer(sc, container_of(n, struct conn, timer), now);
+		else if (n->kind == TIMER_FRAG)
+			reass_timer(sc, n);
 		else
 			neigh_timer(sc, container_of(n, struct neigh, timer), now);
 	}
@@ -306,6 +313,7 @@ void stack_usage(const struct stack_core *sc, struct stack_usage *u)
 		.timers = sc->wheel.n_armed,
 		.cold = sc->colds.n_used,
 		.half_open = sc->half_opens.n_used,
+		.frags = sc->reass.datagrams.n_used,
 		.buf_bytes = sc->bufs.used_bytes,
 		.pkts_held = (size_t)sc->n_rx + sc->n_out + sc->n_spare,
 	};

@@ -9,6 +9,7 @@
 #include "stack/conn.h"
 #include "stack/flow_table.h"
 #include "stack/neigh.h"
+#include "stack/reass.h"
 #include "stack/route.h"
 #include "stack/trace.h"
 #include "tcp/syn_cookie.h"
@@ -22,7 +23,7 @@
 #define RX_CHUNK 32 /* frames per phase of stack_input: their parsed values stay in L1 */
 
 /* Kinds of wheel nodes. */
-enum { TIMER_CONN, TIMER_NEIGH };
+enum { TIMER_CONN, TIMER_NEIGH, TIMER_FRAG };
 
 struct rx_seg { /* a TCP segment between the phases of stack_input */
 	struct flow flow;
@@ -67,6 +68,7 @@ struct stack_core {
 	struct addr_table addrs;
 	struct route_table routes;
 	struct neigh_table neighs;
+	struct reass reass;
 	struct port_search *ports; /* connect.c */
 
 	/* transmit: lists, frames built and not yet taken by the device, empty frames */
@@ -189,6 +191,9 @@ size_t port_search_bytes(void);
 void port_search_init(struct stack_core *, void *mem);
 
 /* ---- icmp.c, arp.c ---- */
+/* Answers packet `in` to the station it came from; the message fits the MTU. */
+void icmp_reply(struct stack_core *, const struct ip_hdr *in, const struct icmp_msg *,
+		const struct eth_addr *from);
 void icmp_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
 		mt_time now);
 void arp_input(struct stack_core *, const uint8_t *p, size_t len, mt_time now);

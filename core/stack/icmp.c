@@ -1,38 +1,47 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
+#include "base/num.h"
 #include "stack/core.h"
 
 #define TTL	  64
-#define ECHO_HLEN 8u
+#define ICMP_HLEN 8u
 #define MTU_LOWEST                                                                                 \
 	552u /* a forged message must not cut segments to nothing (RFC 1191 3, Linux's min_pmtu)   \
 	      */
 
-static void echo(struct stack_core *sc, const struct ip_hdr *in, struct icmp_msg *m,
-		 const struct eth_addr *from)
+void icmp_reply(struct stack_core *sc, const struct ip_hdr *in, const struct icmp_msg *m,
+		const struct eth_addr *from)
 {
 	struct eth_hdr eth = {.dst = *from, .src = sc->mac, .type = ETH_IPV4};
 	struct ip_hdr ip = {
 		.src = in->dst,
 		.dst = in->src,
-		.payload_len = (uint16_t)(ECHO_HLEN + m->payload_len),
+		.payload_len = (uint16_t)(ICMP_HLEN + m->payload_len),
 		.proto = IP_ICMP,
 		.ttl = TTL,
 		.tos = in->tos,
 	};
-	uint8_t *frame;
+	uint8_t *frame = tx_reply_frame(sc);
 
-	if (IPV4_HLEN + ECHO_HLEN + m->payload_len > sc->nic->mtu)
-		return;
-	frame = tx_reply_frame(sc);
 	if (!frame)
 		return;
-	m->type = ICMP_ECHO_REPLY;
 	eth_build(frame, &eth);
 	ipv4_build(frame + ETH_HLEN, &ip);
-	icmp_build_echo(frame + ETH_HLEN + IPV4_HLEN, m);
+	icmp_build(frame + ETH_HLEN + IPV4_HLEN, m);
 	tx_commit(sc, ETH_HLEN + IPV4_HLEN + ip.payload_len);
+}
+
+/* What came in fragments and does not fit one packet is cut: RFC 1122 3.2.2.6. */
+static void echo(struct stack_core *sc, const struct ip_hdr *in, struct icmp_msg *m,
+		 const struct eth_addr *from)
+{
+	uint32_t room = sc->nic->mtu - IPV4_HLEN - ICMP_HLEN;
+
+	m->type = ICMP_ECHO_REPLY;
+	m->code = 0;
+	m->payload_len = (uint16_t)min_u32(m->payload_len, room);
+	icmp_reply(sc, in, m, from);
 }
 
 static struct conn *quoted_conn(struct stack_core *sc, const struct icmp_quote *q)

@@ -60,16 +60,37 @@ static unsigned csum_flags(const struct nic_pkt *p, uint16_t verified)
 	return p->flags & verified ? WIRE_CSUM_OK : 0;
 }
 
+/* A device gives fragments to a queue by their addresses alone. What the connection's own core
+ * answers for is not to be reset, nor opened, by another. */
+static bool elsewhere(struct stack_core *sc, const struct flow *f)
+{
+	if (sc->cfg.n_queues == 1 ||
+	    flow_find(&sc->flows, flow_hash(&sc->flows, f), f) != FLOW_NONE)
+		return false;
+	sc->stats.frag_elsewhere++;
+	return true;
+}
+
 /* An IPv4 packet for one of our addresses. True: a TCP segment, parsed into *r. */
 static bool take_ipv4(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r, mt_time now)
 {
+	unsigned l4_flags = csum_flags(p, NIC_RX_L4_CSUM_OK);
+	bool whole = false;
 	struct ip_hdr ip;
 	enum wire_err err = ipv4_parse(p->data + ETH_HLEN, p->len - (size_t)ETH_HLEN,
 				       csum_flags(p, NIC_RX_IP_CSUM_OK), &ip);
 
-	if (err == WIRE_OK && addr_find(&sc->addrs, &ip.dst) == ADDR_NONE) {
+	if ((err == WIRE_OK || err == WIRE_FRAGMENT) &&
+	    addr_find(&sc->addrs, &ip.dst) == ADDR_NONE) {
 		sc->stats.drop_not_for_us++;
 		return false;
+	}
+	if (err == WIRE_FRAGMENT) {
+		if (!reass_input(sc, &ip, &r->from, now))
+			return false;
+		l4_flags = 0; /* no device has seen the whole */
+		whole = true;
+		err = WIRE_OK;
 	}
 	if (err == WIRE_OK && ip.proto == IP_ICMP) {
 		icmp_input(sc, &ip, &r->from, now);
@@ -78,15 +99,14 @@ static bool take_ipv4(struct stack_core *sc, const struct nic_pkt *p, struct rx_
 	if (err == WIRE_OK && ip.proto != IP_TCP)
 		err = WIRE_UNSUPPORTED;
 	if (err == WIRE_OK)
-		err = tcp_parse(&ip, csum_flags(p, NIC_RX_L4_CSUM_OK), &r->flow.rport,
-				&r->flow.lport, &r->seg);
+		err = tcp_parse(&ip, l4_flags, &r->flow.rport, &r->flow.lport, &r->seg);
 	if (err != WIRE_OK) {
 		core_count_wire(sc, err);
 		return false;
 	}
 	r->flow.local = ip.dst;
 	r->flow.remote = ip.src;
-	return true;
+	return !whole || !elsewhere(sc, &r->flow);
 }
 
 static bool take_frame(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r,
@@ -184,6 +204,7 @@ void stack_input(struct stack_core *sc, mt_time now)
 
 		take_chunk(sc, sc->rx + at, left < RX_CHUNK ? left : RX_CHUNK, now);
 	}
+	reass_release(sc);
 	sc->stats.rx_packets += sc->n_rx;
 	if (sc->n_rx)
 		sc->nic->ops->release(sc->nic->dev, sc->cfg.queue, sc->rx, sc->n_rx);

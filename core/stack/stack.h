@@ -58,6 +58,7 @@ struct stack_config {
 	uint32_t n_half_open;	     /* connections in SYN-RECEIVED, all listeners together */
 	uint32_t n_time_wait;	     /* records */
 	uint32_t n_neigh;	     /* ARP entries, 1024 */
+	uint32_t frag_datagrams;     /* reassembled at a time, 64 KiB each, 64; 0: none */
 	size_t buf_bytes;	     /* send and receive buffer memory, all connections together */
 	uint32_t time_wait_ms;	     /* 2 MSL; 0: closed at once (the original's default) */
 	uint16_t queue, n_queues;    /* this core's receive queue among the device's */
@@ -182,7 +183,7 @@ void stack_names(const struct stack_core *, uint32_t id, struct ip_endpoint *loc
 const struct mtcp_stats *stack_stats(const struct stack_core *);
 /* Connections, TIME-WAIT records, buffer bytes and packet buffers in use: for tests of leaks. */
 struct stack_usage {
-	uint32_t conns, time_wait, listeners, neighs, timers, cold, half_open;
+	uint32_t conns, time_wait, listeners, neighs, timers, cold, half_open, frags;
 	size_t buf_bytes, pkts_held;
 };
 void stack_usage(const struct stack_core *, struct stack_usage *);

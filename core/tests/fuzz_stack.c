@@ -270,6 +270,35 @@ static void op_raw(struct fuzz *f)
 	sim_wire_send(f->wire, frame, ETH_HLEN + n);
 }
 
+static void op_fragment(struct fuzz *f)
+{
+	uint8_t frame[ETH_HLEN + IPV4_HLEN + 256], *p = frame + ETH_HLEN, kind = byte(f);
+	struct eth_hdr eth = {.dst = sim_mac(f->host), .src = sim_mac(f->wire), .type = ETH_IPV4};
+	struct ip_hdr ip = {.src = ip_from_v4(WIRE_V4),
+			    .dst = ip_from_v4(HOST_V4),
+			    .payload_len = byte(f),
+			    .proto = kind & 1 ? IP_TCP : IP_ICMP,
+			    .ttl = 64,
+			    .tos = kind >> 6,
+			    .id = byte(f) % 6};
+	uint32_t at = kind & 2 ? byte(f) : kind & 4 ? word(f, 2) & 0x1fff : 0;
+	uint16_t sum;
+
+	if (kind & 8)
+		ip.payload_len &= 0xf8;
+	eth_build(frame, &eth);
+	ipv4_build(p, &ip);
+	p[6] = (uint8_t)(at >> 8 | (kind & 16 ? 0x20 : 0));
+	p[7] = (uint8_t)at;
+	memset(p + 10, 0, 2);
+	sum = csum_fold(csum_add(0, p, IPV4_HLEN));
+	memcpy(p + 10, &sum, sizeof(sum));
+	for (uint32_t i = 0; i < ip.payload_len; i++)
+		p[IPV4_HLEN + i] = kind & 32 ? byte(f) : pattern(8 * at + i);
+	f->tainted |= ip.proto == IP_TCP;
+	sim_wire_send(f->wire, frame, ETH_HLEN + IPV4_HLEN + ip.payload_len);
+}
+
 /* An ICMP error about a segment of a live connection. */
 static void op_icmp(struct fuzz *f)
 {
@@ -440,7 +469,7 @@ static void invariants(struct fuzz *f)
 
 	stack_usage(f->sc, &u);
 	check(u.conns <= MAX_CONNS && u.cold <= MAX_CONNS && u.half_open <= MAX_CONNS);
-	check(u.time_wait <= 4 && u.neighs <= 4 && u.listeners <= 1);
+	check(u.time_wait <= 4 && u.neighs <= 4 && u.listeners <= 1 && u.frags <= 4);
 	check(u.buf_bytes <= BUF_BYTES);
 	check(u.pkts_held == sim_bufs_held(f->host));
 }
@@ -511,6 +540,8 @@ static void step(struct fuzz *f)
 	case 8:
 		if (op & 0x80)
 			op_raw(f);
+		else
+			op_fragment(f);
 		break;
 	default:
 		op_segment(f);
@@ -533,6 +564,7 @@ static void fuzz_start(struct fuzz *f)
 	cfg.n_half_open = cfg.n_time_wait = cfg.n_neigh = 4;
 	cfg.syn_cookies = how & 128 ? SYN_COOKIES_ALWAYS : SYN_COOKIES_ON;
 	cfg.n_listeners = 1;
+	cfg.frag_datagrams = 4;
 	cfg.buf_bytes = BUF_BYTES;
 	cfg.time_wait_ms = how & 1 ? 0 : 1000;
 	cfg.port_min = 30000;
@@ -570,7 +602,7 @@ static void fuzz_end(struct fuzz *f)
 	sim_run_for(f->sim, 200 * MT_SEC);
 	stack_usage(f->sc, &u);
 	check(u.conns == 0 && u.time_wait == 0 && u.half_open == 0 && u.cold == 0);
-	check(u.buf_bytes == 0 && u.listeners == 0);
+	check(u.buf_bytes == 0 && u.listeners == 0 && u.frags == 0);
 	check(u.pkts_held == sim_bufs_held(f->host));
 	sim_destroy(f->sim);
 }

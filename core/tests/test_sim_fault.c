@@ -209,7 +209,7 @@ static size_t echo_frame(uint8_t *frame, const struct eth_addr *to, const struct
 			    .ttl = 64};
 
 	m.payload = data;
-	size_t n = icmp_build_echo(frame + ETH_HLEN + IPV4_HLEN, &m);
+	size_t n = icmp_build(frame + ETH_HLEN + IPV4_HLEN, &m);
 
 	ip.payload_len = (uint16_t)n;
 	ipv4_build(frame + ETH_HLEN, &ip);

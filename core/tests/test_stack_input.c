@@ -76,7 +76,7 @@ static void test_drops(void **state)
 	DROPPED(drop_length, ip[3] = 19);
 	DROPPED(drop_ttl, ip[8] = 0);
 	DROPPED(drop_fragment, ip[6] = 0x20);
-	DROPPED(drop_fragment, ip[7] = 1);
+	DROPPED(frag_received, ip[7] = 1);
 	DROPPED(drop_address, memcpy(ip + 12, "\xe0\0\0\1", 4));
 	DROPPED(drop_not_for_us, ip[19] = 77);
 	DROPPED(drop_not_for_us, memcpy(ip + 16, "\xff\xff\xff\xff", 4));
@@ -102,7 +102,7 @@ static void test_echo(void **state)
 			     .payload = (const uint8_t *)"ping",
 			     .payload_len = 4};
 	uint8_t p[64];
-	size_t len = icmp_build_echo(p, &m);
+	size_t len = icmp_build(p, &m);
 	struct raw_frame r;
 
 	(void)state;

@@ -214,6 +214,34 @@ static void ipv4_drops(void **state)
 	}
 }
 
+static void ipv4_fragment_fields(void **state)
+{
+	uint8_t p[sizeof(echo)];
+	struct ip_hdr h;
+
+	(void)state;
+	memcpy(p, echo, sizeof(p));
+	p[6] = 0x20 | 0x12;
+	p[7] = 0x34;
+	set_sum(p, 20);
+	assert_int_equal(ipv4_parse(p, sizeof(p), 0, &h), WIRE_FRAGMENT);
+	assert_int_equal(h.frag.offset, 0x1234 * 8);
+	assert_true(h.frag.more);
+	assert_int_equal(h.frag.id, p[4] << 8 | p[5]);
+	assert_int_equal(h.frag.proto, p[9]);
+	assert_ptr_equal(h.payload, p + 20);
+	assert_int_equal(h.payload_len, p[3] - 20);
+	p[6] = 0x1f;
+	p[7] = 0xff;
+	set_sum(p, 20);
+	assert_int_equal(ipv4_parse(p, sizeof(p), 0, &h), WIRE_FRAGMENT);
+	assert_int_equal(h.frag.offset, 65528);
+	assert_false(h.frag.more);
+	p[12] = 127; /* no host can have sent it, whole or not */
+	set_sum(p, 20);
+	assert_int_equal(ipv4_parse(p, sizeof(p), 0, &h), WIRE_ADDRESS);
+}
+
 static void ipv4_checksum_and_broadcast(void **state)
 {
 	uint8_t p[sizeof(echo)];
@@ -267,13 +295,13 @@ static void icmp_echo(void **state)
 	assert_int_equal(m.sequence, 3);
 	assert_int_equal(m.payload_len, 5);
 	assert_memory_equal(m.payload, "ping!", 5);
-	assert_int_equal(icmp_build_echo(out, &m), len);
+	assert_int_equal(icmp_build(out, &m), len);
 	assert_memory_equal(out, p, len);
 
 	m.type = ICMP_ECHO_REPLY;
 	m.payload_len = 0;
 	m.payload = NULL;
-	assert_int_equal(icmp_build_echo(out, &m), 8);
+	assert_int_equal(icmp_build(out, &m), 8);
 	assert_int_equal(icmp_parse(out, 8, &m), WIRE_OK);
 	assert_int_equal(m.type, ICMP_ECHO_REPLY);
 	assert_int_equal(m.payload_len, 0);
@@ -359,6 +387,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ipv4_golden),
 		cmocka_unit_test(ipv4_round_trip),
 		cmocka_unit_test(ipv4_drops),
+		cmocka_unit_test(ipv4_fragment_fields),
 		cmocka_unit_test(ipv4_checksum_and_broadcast),
 		cmocka_unit_test(ipv4_every_length),
 		cmocka_unit_test(icmp_echo),

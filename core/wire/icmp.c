@@ -37,7 +37,7 @@ enum wire_err icmp_parse(const uint8_t *p, size_t len, struct icmp_msg *out)
 	}
 }
 
-size_t icmp_build_echo(uint8_t *p, const struct icmp_msg *m)
+size_t icmp_build(uint8_t *p, const struct icmp_msg *m)
 {
 	size_t len = ICMP_HLEN + m->payload_len;
 	uint16_t sum;

@@ -3,7 +3,22 @@
 #include "wire/bytes.h"
 #include "wire/wire.h"
 
-#define OFFSET_OR_MF 0x3fffu
+#define OFFSET	     0x1fffu
+#define MF	     0x2000u
+#define OFFSET_OR_MF (OFFSET | MF)
+
+static enum wire_err fragment(const uint8_t *p, struct ip_hdr *out)
+{
+	uint16_t field = get_be16(p + 6);
+
+	out->frag = (struct ip_frag){
+		.id = out->id,
+		.offset = (uint16_t)((field & OFFSET) * 8u),
+		.more = field & MF,
+		.proto = out->proto,
+	};
+	return WIRE_FRAGMENT;
+}
 
 enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip_hdr *out)
 {
@@ -23,8 +38,6 @@ enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip
 		return WIRE_CHECKSUM;
 	if (p[8] == 0)
 		return WIRE_TTL;
-	if (get_be16(p + 6) & OFFSET_OR_MF)
-		return WIRE_FRAGMENT;
 
 	out->src = ip_from_v4(get_be32(p + 12));
 	out->dst = ip_from_v4(get_be32(p + 16));
@@ -36,7 +49,9 @@ enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip
 	out->ttl = p[8];
 	out->tos = p[1];
 	out->hdr_len = (uint16_t)hlen;
-	return ip_never_source(&out->src) ? WIRE_ADDRESS : WIRE_OK;
+	if (ip_never_source(&out->src))
+		return WIRE_ADDRESS;
+	return get_be16(p + 6) & OFFSET_OR_MF ? fragment(p, out) : WIRE_OK;
 }
 
 /* The header is put together and summed as words in registers: reading back in wide words what was

@@ -60,11 +60,12 @@ enum wire_err arp_parse(const uint8_t *p, size_t len, struct arp_pkt *out);
 size_t arp_build(uint8_t *p, const struct arp_pkt *a); /* ARP_LEN */
 
 /* ---- IPv4 (RFC 791) ---- */
-#define IPV4_HLEN    20u
-#define IP_TCP	     6u
-#define IP_ICMP	     1u
-#define IP_DF	     0x4000u
-#define WIRE_CSUM_OK 1u /* flag of the parsers: the device has verified the checksum */
+#define IPV4_HLEN     20u
+#define IPV4_HLEN_MAX 60u
+#define IP_TCP	      6u
+#define IP_ICMP	      1u
+#define IP_DF	      0x4000u
+#define WIRE_CSUM_OK  1u /* flag of the parsers: the device has verified the checksum */
 
 /* One piece of a packet: its header's payload is bytes [offset, offset + payload_len) of what the
  * fragments together carry. */
@@ -90,6 +91,7 @@ struct ip_hdr {
 	struct ip_frag frag; /* with WIRE_FRAGMENT, when all the rest is valid too */
 };
 
+/* A fragment gives WIRE_FRAGMENT, with its bytes as the payload. */
 enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip_hdr *out);
 /* Writes 20 bytes with checksum, DF set, for payload_len bytes that follow. */
 size_t ipv4_build(uint8_t *p, const struct ip_hdr *h);
@@ -100,6 +102,7 @@ size_t ipv4_build(uint8_t *p, const struct ip_hdr *h);
 #define ICMP_ECHO_REQUEST  8u
 #define ICMP_TIME_EXCEEDED 11u
 #define ICMP_FRAG_NEEDED   4u /* code of UNREACHABLE (RFC 1191) */
+#define ICMP_REASSEMBLY	   1u /* code of TIME_EXCEEDED */
 
 struct icmp_msg {
 	uint8_t type, code;
@@ -116,8 +119,9 @@ struct icmp_quote {
 };
 
 enum wire_err icmp_parse(const uint8_t *p, size_t len, struct icmp_msg *out);
-/* Writes an echo message with checksum; returns 8 + payload_len. p has room for that. */
-size_t icmp_build_echo(uint8_t *p, const struct icmp_msg *m);
+/* Writes an echo message, or an error without a field of its own, with checksum; returns 8 +
+ * payload_len. p has room for that. */
+size_t icmp_build(uint8_t *p, const struct icmp_msg *m);
 /* m: an error message as icmp_parse gave it. Its quote is what a stranger sent: only lengths are
  * checked. */
 enum wire_err icmp_parse_quote(const struct icmp_msg *m, struct icmp_quote *out);

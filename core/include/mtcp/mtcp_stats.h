@@ -49,14 +49,21 @@
 	X(no_memory, "segments or writes refused because buffer memory was used up")               \
 	X(arp_failed, "packets dropped because a neighbour did not answer")                        \
 	X(arp_overflow, "packets dropped because a neighbour's queue or the table was full")       \
-	X(replies_dropped, "RST, ARP and ICMP answers not sent because a turn's room was used up")  \
+	X(replies_dropped, "RST, ARP and ICMP answers not sent because a turn's room was used up") \
 	X(no_route, "packets dropped because no route matched")                                    \
 	X(drop_short, "frames shorter than their headers")                                         \
 	X(drop_version, "wrong IP version or header length")                                       \
 	X(drop_length, "IP length outside the frame")                                              \
 	X(drop_checksum, "wrong checksum")                                                         \
 	X(drop_ttl, "TTL 0")                                                                       \
-	X(drop_fragment, "IP fragments")                                                           \
+	X(frag_received, "IP fragments taken for reassembly")                                      \
+	X(frag_reassembled, "datagrams put together from fragments")                               \
+	X(frag_timeout, "datagrams given up because fragments did not come in time")               \
+	X(frag_overlap, "datagrams refused because fragments contradicted each other (RFC 5722)")  \
+	X(frag_overflow, "datagrams given up for newer ones, or not begun, for want of room")      \
+	X(frag_elsewhere,                                                                          \
+	  "reassembled TCP segments dropped: another core may have the connection")                \
+	X(drop_fragment, "IP fragments impossible, of a refused datagram, or not wanted")          \
 	X(drop_address, "impossible source address")                                               \
 	X(drop_unsupported, "protocols not spoken")                                                \
 	X(drop_options, "malformed TCP header")                                                    \

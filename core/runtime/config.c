@@ -164,7 +164,7 @@ static int parse_cc(struct rt_config *c, const struct rt_key *k, const char *val
 	const struct cc_ops *cc = cc_by_name(value);
 
 	if (!cc) {
-		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use cubic or reno", k->name,
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use cubic, reno or dctcp", k->name,
 			 value);
 		return -EINVAL;
 	}
@@ -246,7 +246,7 @@ static const struct rt_key keys[] = {
 	{"stat_print", parse_stat_print, AT(stat_print), 0, 0, "0",
 	 "1 (or mTCP's interface names): a line of statistics per core and second on standard "
 	 "error"},
-	{"cc", parse_cc, 0, 0, 0, "cubic", "congestion control: cubic or reno"},
+	{"cc", parse_cc, 0, 0, 0, "cubic", "congestion control: cubic, reno or dctcp"},
 	/* the network */
 	{"device", parse_str, AT(device), 0, 0, "none",
 	 "ring:NAME:0 and ring:NAME:1, af_packet:IFACE, af_xdp:IFACE, tap:NAME, "
@@ -309,6 +309,8 @@ static const struct rt_key keys[] = {
 	 "longest delay of an ACK, ms (RFC 1122: 500)"},
 	{"init_cwnd", parse_u8, AT(stack.tcp.init_cwnd), 1, 100, "10",
 	 "initial window, segments (RFC 6928)"},
+	{"pacing", parse_bool, AT(stack.tcp.pacing), 0, 1, "0",
+	 "1: data leaves evenly over the round trip, with any congestion control"},
 	{"ecn", parse_u8, AT(stack.tcp.ecn), 0, 2, "2",
 	 "explicit congestion notification (RFC 3168): 0 off, 1 asked for and accepted, 2 accepted"},
 	{"tcp_timestamps", parse_bool, AT(stack.tcp.timestamps), 0, 1, "1",

@@ -200,6 +200,7 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 	(void)now;
 	if (!ops)
 		return -ENOENT;
+	t->xflags &= (uint16_t)~XF_PACE;
 	t->cc.ops = ops;
 	t->cc.acked = 0;
 	ops->init(&t->cc);

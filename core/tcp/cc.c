@@ -11,7 +11,8 @@
 #define IW_SEG_BYTES	1460u /* RFC 6928 2: 14600 bytes for ten segments */
 #define SLOW_START_SEGS 8u
 
-static const struct cc_ops *const algorithms[] = {&cc_cubic, &cc_newreno};
+#define ALGORITHM(name) &cc_##name,
+static const struct cc_ops *const algorithms[] = {CC_ALGORITHMS(ALGORITHM)};
 
 const struct cc_ops *cc_by_name(const char *name)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Congestion control answers "how much", never "which segment". A new one is one file: a const vtable and,
- * if it needs state, a member of the union. Windows are bytes; no allocation, no clock.
+ * Congestion control answers "how much" and, if it paces, "how fast", never "which segment". A new
+ * one is one file: a const vtable and, if it needs state, a member of the union
+ * (docs/congestion-control.md). Windows are bytes; no allocation, no clock.
  */
 #ifndef TCP_CC_H
 #define TCP_CC_H
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/seq.h"
 #include "base/time.h"
 #include "tcp/rtt.h"
 
@@ -25,32 +27,70 @@ struct cc_cubic_state { /* RFC 9438 */
 	uint32_t acked_est;  /* bytes acked not yet turned into w_est growth */
 };
 
+/* What a receiver still has to tell of changes of CE (RFC 8257 3.2): an ACK for each. */
+#define CC_ECHOES 4
+struct cc_echoes {
+	tcp_seq to[CC_ECHOES];
+	uint8_t n;
+	uint8_t ece; /* bit i: with to[i] */
+};
+
+struct cc_dctcp_state { /* RFC 8257 3.3, over one window of data */
+	uint32_t alpha; /* 2^20 is 1 */
+	uint32_t n_acked, n_marked;
+	uint32_t window; /* bytes that were in flight when it began */
+	struct cc_echoes echoes;
+};
+
 struct cc {
 	const struct cc_ops *ops;
-	uint32_t cwnd;     /* bytes */
+	uint32_t cwnd;	   /* bytes */
 	uint32_t ssthresh; /* bytes; UINT32_MAX at the start (RFC 5681 3.1) */
 	uint32_t mss;
-	uint32_t acked;    /* bytes acked not yet turned into growth (RFC 3465 style counting) */
+	uint32_t acked; /* bytes acked not yet turned into growth (RFC 3465 style counting) */
 	union {
 		struct cc_cubic_state cubic;
+		struct cc_dctcp_state dctcp;
 	} u;
 };
 
 struct cc_ack {
-	uint32_t n_acked;   /* bytes newly acknowledged, cumulatively or by SACK */
-	uint32_t flight;    /* bytes in flight before this ACK */
-	bool cwnd_limited;  /* the window, not the application, bounded the flight (RFC 7661's condition) */
+	uint32_t n_acked;  /* bytes newly acknowledged by number */
+	uint32_t flight;   /* bytes in flight before this ACK */
+	bool cwnd_limited; /* the window, not the application, bounded the flight (RFC 7661's
+			    * condition) */
+	bool ece;	   /* it says ECE, and ECN is in use */
 	const struct rtt *rtt;
 	mt_time now;
 };
 
+enum cc_ecn {
+	CC_ECN_CLASSIC, /* as the peer asks (RFC 3168) */
+	CC_ECN_EXACT	/* asked for; every mark is echoed, and no other byte (RFC 8257 3.2) */
+};
+
+/* All but init, on_ack, on_loss, on_rto and on_idle may be NULL. */
 struct cc_ops {
 	const char *name;
-	void (*init)(struct cc *);                                       /* after cwnd, ssthresh, mss are set */
-	void (*on_ack)(struct cc *, const struct cc_ack *);              /* outside recovery */
-	void (*on_loss)(struct cc *, uint32_t flight, mt_time now);      /* recovery entered: sets ssthresh and cwnd */
-	void (*on_rto)(struct cc *, uint32_t flight, mt_time now);       /* first timeout of a series */
-	void (*on_idle)(struct cc *, uint32_t init_cwnd, mt_time idle_since, mt_time now); /* restart after idle (RFC 5681 4.1) */
+	/* After cwnd, ssthresh and mss are set; at any time of a connection. Leaves them alone. */
+	void (*init)(struct cc *);
+	/* New data is acknowledged, without ECE, outside fast recovery. */
+	void (*on_ack)(struct cc *, const struct cc_ack *);
+	/* Fast recovery begins: sets ssthresh and cwnd. */
+	void (*on_loss)(struct cc *, uint32_t flight, mt_time now);
+	/* First timeout of a series. */
+	void (*on_rto)(struct cc *, uint32_t flight, mt_time now);
+	/* Restart after idle (RFC 5681 4.1). */
+	void (*on_idle)(struct cc *, uint32_t init_cwnd, mt_time idle_since, mt_time now);
+	/* ECE, once per window of data. NULL: no data of ours is ECT. The same as on_loss: a loss in
+	 * the same window is no further news (RFC 3168 6.1.2). */
+	void (*on_ece)(struct cc *, uint32_t flight, mt_time now);
+	/* Every ACK of ESTABLISHED and later, also in recovery, after on_ack and on_loss, before
+	 * on_ece. */
+	void (*on_sample)(struct cc *, const struct cc_ack *);
+	/* Bytes per second, 0: not paced now. NULL: paced by the window if the configuration says so. */
+	uint64_t (*pacing_rate)(const struct cc *, const struct rtt *);
+	enum cc_ecn ecn;
 };
 
 /* The initial window: init_cwnd_segs segments, as RFC 6928 2 bounds ten of them. */
@@ -58,6 +98,11 @@ void cc_init(struct cc *, const struct cc_ops *, uint32_t mss, uint8_t init_cwnd
 void cc_set_mss(struct cc *, uint32_t mss); /* keeps the window in segments */
 
 /* ---- for the algorithms ---- */
+/* Reno's answers, which others share (RFC 5681 3). */
+void cc_reno_on_ack(struct cc *, const struct cc_ack *);
+void cc_reno_on_loss(struct cc *, uint32_t flight, mt_time now);
+void cc_reno_on_rto(struct cc *, uint32_t flight, mt_time now);
+void cc_reno_on_idle(struct cc *, uint32_t init_cwnd, mt_time idle_since, mt_time now);
 /* Exponential growth below ssthresh, returns bytes of n_acked left over. One ACK counts for at most 8
  * segments (RFC 9406 4.2, L without pacing), so that a stretch ACK does not make a burst of its size. */
 uint32_t cc_slow_start(struct cc *, uint32_t n_acked);

@@ -171,4 +171,5 @@ const struct cc_ops cc_cubic = {
 	.on_loss = cubic_on_loss,
 	.on_rto = cubic_on_rto,
 	.on_idle = cubic_on_idle,
+	.on_ece = cubic_on_loss,
 };

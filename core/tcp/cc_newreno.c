@@ -8,7 +8,7 @@ static void newreno_init(struct cc *cc)
 	cc->acked = 0;
 }
 
-static void newreno_on_ack(struct cc *cc, const struct cc_ack *a)
+void cc_reno_on_ack(struct cc *cc, const struct cc_ack *a)
 {
 	if (!a->cwnd_limited)
 		return;
@@ -24,7 +24,7 @@ static void newreno_on_ack(struct cc *cc, const struct cc_ack *a)
 		cc->cwnd += cc->mss;
 }
 
-static void newreno_on_loss(struct cc *cc, uint32_t flight, mt_time now)
+void cc_reno_on_loss(struct cc *cc, uint32_t flight, mt_time now)
 {
 	(void)now;
 	cc->ssthresh = cc_reduced(cc, flight, 1, 2);
@@ -32,13 +32,13 @@ static void newreno_on_loss(struct cc *cc, uint32_t flight, mt_time now)
 	cc->acked = 0;
 }
 
-static void newreno_on_rto(struct cc *cc, uint32_t flight, mt_time now)
+void cc_reno_on_rto(struct cc *cc, uint32_t flight, mt_time now)
 {
-	newreno_on_loss(cc, flight, now);
+	cc_reno_on_loss(cc, flight, now);
 	cc->cwnd = cc->mss; /* the loss window, RFC 5681 3.1 */
 }
 
-static void newreno_on_idle(struct cc *cc, uint32_t init_cwnd, mt_time idle_since, mt_time now)
+void cc_reno_on_idle(struct cc *cc, uint32_t init_cwnd, mt_time idle_since, mt_time now)
 {
 	(void)idle_since;
 	(void)now;
@@ -48,8 +48,9 @@ static void newreno_on_idle(struct cc *cc, uint32_t init_cwnd, mt_time idle_sinc
 const struct cc_ops cc_newreno = {
 	.name = "reno",
 	.init = newreno_init,
-	.on_ack = newreno_on_ack,
-	.on_loss = newreno_on_loss,
-	.on_rto = newreno_on_rto,
-	.on_idle = newreno_on_idle,
+	.on_ack = cc_reno_on_ack,
+	.on_loss = cc_reno_on_loss,
+	.on_rto = cc_reno_on_rto,
+	.on_idle = cc_reno_on_idle,
+	.on_ece = cc_reno_on_loss,
 };

@@ -17,7 +17,7 @@ bool fastpath_takes(const struct tcb *t, const struct tcp_seg *s)
 	/* Bitwise on purpose: one branch. */
 	unsigned slow = (unsigned)!t->cfg->fast_path | (t->state ^ TCPS_ESTABLISHED) | t->phase |
 			((s->flags & ctl) ^ TCPF_ACK) | (s->seq.v ^ t->rcv_nxt.v) | t->n_retries |
-			t->n_keep | (t->flags & TF_HOLES) | ((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) |
+			t->n_keep | (t->flags & (TF_HOLES | TF_ECE)) | ((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) |
 			stale | (s->len > rcv_wnd(t)) | (n_new > flight(t)) |
 			((n_new | s->len) == 0) | (s->ip_ecn == CE);
 
@@ -29,6 +29,7 @@ void fastpath_input(struct arrival *a)
 	struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
 	bool advanced = !seq_eq(s->ack, t->snd_una);
+	uint32_t before = flight(t);
 
 	a->ev->flags = TCP_EV_FAST;
 	t->last_rcv_ms = ms_of(a->now);
@@ -37,6 +38,8 @@ void fastpath_input(struct arrival *a)
 		if (t->cold)
 			recovery_delivered(t, s, a->now);
 		ack_new(a);
+		if (t->cc.ops->on_sample)
+			ack_sample(a, before);
 	}
 	ack_window(a, advanced);
 	a->seq = s->seq;

@@ -47,6 +47,20 @@ static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
 		t->cc.ops->on_ack(&t->cc, &ack);
 }
 
+void ack_sample(struct arrival *a, uint32_t before)
+{
+	struct tcb *t = a->t;
+	struct cc_ack ack = {
+		.n_acked = before - flight(t),
+		.flight = before,
+		.ece = (a->seg->flags & TCPF_ECE) && (t->flags & TF_ECN),
+		.rtt = &t->rtt,
+		.now = a->now,
+	};
+
+	t->cc.ops->on_sample(&t->cc, &ack);
+}
+
 void ack_new(struct arrival *a)
 {
 	struct tcb *t = a->t;
@@ -204,6 +218,7 @@ enum step step_ack(struct arrival *a)
 {
 	struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
+	uint32_t before;
 	bool sacked;
 
 	if (!(s->flags & TCPF_ACK))
@@ -219,9 +234,8 @@ enum step step_ack(struct arrival *a)
 	ts_note(t, s);
 	if (seq_lt(s->ack, t->snd_una)) /* an old one: its data may be new */
 		return STEP_CONTINUE;
+	before = flight(t);
 	sacked = recovery_delivered(t, s, a->now);
-	if (s->flags & TCPF_ECE)
-		ecn_echo(a);
 	if (seq_gt(s->ack, t->snd_una)) {
 		ack_new(a);
 		ack_window(a, true);
@@ -231,5 +245,9 @@ enum step step_ack(struct arrival *a)
 		ack_same(a, sacked);
 		ack_window(a, false);
 	}
+	if (t->cc.ops->on_sample)
+		ack_sample(a, before);
+	if (s->flags & TCPF_ECE)
+		ecn_echo(a, before);
 	return ack_fin(a);
 }

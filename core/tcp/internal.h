@@ -116,6 +116,8 @@ bool arrival_challenge(struct arrival *);
 enum step step_ack(struct arrival *);
 /* SYN-RCVD -> ESTABLISHED: the segment acknowledges our SYN. */
 void ack_opens(struct arrival *);
+/* Tells an algorithm that wants it of an ACK that was processed; `before`: the flight before. */
+void ack_sample(struct arrival *, uint32_t before);
 /* SEG.ACK > SND.UNA, known to be acceptable. */
 void ack_new(struct arrival *);
 void ack_window(struct arrival *, bool ack_advanced);

@@ -102,7 +102,7 @@ void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	} else {
 		t->rcv_wscale = 0;
 	}
-	if (s->flags & (TCPF_ECE | TCPF_CWR))
+	if ((s->flags & (TCPF_ECE | TCPF_CWR)) || (t->flags & TF_ECN))
 		ecn_take_syn(t, s);
 	cc_init(&t->cc, t->cc.ops, mss, cfg->init_cwnd);
 	t->rcv_nxt = t->last_ack = seq_add(s->seq, 1);

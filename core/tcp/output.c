@@ -2,6 +2,7 @@
 #include "tcp/output.h"
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
+#include "tcp/pace.h"
 #include "tcp/recovery.h"
 
 enum what {
@@ -10,6 +11,7 @@ enum what {
 	SEND_STRAY_RST,
 	SEND_SYN,
 	SEND_ACK,
+	SEND_ECHO, /* an ACK of less than what has arrived */
 	SEND_KEEPALIVE,
 	SEND_RANGE
 };
@@ -113,8 +115,11 @@ static struct plan plan_opening(const struct tcb *t)
 	return (struct plan){.what = SEND_NOTHING};
 }
 
-static struct plan plan_next(const struct tcb *t)
+static struct plan plan_next(const struct tcb *t, mt_time now)
 {
+	const uint32_t ack_of_ecn = TF_ACK_NOW | TF_ECN;
+	bool resending = t->phase != PHASE_OPEN || (t->flags & TF_RXT_HEAD);
+	bool held = pace_holds(t, now) && !(t->flags & TF_RXT_HEAD);
 	struct plan p = {.what = SEND_NOTHING};
 
 	if (!(t->flags & TF_DUE) && t->phase == PHASE_OPEN && !unsent(t))
@@ -127,12 +132,14 @@ static struct plan plan_next(const struct tcb *t)
 		return p;
 	if (syn_unacked(t))
 		return plan_opening(t);
-	if (recovery_next(t, full_len(t), &p.r)) {
+	if ((t->flags & ack_of_ecn) == ack_of_ecn && ecn_echo_waits(t)) {
+		p.what = SEND_ECHO;
+	} else if (resending && !held && recovery_next(t, full_len(t), &p.r)) {
 		p.what = SEND_RANGE;
 		p.again = true;
-	} else if (plan_new(t, &p)) {
+	} else if (!held && plan_new(t, &p)) {
 		return p;
-	} else if (recovery_last(t, full_len(t), &p.r)) {
+	} else if (resending && !held && recovery_last(t, full_len(t), &p.r)) {
 		p.what = SEND_RANGE;
 		p.again = true;
 	} else if (t->flags & TF_PROBE_DUE) {
@@ -147,13 +154,13 @@ static struct plan plan_next(const struct tcb *t)
 
 enum tcp_tx tcp_pending(const struct tcb *t, mt_time now)
 {
-	struct plan p = plan_next(t);
+	struct plan p = plan_next(t, now);
 
-	(void)now; /* pacing will look at it */
 	switch (p.what) {
 	case SEND_NOTHING:
 		return TCP_TX_NONE;
 	case SEND_ACK:
+	case SEND_ECHO:
 	case SEND_KEEPALIVE:
 		return TCP_TX_ACK;
 	case SEND_RANGE:
@@ -228,7 +235,7 @@ static void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
 	out->seq = t->snd_una;
 	out->ack = active ? seq_of(0) : t->rcv_nxt;
 	out->flags = active ? TCPF_SYN : TCPF_SYN | TCPF_ACK;
-	if (active ? t->cfg->ecn == TCP_ECN_ASK : t->flags & TF_ECN)
+	if (active || (t->flags & TF_ECN))
 		out->flags |= ecn_syn_flags(t);
 	out->opts = TCPO_MSS;
 	out->mss = t->mss_local;
@@ -328,6 +335,8 @@ static void emit_range(struct tcb *t, struct tcp_seg *out, const struct plan *p,
 		out->flags |= TCPF_PSH;
 	t->flags &= ~(uint32_t)TF_PROBE_DUE;
 	t->last_snd_ms = ms_of(now);
+	if (t->cc.ops->pacing_rate || t->cfg->pacing)
+		pace_sent(t, len, now);
 	if (p->again) {
 		sent_again(t, p, now);
 		return;
@@ -354,7 +363,7 @@ bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 	struct plan p;
 
 	restart_after_idle(t, now);
-	p = plan_next(t);
+	p = plan_next(t, now);
 	if (p.what == SEND_NOTHING)
 		return false;
 	out->seq = t->snd_nxt;
@@ -383,6 +392,8 @@ bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 		break;
 	}
 	put_ack(t, out, now);
+	if (p.what == SEND_ECHO)
+		ecn_put_echo(t, out);
 	if (t->flags & TF_CORK)
 		timer_settle(t, now);
 	return true;

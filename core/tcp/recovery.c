@@ -182,7 +182,7 @@ bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
 
 static void enter_recovery(struct tcb *t, mt_time now)
 {
-	if (!(t->flags & TF_CWR)) /* else an ECE of this window has reduced it */
+	if (ecn_loss_is_news(t))
 		t->cc.ops->on_loss(&t->cc, flight(t), now);
 	ecn_reduced(t);
 	t->phase = PHASE_RECOVERY;

@@ -73,7 +73,8 @@ enum {
 };
 
 enum { /* tcb.xflags: what is rarer still */
-       XF_CWR_DUE = 1u << 6 /* the next new data says CWR */
+       XF_CWR_DUE = 1u << 6, /* the next new data says CWR */
+       XF_PACE = 1u << 7     /* a quantum has left: data waits until pace_at */
 };
 
 /* Anything of these makes the next segment something else than data. */
@@ -130,6 +131,7 @@ struct tcb {
 	uint32_t keep_idle_ms, keep_interval_ms;
 	uint16_t mss_local; /* as announced; upper bound of what we send */
 	uint16_t xflags;
+	mt_time pace_at; /* by the schedule, when the next data leaves */
 };
 
 _Static_assert(offsetof(struct tcb, rtt_seq) == 60, "line 0");

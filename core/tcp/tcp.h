@@ -40,8 +40,10 @@ enum tcp_state { /* RFC 9293 3.3.2; LISTEN and TIME-WAIT are records of the stac
 const char *tcp_state_name(enum tcp_state);
 
 struct cc_ops;
-extern const struct cc_ops cc_newreno, cc_cubic;
-/* NULL if unknown. Names: "reno", "cubic". */
+#define CC_ALGORITHMS(X) X(cubic) X(newreno) X(dctcp) /* cc_<name>.c */
+#define CC_DECLARE(name) extern const struct cc_ops cc_##name;
+CC_ALGORITHMS(CC_DECLARE)
+/* NULL if unknown. Names: "cubic", "reno", "dctcp". */
 const struct cc_ops *cc_by_name(const char *name);
 const char *cc_name(const struct cc_ops *);
 
@@ -68,6 +70,7 @@ struct tcp_config {
 	uint8_t quick_acks;         /* segments acknowledged at once at the start of a connection, 16 */
 	uint8_t ecn;                /* enum tcp_ecn; TCP_ECN_ACCEPT */
 	bool timestamps, sack, wscale;
+	bool pacing;                /* also for an algorithm that does not ask for it */
 	bool fast_path;             /* false: every segment takes the slow path */
 	const struct cc_ops *cc;
 };

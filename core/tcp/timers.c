@@ -9,7 +9,11 @@
 
 mt_time tcp_deadline(const struct tcb *t)
 {
-	return mt_min(t->rxt_at, mt_min(t->ack_at, t->idle_at));
+	mt_time at = mt_min(t->rxt_at, mt_min(t->ack_at, t->idle_at));
+
+	if ((t->xflags & XF_PACE) && (unsent(t) || t->phase != PHASE_OPEN))
+		return mt_min(at, t->pace_at);
+	return at;
 }
 
 /* The retransmission or persist timer, but not beyond the user timeout (RFC 5482). */
@@ -114,6 +118,7 @@ static void rto_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 		return;
 	}
 	ev->flags |= TCP_EV_RTO;
+	t->xflags &= (uint16_t)~XF_PACE;
 	if (syn)
 		t->flags |= TF_SYN_DUE;
 	else
@@ -181,6 +186,8 @@ struct tcp_events tcp_timeout(struct tcb *t, mt_time now)
 	}
 	if (now >= t->idle_at)
 		idle_fired(t, now, &ev);
+	if (now >= t->pace_at)
+		t->xflags &= (uint16_t)~XF_PACE;
 	timer_settle(t, now);
 	return ev;
 }

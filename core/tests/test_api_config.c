@@ -90,7 +90,7 @@ static void test_mistakes(void **state)
 	wrong("io = psio", "not supported any more");
 	wrong("io = onvm", "not supported any more");
 	wrong("io = xyz", "'xyz' is not supported;");
-	wrong("cc = vegas", "use cubic or reno");
+	wrong("cc = vegas", "use cubic, reno");
 	wrong("mode = threads", "use inline or paired");
 	wrong("busy_poll = maybe", "neither 1 nor 0");
 	wrong("core_mask = 0", "hexadecimal mask");

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/pace.h"
+
+#define QUANTUM_TIME MT_MS
+#define QUANTUM_MAX  65536u
+#define LATE_MAX     MT_MS
+
+/* For an algorithm that has no rate of its own: its window in a round trip, and some more, so that
+ * the rate does not bound what the window allows. */
+static uint64_t window_rate(const struct tcb *t)
+{
+	uint32_t srtt = rtt_srtt_us(&t->rtt);
+	uint64_t percent = t->cc.cwnd < t->cc.ssthresh ? 200 : 120;
+
+	return srtt ? t->cc.cwnd * percent * 10000 / srtt : 0;
+}
+
+uint64_t pace_rate(const struct tcb *t)
+{
+	if (t->cc.ops->pacing_rate)
+		return t->cc.ops->pacing_rate(&t->cc, &t->rtt);
+	return t->cfg->pacing ? window_rate(t) : 0;
+}
+
+void pace_sent(struct tcb *t, uint32_t len, mt_time now)
+{
+	uint64_t rate = pace_rate(t), quantum;
+
+	if (now >= t->pace_at)
+		t->xflags &= (uint16_t)~XF_PACE;
+	if (rate == 0)
+		return;
+	quantum = rate * QUANTUM_TIME / MT_SEC;
+	if (quantum > QUANTUM_MAX)
+		quantum = QUANTUM_MAX;
+	if (quantum < 2 * t->cc.mss)
+		quantum = 2 * t->cc.mss;
+	if (t->pace_at + LATE_MAX < now)
+		t->pace_at = now - LATE_MAX;
+	t->pace_at += len * MT_SEC / rate;
+	if (t->pace_at > now && (t->pace_at - now) >= quantum * MT_SEC / rate)
+		t->xflags |= XF_PACE;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pacing: data leaves on a schedule at the rate the congestion control asks for, in quanta of a
+ * millisecond (at least two segments, at most 64 KiB), so that the timer, which is that coarse,
+ * does not bound the rate. What came late catches up, by a millisecond at most. ACKs, resets, the
+ * segment a loss recovery begins with, and probes are not held.
+ */
+#ifndef TCP_PACE_H
+#define TCP_PACE_H
+
+#include "tcp/internal.h"
+
+/* Data has to wait until pace_at. */
+static inline bool pace_holds(const struct tcb *t, mt_time now)
+{
+	return (t->xflags & XF_PACE) && now < t->pace_at;
+}
+
+/* len bytes of data leave. */
+void pace_sent(struct tcb *, uint32_t len, mt_time now);
+/* Bytes per second; 0: not paced. */
+uint64_t pace_rate(const struct tcb *);
+
+#endif

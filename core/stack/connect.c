@@ -6,13 +6,14 @@
 
 #define QUICK_LOOKUPS 64	   /* per address, before any address is searched whole */
 #define RETRY_AFTER   (10 * MT_MS) /* a search that found nothing is not repeated sooner */
+#define RETRY_LOOKUPS 1024	   /* until then: over all addresses */
 
 struct port_search {
 	struct siphash_key key;
 	uint64_t n_searches;
-	/* Outcome of the last search in vain: stands until the flow table changes or time passes.
-	 */
+	/* The last search in vain: certain until the flow table changes, likely for a while. */
 	struct ip_endpoint full_remote;
+	struct ip_addr full_local;
 	uint64_t full_changes;
 	mt_time full_until;
 	struct toeplitz rss; /* filled if this core must choose ports that come back to it */
@@ -24,6 +25,7 @@ struct pick {
 	uint64_t hash;
 	bool reused; /* a TIME-WAIT record's place: the sequence number has a lower bound */
 	tcp_seq min_iss;
+	struct ip_addr local; /* asked for; unspecified: any of ours */
 	uint16_t port_min, port_max;
 	mt_time now;
 };
@@ -148,35 +150,46 @@ static bool search_addrs(struct stack_core *sc, struct pick *p, const struct ip_
 	return false;
 }
 
-static bool known_full(const struct stack_core *sc, const struct pick *p)
+static bool was_full(const struct stack_core *sc, const struct pick *p)
 {
 	const struct port_search *ps = sc->ports;
 
-	return p->now < ps->full_until && sc->flows.n_changes == ps->full_changes &&
-	       p->flow.rport == ps->full_remote.port &&
-	       ip_eq(&p->flow.remote, &ps->full_remote.addr);
+	return p->now < ps->full_until && p->flow.rport == ps->full_remote.port &&
+	       ip_eq(&p->flow.remote, &ps->full_remote.addr) && ip_eq(&p->local, &ps->full_local);
 }
 
 static void remember_full(struct stack_core *sc, const struct pick *p)
 {
 	struct port_search *ps = sc->ports;
 
+	ps->full_local = p->local;
 	ps->full_remote.addr = p->flow.remote;
 	ps->full_remote.port = p->flow.rport;
 	ps->full_changes = sc->flows.n_changes;
 	ps->full_until = p->now + RETRY_AFTER;
 }
 
-/* Any of our addresses. O(1) while a share of the ports is free; O(ports x addresses) for the last
- * one. */
-static bool pick_any(struct stack_core *sc, struct pick *p, const struct ip_addr *hop)
+static bool search(struct stack_core *sc, struct pick *p, const struct ip_addr *near,
+		   uint32_t max_lookups)
+{
+	if (ip_is_any(&p->local))
+		return search_addrs(sc, p, near, max_lookups);
+	p->flow.local = p->local;
+	return search_ports(sc, p, max_lookups);
+}
+
+/* O(1) while a share of the ports is free; O(ports x addresses) for the last one, and to find that
+ * there is none: after that, a while long, only as much as a close between is likely to have freed.
+ */
+static bool pick_port(struct stack_core *sc, struct pick *p, const struct ip_addr *hop)
 {
 	const struct ip_addr *near = sc->addrs.src_chosen ? NULL : hop;
 
-	if (known_full(sc, p))
-		return false;
-	if (search_addrs(sc, p, near, QUICK_LOOKUPS) || search_addrs(sc, p, near, UINT32_MAX) ||
-	    (near && search_addrs(sc, p, NULL, UINT32_MAX)))
+	if (was_full(sc, p))
+		return sc->flows.n_changes != sc->ports->full_changes &&
+		       search(sc, p, NULL, RETRY_LOOKUPS / sc->addrs.n_src);
+	if (search(sc, p, near, QUICK_LOOKUPS) || search(sc, p, near, UINT32_MAX) ||
+	    (near && search(sc, p, NULL, UINT32_MAX)))
 		return true;
 	remember_full(sc, p);
 	return false;
@@ -236,12 +249,9 @@ int64_t stack_connect(struct stack_core *sc, const struct ip_endpoint *local,
 		sc->stats.no_conn++;
 		return -ENOBUFS;
 	}
-	if (any_addr) {
-		found = pick_any(sc, &p, &hop);
-	} else {
-		p.flow.local = local->addr;
-		found = search_ports(sc, &p, UINT32_MAX);
-	}
+	if (!any_addr)
+		p.local = local->addr;
+	found = pick_port(sc, &p, &hop);
 	if (found)
 		return open_active(sc, &p);
 	sc->stats.no_port++;

@@ -137,8 +137,8 @@ static void test_last_port(void **state)
 	net_free(n);
 }
 
-/* Fault 15: more connections to one server port than one address has ports. */
-static void test_many(void **state)
+/* More connections to one server port than one address has ports. */
+static void fault_15_more_than_64k_connections(void **state)
 {
 	const uint32_t most = 70000;
 	struct stack_config cfg = net_config();
@@ -373,12 +373,53 @@ static void test_syn_in_time_wait(void **state)
 	net_free(n);
 }
 
+/* A forged SYN, later than the connection, ends the record only where somebody listens. */
+static void test_forged_syn_in_time_wait(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct tcp_seg syn = {.flags = TCPF_SYN, .opts = TCPO_TS | TCPO_MSS, .mss = 1460};
+	struct stack_usage u;
+	struct raw_frame r;
+	int64_t lid, id, sid;
+	struct net *n;
+
+	(void)state;
+	cfg.time_wait_ms = 60000;
+	cfg.port_min = cfg.port_max = 999;
+	n = net_pair(&cfg, &cfg);
+	lid = net_listen(n, 80, 4);
+	id = net_connect(n, 80);
+	net_turns(n, 10);
+	sid = stack_accept(n->b.sc, (uint32_t)lid);
+	stack_close(n->a.sc, (uint32_t)id, n->now);
+	net_turns(n, 4);
+	stack_close(n->b.sc, (uint32_t)sid, n->now);
+	net_turns(n, 4);
+	stack_core_fini(n->b.sc);
+	free(n->b.mem);
+	n->b.sc = NULL;
+	raw_skip(n);
+	syn.ts_val = 0x7fffffff;
+	for (uint32_t k = 0; k < 8; k++) {
+		syn.seq = seq_of(k << 29);
+		syn.ts_val += k << 29;
+		raw_tcp(n, PEER, 80, 999, &syn);
+		net_turn(n);
+		assert_true(raw_get_tcp(n, &r)); /* as any other SYN is answered (RFC 5961 4) */
+		assert_int_equal(r.tcp.flags, TCPF_ACK);
+	}
+	stack_usage(n->a.sc, &u);
+	assert_int_equal(u.time_wait, 1);
+	assert_int_equal(stack_stats(n->a.sc)->time_wait_reused, 0);
+	net_free(n);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rss),
 		cmocka_unit_test(test_exhaustion),
-		cmocka_unit_test(test_many),
+		cmocka_unit_test(fault_15_more_than_64k_connections),
 		cmocka_unit_test(test_last_port),
 		cmocka_unit_test(test_reused_iss),
 		cmocka_unit_test(test_errors),
@@ -386,6 +427,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_random_ports),
 		cmocka_unit_test(test_time_wait_reuse),
 		cmocka_unit_test(test_syn_in_time_wait),
+		cmocka_unit_test(test_forged_syn_in_time_wait),
 	};
 
 	seed = test_seed(argc, argv);

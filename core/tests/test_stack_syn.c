@@ -281,6 +281,38 @@ static void test_new_client_same_port(void **state)
 	net_free(t.n);
 }
 
+/* RFC 6528: a 4 us clock per flow, apart by a keyed hash. RFC 7323 7.1: timestamps likewise. */
+static void test_isn(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct tcp_seg first[16], again, syn = syn_seg(TCPO_MSS | TCPO_TS);
+	struct syn_net t = syn_open(&cfg, 4);
+	struct raw_frame r;
+
+	(void)state;
+	for (uint16_t i = 0; i < 16; i++) {
+		struct tcp_seg rst = {.flags = TCPF_RST, .seq = seq_of(ISN + 1)};
+
+		first[i] = syn_half(&t, (uint16_t)(5000 + i), TCPO_MSS | TCPO_TS);
+		assert_false(syn_put(&t, (uint16_t)(5000 + i), &rst, &r));
+	}
+	for (unsigned i = 1; i < 16; i++) {
+		assert_true(first[i].ack.v - first[i - 1].ack.v > 1000);
+		assert_true(first[i].ts_ecr - first[i - 1].ts_ecr > 1000);
+	}
+	syn_wait(&t, 10 * MT_SEC);
+	assert_true(syn_put(&t, 5000, &syn, &r));
+	again = syn_ack_of(&r.tcp);
+	assert_in_range(again.ack.v - first[0].ack.v, 2500000, 2500200);
+	assert_in_range(again.ts_ecr - first[0].ts_ecr, 10000, 10001);
+	net_free(t.n);
+	cfg.seed++;
+	t = syn_open(&cfg, 4);
+	again = syn_half(&t, 5000, TCPO_MSS | TCPO_TS);
+	assert_true(again.ack.v - first[0].ack.v > 1000);
+	net_free(t.n);
+}
+
 /* Without cookies the oldest forgeries give way, once a second old. */
 static void test_displaced(void **state)
 {
@@ -426,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_data_on_ack),
 		cmocka_unit_test(test_later_data_opens),
 		cmocka_unit_test(test_new_client_same_port),
+		cmocka_unit_test(test_isn),
 		cmocka_unit_test(test_displaced),
 		cmocka_unit_test(fault_17_accept_queue_recovers),
 		cmocka_unit_test(fault_12_listener_closed),

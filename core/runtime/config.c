@@ -71,6 +71,23 @@ static int parse_u32(struct rt_config *c, const struct rt_key *k, const char *va
 	return r;
 }
 
+/* A size that is given is meant: no auto-tuning. */
+static int parse_buf(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	bool rcv = k->offset == offsetof(struct rt_config, stack.tcp.rcvbuf),
+	     given = strcmp(value, "auto");
+	uint32_t dflt = rcv ? tcp_config_default.rcvbuf : tcp_config_default.sndbuf;
+	int r = 0;
+
+	if (given)
+		r = parse_u32(c, k, value, why);
+	else
+		*(uint32_t *)field(c, k) = dflt;
+	if (r == 0)
+		*(rcv ? &c->rcvbuf_given : &c->sndbuf_given) = given;
+	return r;
+}
+
 static int parse_i32(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
 {
 	int64_t v = 0;
@@ -234,10 +251,11 @@ static const struct rt_key keys[] = {
 	{"max_num_buffers", parse_u32, AT(max_num_buffers), 1, 10000000, "max_concurrency",
 	 "connections that may fill their buffers at once; bounds buffer memory unless buffer_mb "
 	 "does"},
-	{"rcvbuf", parse_u32, AT(stack.tcp.rcvbuf), 1024, 1 << 30, "262144",
-	 "receive buffer per connection, bytes; allocated only while data is there"},
-	{"sndbuf", parse_u32, AT(stack.tcp.sndbuf), 1024, 1 << 30, "262144",
-	 "send buffer per connection, bytes"},
+	{"rcvbuf", parse_buf, AT(stack.tcp.rcvbuf), 1024, 1 << 30, "auto",
+	 "receive buffer per connection, bytes; auto: from 262144 up to rcvbuf_max. Allocated only "
+	 "while data is there"},
+	{"sndbuf", parse_buf, AT(stack.tcp.sndbuf), 1024, 1 << 30, "auto",
+	 "send buffer per connection, bytes; auto: from 262144 up to sndbuf_max"},
 	{"tcp_timeout", parse_i32, AT(tcp_timeout_s), -1, 86400, "-1",
 	 "seconds sent data may stay unacknowledged (RFC 5482); -1: until retries end. Idle "
 	 "connections live on"},
@@ -307,6 +325,10 @@ static const struct rt_key keys[] = {
 	 "floor of the retransmission timeout, ms"},
 	{"delack_ms", parse_u32, AT(stack.tcp.delack_ms), 0, 500, "40",
 	 "longest delay of an ACK, ms (RFC 1122: 500)"},
+	{"rcvbuf_max", parse_u32, AT(rcvbuf_max), 1024, 1 << 30, "33554432",
+	 "largest receive buffer that auto-tuning gives; sets the window scale that is offered"},
+	{"sndbuf_max", parse_u32, AT(sndbuf_max), 1024, 1 << 30, "33554432",
+	 "largest send buffer that auto-tuning gives"},
 	{"init_cwnd", parse_u8, AT(stack.tcp.init_cwnd), 1, 100, "10",
 	 "initial window, segments (RFC 6928)"},
 	{"pacing", parse_bool, AT(stack.tcp.pacing), 0, 1, "0",
@@ -340,6 +362,8 @@ void rt_config_init(struct rt_config *c)
 	c->stack.tx_batch = 128;
 	c->job_ring_kb = 256;
 	c->event_ring_kb = 256;
+	c->rcvbuf_max = tcp_config_default.rcvbuf_max;
+	c->sndbuf_max = tcp_config_default.sndbuf_max;
 }
 
 /* ---- the nearest key ---- */

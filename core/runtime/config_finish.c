@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* From what the keys said to what stack and device are given. */
+#include "base/num.h"
 #include "runtime/config.h"
 
 #include <arpa/inet.h>
@@ -97,8 +98,17 @@ static uint64_t memory_share(const struct rt_config *c)
 void rt_config_derive(struct rt_config *c)
 {
 	struct stack_config *s = &c->stack;
+	struct tcp_config *t = &s->tcp;
 	uint64_t bufs = c->max_num_buffers ? c->max_num_buffers : c->max_concurrency;
-	uint64_t bytes = bufs * ((uint64_t)s->tcp.rcvbuf + s->tcp.sndbuf), most = memory_share(c);
+	uint64_t bytes, most = memory_share(c);
+
+	if (!c->rcvbuf_given)
+		t->rcvbuf = min_u32(t->rcvbuf, c->rcvbuf_max);
+	if (!c->sndbuf_given)
+		t->sndbuf = min_u32(t->sndbuf, c->sndbuf_max);
+	t->rcvbuf_max = c->rcvbuf_given ? 0 : c->rcvbuf_max;
+	t->sndbuf_max = c->sndbuf_given ? 0 : c->sndbuf_max;
+	bytes = bufs * ((uint64_t)t->rcvbuf + t->sndbuf);
 
 	/* A connection outlives its descriptor while it closes. */
 	s->n_conns = c->max_concurrency + c->max_concurrency / 4 + 1024;

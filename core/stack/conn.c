@@ -200,6 +200,9 @@ void core_count_drop(struct mtcp_stats *s, enum tcp_drop drop)
 	case TCP_DROP_AFTER_CLOSE:
 		s->drop_after_close++;
 		break;
+	case TCP_DROP_NO_ROOM:
+		s->no_memory++;
+		break;
 	case TCP_DROP_NONE:
 	case TCP_DROP_COUNT:
 		break;
@@ -291,8 +294,11 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 	uint32_t edge;
 
 	sc->stats.fast_path += (ev->flags & TCP_EV_FAST) != 0;
-	if (ev->drop || (ev->flags & ~(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE)))
+	if (ev->drop || (ev->flags & ~(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE))) {
 		count_rare(&sc->stats, c, ev);
+		if (ev->flags & TCP_EV_RCVBUF)
+			tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
+	}
 	if (ev->data_len || ev->n_readable)
 		take_data(sc, c, seg, ev);
 	edge = take_progress(sc, c, ev) | take_ends(c, ev);
@@ -334,9 +340,8 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 	}
 	/* Without memory the payload never arrived; the ACK beside it did, and may free some. */
 	if (seg->len && !(c->flags & CONN_ORPHAN) && !reserve(sc, c, seg)) {
-		sc->stats.no_memory++;
-		seg->len = 0;
-		seg->flags &= (uint8_t)~TCPF_FIN;
+		seg->no_room = true;
+		tcp_shrink_rcvbuf(&c->tcb);
 	}
 	if (tcp_wants_cold(&c->tcb, seg))
 		conn_take_cold(sc, c);

@@ -107,6 +107,8 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 		return "buf_bytes must be 256 B..1 TiB";
 	if (tcp.rcvbuf > 1u << 30 || tcp.sndbuf > 1u << 30 || !tcp.rcvbuf || !tcp.sndbuf)
 		return "rcvbuf and sndbuf must be 1 B..1 GiB";
+	if (tcp.rcvbuf_max > 1u << 30 || tcp.sndbuf_max > 1u << 30)
+		return "rcvbuf_max and sndbuf_max must be at most 1 GiB";
 	if (cfg->frag_datagrams > REASS_MAX_DATAGRAMS)
 		return "frag_datagrams must be at most 1024";
 	if (cfg->trace_events > TRACE_MAX || (cfg->trace_events & (cfg->trace_events - 1)))
@@ -163,7 +165,9 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 {
 	const struct stack_config *cfg = &sc->cfg;
 	struct layout l = lay_out(cfg);
-	uint32_t most = cfg->tcp.rcvbuf > cfg->tcp.sndbuf ? cfg->tcp.rcvbuf : cfg->tcp.sndbuf;
+	const struct tcp_config *t = &cfg->tcp;
+	uint32_t most = max_u32(max_u32(t->rcvbuf, t->rcvbuf_max),
+				max_u32(t->sndbuf, t->sndbuf_max));
 
 	pool_init(&sc->conns, mem + l.conns, sizeof(struct conn), cfg->n_conns);
 	pool_init(&sc->half_opens, mem + l.half_opens, sizeof(struct half_open), cfg->n_half_open);

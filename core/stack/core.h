@@ -4,6 +4,7 @@
 #define STACK_CORE_H
 
 #include "base/hash.h"
+#include "base/num.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "stack/conn.h"
@@ -99,6 +100,15 @@ static inline void list_move_all(struct list *from, struct list *to)
 	from->prev->next = to;
 	to->prev = from->prev;
 	list_init(from);
+}
+
+/* How large one connection's buffer may grow beyond its initial size: half of what is free of the buffer
+ * memory (dynamic thresholds, Choudhury and Hahne 1998), so that growth ends before memory does. */
+static inline uint32_t core_buf_share(const struct stack_core *sc)
+{
+	size_t free = ((size_t)sc->bufs.n_units * BUFMEM_UNIT - sc->bufs.used_bytes) / 2;
+
+	return free < 1u << 30 ? (uint32_t)free : 1u << 30;
 }
 
 static inline struct conn *core_conn(const struct stack_core *sc, uint32_t id)

@@ -80,6 +80,23 @@ static uint32_t make_room(struct stack_core *sc, struct conn *c, uint32_t want)
 	return room < want ? room : want;
 }
 
+/* Bytes that may be written now. Beyond its initial size a buffer grows with the free memory only.
+ */
+static uint32_t send_room(const struct stack_core *sc, const struct conn *c)
+{
+	uint32_t room, most;
+
+	if (!(c->flags & CONN_OPENED))
+		return 0;
+	room = tcp_snd_room(&c->tcb);
+	if (c->snd.len + room <= sc->cfg.tcp.sndbuf)
+		return room;
+	most = max_u32(core_buf_share(sc), sc->cfg.tcp.sndbuf);
+	if (c->snd.len + room <= most)
+		return room;
+	return most > c->snd.len ? most - c->snd.len : 0;
+}
+
 static void starve(struct stack_core *sc, struct conn *c)
 {
 	sc->stats.no_memory++;
@@ -124,7 +141,7 @@ ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 		return -EPIPE;
 	if (!len)
 		return 0;
-	room = c->flags & CONN_OPENED ? tcp_snd_room(&c->tcb) : 0;
+	room = send_room(sc, c);
 	take = len < room ? (uint32_t)len : room;
 	if (take) {
 		take = make_room(sc, c, take);

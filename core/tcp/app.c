@@ -9,11 +9,11 @@
 
 uint32_t tcp_snd_room(const struct tcb *t)
 {
-	uint32_t used = t->snd_end.v - snd_base(t).v;
+	uint32_t used = t->snd_end.v - snd_base(t).v, limit = snd_limit(t);
 
 	if ((t->flags & TF_FIN) || t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT)
 		return 0;
-	return used < t->sndbuf ? t->sndbuf - used : 0;
+	return used < limit ? limit - used : 0;
 }
 
 void tcp_append(struct tcb *t, uint32_t n, mt_time now)
@@ -109,13 +109,15 @@ static int set_maxseg(struct tcb *t, uint32_t value)
 static void set_rcvbuf(struct tcb *t, uint32_t value)
 {
 	if (t->state != TCPS_SYN_SENT)
-		t->rcvbuf = max_u32(value, t->rcv_unread + rcv_wnd(t));
+		t->rcvbuf =
+			max_u32(max_u32(value, 2u << t->rcv_wscale), t->rcv_unread + rcv_wnd(t));
 	else if (flight(t))
 		t->rcvbuf = max_u32(value, min_u32(t->rcvbuf, UINT16_MAX));
 	else
 		t->rcvbuf = value;
 	if (t->state == TCPS_SYN_SENT && flight(t) == 0 && t->cfg->wscale)
 		t->rcv_wscale = open_wscale(t->rcvbuf);
+	t->xflags |= XF_RCVBUF;
 }
 
 static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_time now)
@@ -152,6 +154,7 @@ static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_tim
 		return 0;
 	case TCP_OPT_SNDBUF:
 		t->sndbuf = value;
+		t->xflags |= XF_SNDBUF;
 		return 0;
 	}
 	return -ENOPROTOOPT;
@@ -190,7 +193,7 @@ uint32_t tcp_get_option(const struct tcb *t, enum tcp_option opt)
 	case TCP_OPT_RCVBUF:
 		return t->rcvbuf;
 	case TCP_OPT_SNDBUF:
-		return t->sndbuf;
+		return snd_limit(t);
 	}
 	return 0;
 }

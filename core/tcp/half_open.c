@@ -61,7 +61,7 @@ void tcp_half_syn_ack(const struct tcp_half *h, const struct tcp_host *host, mt_
 		out->opts |= TCPO_SACK_PERM;
 	if (h->flags & HALF_WSCALE) {
 		out->opts |= TCPO_WSCALE;
-		out->wscale = open_wscale(cfg->rcvbuf);
+		out->wscale = open_first_wscale(cfg);
 	}
 }
 
@@ -93,7 +93,7 @@ static enum tcp_half_verdict drop_for(struct half_arrival *a, enum tcp_drop why)
 /* No timestamp: a challenge without one echoes nothing the peer could trust less. */
 static enum tcp_half_verdict challenge(struct half_arrival *a, enum tcp_drop why)
 {
-	uint8_t shift = a->h->flags & HALF_WSCALE ? open_wscale(a->cfg->rcvbuf) : 0;
+	uint8_t shift = a->h->flags & HALF_WSCALE ? open_first_wscale(a->cfg) : 0;
 
 	*a->reply = (struct tcp_seg){
 		.seq = seq_add(a->h->iss, 1),

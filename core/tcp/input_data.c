@@ -39,10 +39,14 @@ static void note_mss(struct tcb *t, uint32_t len)
 
 static void deliver(struct arrival *a, uint32_t n)
 {
-	a->t->rcv_unread += n;
+	struct tcb *t = a->t;
+
+	t->rcv_unread += n;
 	a->ev->n_readable = n;
 	if (n)
 		a->ev->flags |= TCP_EV_READABLE;
+	if ((uint16_t)(rcv_consumed(t) - t->rcv_mark) > t->rcvbuf >> (RCV_MARK_UNIT + 1))
+		autotune_half(a);
 }
 
 /* The FIN is in order: nothing follows it. */
@@ -112,6 +116,8 @@ static enum step data_ahead(struct arrival *a)
 	struct tcp_cold *c = t->cold;
 	tcp_seq end = seq_add(a->seq, a->len + a->fin);
 
+	if (a->seg->no_room)
+		return arrival_drop(a, TCP_DROP_NO_ROOM);
 	t->flags |= TF_ACK_NOW;
 	if (!c)
 		return arrival_drop(a, TCP_DROP_OOO_FULL);
@@ -155,6 +161,8 @@ enum step step_text(struct arrival *a)
 		return a->len || a->fin ? data_ahead(a) : STEP_DONE;
 	if (a->len == 0)
 		return STEP_CONTINUE;
+	if (a->seg->no_room)
+		return arrival_drop(a, TCP_DROP_NO_ROOM);
 	if (t->cold && t->cold->ooo.n)
 		return data_fills(a);
 	data_in_order(a);

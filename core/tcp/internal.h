@@ -26,11 +26,6 @@ static inline uint32_t us_of(mt_time now)
 	return (uint32_t)(now / MT_US);
 }
 
-static inline uint32_t max_u32(uint32_t a, uint32_t b)
-{
-	return a > b ? a : b;
-}
-
 /* The SYN is not yet acknowledged. */
 static inline bool syn_unacked(const struct tcb *t)
 {
@@ -83,7 +78,11 @@ void conn_end(struct tcb *, bool reset);
 void conn_fail(struct tcb *, int err, bool reset, struct tcp_events *);
 
 /* ---- open.c ---- */
+/* The smallest shift that lets 16 bits offer the whole buffer (RFC 7323 2.3). */
 uint8_t open_wscale(uint32_t rcvbuf);
+/* The shift of a new connection: auto-tuning may use it all, but the first buffer still holds two
+ * units of the window field. */
+uint8_t open_first_wscale(const struct tcp_config *);
 void open_take_syn(struct tcb *, const struct tcp_seg *, mt_time now);
 /* SYN-SENT or SYN-RCVD -> ESTABLISHED, and on to FIN-WAIT-1 if a shutdown waited for it. */
 void open_established(struct tcb *, mt_time now, struct tcp_events *);
@@ -130,6 +129,27 @@ enum step step_fin(struct arrival *);
 void data_in_order(struct arrival *);
 /* rcv_wnd to offer now; the right edge stays or advances (RFC 9293 3.8.6.2.2). */
 uint32_t data_window(const struct tcb *);
+
+/* Bound of the send buffer. Auto-tuned it is two congestion windows: one in flight, and what
+ * follows it while its acknowledgments are on the way. */
+static inline uint32_t snd_limit(const struct tcb *t)
+{
+	if (2 * t->cc.cwnd <= t->sndbuf || (t->xflags & XF_SNDBUF))
+		return t->sndbuf;
+	return max_u32(t->sndbuf, min_u32(2 * t->cc.cwnd, t->cfg->sndbuf_max));
+}
+
+/* ---- autotune.c ---- */
+#define RCV_MARK_UNIT 12 /* 4 KiB: growth ends where half a buffer is 2^16 of them */
+
+static inline uint16_t rcv_consumed(const struct tcb *t)
+{
+	return (uint16_t)((t->rcv_nxt.v - t->rcv_unread) >> RCV_MARK_UNIT);
+}
+
+void autotune_start(struct tcb *, mt_time now);
+/* The application has consumed half a buffer since the last time. */
+void autotune_half(struct arrival *);
 
 /* RFC 7323 4.3 (2) */
 static inline void ts_note(struct tcb *t, const struct tcp_seg *s)

@@ -8,6 +8,8 @@
 const struct tcp_config tcp_config_default = {
 	.rcvbuf = 256 * 1024,
 	.sndbuf = 256 * 1024,
+	.rcvbuf_max = 32 << 20,
+	.sndbuf_max = 32 << 20,
 	.rto_min_ms = 200,
 	.rto_init_ms = 1000,
 	.rto_max_ms = 120000,
@@ -29,14 +31,25 @@ const struct tcp_config tcp_config_default = {
 	.cc = &cc_cubic,
 };
 
-/* The smallest shift that lets 16 bits offer the whole buffer (RFC 7323 2.3). */
+/* Bits of n. */
+static unsigned width(uint32_t n)
+{
+	return n ? 32u - (unsigned)__builtin_clz(n) : 0;
+}
+
 uint8_t open_wscale(uint32_t rcvbuf)
 {
-	uint8_t s = 0;
+	unsigned w = width(rcvbuf);
 
-	while (s < WSCALE_MAX && (rcvbuf >> s) > UINT16_MAX)
-		s++;
-	return s;
+	return (uint8_t)(w <= 16 ? 0 : min_u32(w - 16, WSCALE_MAX));
+}
+
+uint8_t open_first_wscale(const struct tcp_config *cfg)
+{
+	uint8_t s = open_wscale(max_u32(cfg->rcvbuf, cfg->rcvbuf_max));
+	unsigned w = width(cfg->rcvbuf);
+
+	return (uint8_t)min_u32(s, w < 2 ? 0 : w - 2);
 }
 
 static void open_common(struct tcb *t, const struct tcp_config *cfg, const struct tcp_open *o,
@@ -59,7 +72,7 @@ static void open_common(struct tcb *t, const struct tcp_config *cfg, const struc
 	t->rxt_at = t->ack_at = t->idle_at = MT_NEVER;
 	t->last_rcv_ms = t->last_snd_ms = t->unacked_ms = ms_of(now);
 	t->challenge_ms = ms_of(now) - CHALLENGE_MS;
-	t->rcv_wscale = cfg->wscale ? open_wscale(t->rcvbuf) : 0;
+	t->rcv_wscale = cfg->wscale ? open_first_wscale(cfg) : 0;
 	t->flags = TF_SYN_DUE;
 	rtt_init(&t->rtt);
 	/* The handshake sets the segment size and the window anew. */
@@ -111,6 +124,7 @@ void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	t->snd_wl1 = s->seq;
 	t->snd_wnd = t->max_snd_wnd = s->wnd; /* never scaled in a SYN (RFC 7323 2.2) */
 	t->last_rcv_ms = ms_of(now);
+	autotune_start(t, now);
 }
 
 /* A lost SYN is a sign of congestion or of a long path: one segment (RFC 5681 3.1), and without a

@@ -74,7 +74,9 @@ enum {
 
 enum { /* tcb.xflags: what is rarer still */
        XF_CWR_DUE = 1u << 6, /* the next new data says CWR */
-       XF_PACE = 1u << 7     /* a quantum has left: data waits until pace_at */
+       XF_PACE = 1u << 7, /* a quantum has left: data waits until pace_at */
+       XF_RCVBUF = 1u << 11, /* set by the application: no auto-tuning */
+       XF_SNDBUF = 1u << 12
 };
 
 /* Anything of these makes the next segment something else than data. */
@@ -131,6 +133,9 @@ struct tcb {
 	uint32_t keep_idle_ms, keep_interval_ms;
 	uint16_t mss_local; /* as announced; upper bound of what we send */
 	uint16_t xflags;
+	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond clock),
+	 * in units of RCV_MARK_UNIT. Both modulo 2^16. */
+	uint16_t rcv_mark, rcv_mark_ms;
 	mt_time pace_at; /* by the schedule, when the next data leaves */
 };
 

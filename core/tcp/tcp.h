@@ -56,6 +56,8 @@ enum tcp_ecn { /* RFC 3168; the values of Linux's tcp_ecn */
 /* Constant while any connection uses it. */
 struct tcp_config {
 	uint32_t rcvbuf, sndbuf;    /* bytes; bounds of the two queues and of the offered window */
+	/* Auto-tuning makes them larger up to this, where the path needs it; 0: they stay as they are. */
+	uint32_t rcvbuf_max, sndbuf_max;
 	uint32_t rto_min_ms;        /* 200 */
 	uint32_t rto_init_ms;       /* 1000 (RFC 6298 2.1) */
 	uint32_t rto_max_ms;        /* 120000 */
@@ -95,6 +97,7 @@ enum tcp_drop {
 	TCP_DROP_STATE,
 	TCP_DROP_OOO_FULL,
 	TCP_DROP_AFTER_CLOSE,
+	TCP_DROP_NO_ROOM,
 	TCP_DROP_COUNT
 };
 
@@ -114,7 +117,8 @@ enum { /* tcp_events.flags */
 	TCP_EV_CHALLENGE   = 0x0400, /* a challenge ACK was scheduled */
 	TCP_EV_DELACK      = 0x0800, /* the delayed-ACK timer fired */
 	TCP_EV_PROBE       = 0x1000, /* the persist or keepalive timer fired */
-	TCP_EV_ECE         = 0x2000  /* an ECE reduced the congestion window */
+	TCP_EV_ECE         = 0x2000, /* an ECE reduced the congestion window */
+	TCP_EV_RCVBUF      = 0x4000  /* the receive buffer bounds the peer: tcp_grow_rcvbuf is worth it */
 };
 
 struct tcp_events {
@@ -145,8 +149,8 @@ enum tcp_option {
 	TCP_OPT_KEEPCNT,
 	TCP_OPT_USER_TIMEOUT_MS,
 	TCP_OPT_MAXSEG,          /* before the handshake: upper bound; get: what is in use */
-	TCP_OPT_RCVBUF,
-	TCP_OPT_SNDBUF
+	TCP_OPT_RCVBUF,          /* set: auto-tuning of it ends; get: the present bound */
+	TCP_OPT_SNDBUF           /* the same */
 };
 
 /* Bounds on out-of-order state; it lives in the cold object. */
@@ -196,6 +200,11 @@ void tcp_append(struct tcb *, uint32_t n, mt_time now);
 uint32_t tcp_snd_room(const struct tcb *); /* 0 when the send side is closed */
 /* n bytes left the front of the receive buffer; may make a window update pending. */
 void tcp_consumed(struct tcb *, uint32_t n, mt_time now);
+/* Receive auto-tuning, as far as the owner's memory goes. Doubles the buffer, at most to rcvbuf_max and to
+ * `most`; the peer is told at once. Nothing after an explicit TCP_OPT_RCVBUF. */
+void tcp_grow_rcvbuf(struct tcb *, uint32_t most);
+/* Memory is short: what auto-tuning added is taken back. What was offered stays offered. */
+void tcp_shrink_rcvbuf(struct tcb *);
 /* No more data from us: FIN behind what is buffered. Idempotent. */
 void tcp_shutdown(struct tcb *, mt_time now);
 /* The application is gone. As shutdown; but with unread data in the receive buffer, a RST (RFC 2525 2.17);

@@ -51,6 +51,7 @@ static mt_time transfer(const struct sim_pipe *pipe, unsigned combo, const struc
 	p.know_macs = true;
 	p.cfg.tcp = tcp_of(combo);
 	p.cfg.tcp.rcvbuf = p.cfg.tcp.sndbuf = l->buf;
+	p.cfg.tcp.rcvbuf_max = p.cfg.tcp.sndbuf_max = 0;
 	client.io_max = server.io_max = l->io_max;
 	pair_start(&p, &client, &server);
 	mt_time took = pair_run(&p, l->limit);

@@ -333,6 +333,7 @@ static void test_writable(void **state)
 
 	(void)state;
 	cfg.tcp.sndbuf = 30000;
+	cfg.tcp.sndbuf_max = 0;
 	n = open_static(&cfg);
 	id = (uint32_t)to_peer(n);
 	answer_syn(n, 60000);

@@ -167,7 +167,7 @@ struct tcp_seg {
 	uint8_t n_sack;
 	uint16_t mss;
 	uint8_t ip_ecn; /* low two bits of TOS */
-	uint8_t reserved;
+	bool no_room;	/* input: the owner has no memory for the payload */
 	uint32_t ts_val, ts_ecr;
 	struct seq_range sack[TCP_SACK_MAX];
 	const uint8_t *payload; /* input: into the frame. output: unused */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "stack/reass.h"
 #include "stack/trace.h"
 
@@ -367,43 +368,13 @@ void rt_config_init(struct rt_config *c)
 }
 
 /* ---- the nearest key ---- */
-#define NAME_MAX_LEN 32
-
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Levenshtein distance, one row at a time. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_LEN + 1], la = strlen(a), lb = strlen(b);
-
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diag = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t up = row[j];
-
-			row[j] = min3(up + 1, row[j - 1] + 1, diag + (a[i - 1] != b[j - 1]));
-			diag = up;
-		}
-	}
-	return row[lb];
-}
-
 static const char *nearest(const char *name)
 {
 	const char *best = keys[0].name;
 	size_t best_d = SIZE_MAX;
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		size_t d = distance(name, keys[i].name);
+		size_t d = edit_distance(name, keys[i].name);
 
 		if (d < best_d) {
 			best_d = d;

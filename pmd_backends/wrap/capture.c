@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * Capture to pcapng (draft-ietf-opsawg-pcapng): section header, one interface with nanosecond
- * timestamps, one enhanced packet block per frame with its direction. Blocks are in this machine's
- * byte order, which the section header declares.
- */
+/* Capture to pcapng: one interface, every frame with its direction. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,13 +7,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/pcapng.h"
 #include "wrap.h"
 
 #define BURST	    64
-#define BLOCK_OVER  44u /* bytes of a packet block besides the frame and its padding */
 #define FILE_BUFFER (256 << 10)
-
-enum { DIR_IN = 1, DIR_OUT = 2 }; /* epb_flags, bits 0-1 */
 
 struct capture {
 	struct wrap w;
@@ -31,74 +25,13 @@ struct capture {
 	uint8_t *stage[NIC_MAX_QUEUES]; /* BURST blocks, before it is known how many were sent */
 };
 
-static uint32_t padded(uint32_t len)
+static uint8_t *put_frame(uint8_t *at, const struct capture *c, const struct nic_pkt *p,
+			  uint64_t ns, enum pcapng_dir dir)
 {
-	return (len + 3) & ~3u;
-}
+	struct pcapng_packet packet = {
+		.data = p->data, .len = p->len, .snap = c->snap, .ns = ns, .dir = dir};
 
-static uint8_t *put32(uint8_t *at, uint32_t v)
-{
-	memcpy(at, &v, 4);
-	return at + 4;
-}
-
-static uint8_t *put_bytes(uint8_t *at, const void *data, uint32_t len)
-{
-	memcpy(at, data, len);
-	memset(at + len, 0, padded(len) - len);
-	return at + padded(len);
-}
-
-static uint8_t *put_option(uint8_t *at, uint16_t code, const void *data, uint16_t len)
-{
-	memcpy(at, &code, 2);
-	memcpy(at + 2, &len, 2);
-	return put_bytes(at + 4, data, len);
-}
-
-/* Total length, known at the end, stands at both ends of a block. */
-static uint8_t *end_block(uint8_t *start, uint8_t *at)
-{
-	uint32_t len = (uint32_t)(at - start) + 4;
-
-	put32(start + 4, len);
-	return put32(at, len);
-}
-
-static uint8_t *put_header(uint8_t *start, uint32_t snap)
-{
-	static const uint16_t version[2] = {1, 0};
-	static const uint8_t unknown_length[8] = {255, 255, 255, 255, 255, 255, 255, 255};
-	uint8_t *at = put32(start, 0x0a0d0d0a), tsresol = 9;
-
-	at = put32(at + 4, 0x1a2b3c4d);
-	at = put_bytes(at, version, 4);
-	at = put_bytes(at, unknown_length, 8);
-	at = put_option(at, 4, "mtcp", 4);
-	at = end_block(start, put32(at, 0));
-	start = at;
-	at = put32(start, 1);
-	at = put32(at + 4, 1); /* Ethernet */
-	at = put32(at, snap);
-	at = put_option(at, 2, "mtcp", 4);
-	at = put_option(at, 9, &tsresol, 1);
-	return end_block(start, put32(at, 0));
-}
-
-static uint8_t *put_frame(uint8_t *start, const struct capture *c, const struct nic_pkt *p,
-			  uint64_t ns, uint32_t dir)
-{
-	uint32_t len = p->len < c->snap ? p->len : c->snap;
-	uint8_t *at = put32(start, 6);
-
-	at = put32(at + 4, 0);
-	at = put32(at, (uint32_t)(ns >> 32));
-	at = put32(at, (uint32_t)ns);
-	at = put32(at, len);
-	at = put32(at, p->len);
-	at = put_bytes(at, p->data, len);
-	at = put_option(at, 2, &dir, 4);
-	return end_block(start, put32(at, 0));
+	return pcapng_put(at, &packet);
 }
 
 static uint64_t wall_ns(void)
@@ -139,7 +72,7 @@ static uint16_t capture_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint
 		uint8_t *at = c->stage[queue];
 
 		for (uint16_t i = 0; i < chunk; i++)
-			at = put_frame(at, c, &pkts[done + i], ns, DIR_IN);
+			at = put_frame(at, c, &pkts[done + i], ns, PCAPNG_IN);
 		store(c, c->stage[queue], (size_t)(at - c->stage[queue]), chunk);
 		done = (uint16_t)(done + chunk);
 	}
@@ -155,7 +88,7 @@ static uint16_t send_chunk(struct capture *c, uint16_t queue, struct nic_pkt *pk
 
 	end[0] = c->stage[queue];
 	for (uint16_t i = 0; i < n; i++)
-		end[i + 1] = put_frame(end[i], c, &pkts[i], ns, DIR_OUT);
+		end[i + 1] = put_frame(end[i], c, &pkts[i], ns, PCAPNG_OUT);
 	sent = c->w.inner.ops->tx_burst(c->w.inner.dev, queue, pkts, n);
 	if (sent)
 		store(c, end[0], (size_t)(end[sent] - end[0]), sent);
@@ -193,8 +126,8 @@ static void capture_free(struct wrap *w)
 /* The file's header is written through, so that a full disk or a wrong path shows at once. */
 static int start_file(struct capture *c)
 {
-	uint8_t head[256];
-	uint8_t *end = put_header(head, c->snap);
+	uint8_t head[2 * PCAPNG_HEAD_MAX];
+	uint8_t *end = pcapng_interface(pcapng_section(head), "mtcp", c->snap);
 
 	c->file = fopen(c->path, "wbe");
 	if (!c->file)
@@ -208,7 +141,7 @@ static int start_file(struct capture *c)
 static int make_stages(struct capture *c, uint16_t n_queues)
 {
 	for (uint16_t q = 0; q < n_queues; q++) {
-		c->stage[q] = malloc(BURST * (size_t)(padded(c->snap) + BLOCK_OVER));
+		c->stage[q] = malloc(BURST * (size_t)(c->snap + 3 + PCAPNG_PACKET_OVER));
 		if (!c->stage[q])
 			return -ENOMEM;
 	}

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Frames: their memory, and what a device on the way reads and changes in them. */
+#include <sanitizer/asan_interface.h> /* macros that are nothing in a build without it */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "sim/internal.h"
 
+#define FRAME_ROOM     1600u /* of a frame that is kept */
 #define ETH_VLAN       0x8100u
 #define VLAN_LEN       4u
 #define IPV6_HLEN      40u
@@ -14,16 +16,34 @@
 #define ICMP_HLEN      8u
 #define ECN_CE	       3u
 
-struct frame *frame_new(struct sim *sim, uint32_t cap)
+/* Ended frames are kept for the next ones. What lies behind the length of a frame, and all of an
+ * ended one, is poisoned: a sanitizer sees who reads it. */
+struct frame *frame_new(struct sim *sim, uint32_t len)
 {
-	struct frame *f = malloc(sizeof(*f) + cap);
+	uint32_t cap = len > FRAME_ROOM ? len : FRAME_ROOM;
+	struct frame *f = sim->spare;
 
-	check(f != NULL);
+	if (f != NULL && cap == FRAME_ROOM) {
+		sim->spare = f->next;
+	} else {
+		f = malloc(sizeof(*f) + cap);
+		check(f != NULL);
+		f->cap = cap;
+	}
 	f->next = NULL;
-	f->cap = cap;
-	f->len = 0;
+	f->len = len;
+	ASAN_UNPOISON_MEMORY_REGION(f->data, len);
+	ASAN_POISON_MEMORY_REGION(f->data + len, cap - len);
 	sim->n_frames++;
 	return f;
+}
+
+void frame_resize(struct frame *f, uint32_t len)
+{
+	check(len <= f->cap);
+	f->len = len;
+	ASAN_UNPOISON_MEMORY_REGION(f->data, len);
+	ASAN_POISON_MEMORY_REGION(f->data + len, f->cap - len);
 }
 
 struct frame *frame_copy(struct sim *sim, const struct frame *f)
@@ -31,14 +51,35 @@ struct frame *frame_copy(struct sim *sim, const struct frame *f)
 	struct frame *copy = frame_new(sim, f->len);
 
 	memcpy(copy->data, f->data, f->len);
-	copy->len = f->len;
 	return copy;
+}
+
+static void give_back(struct frame *f)
+{
+	ASAN_UNPOISON_MEMORY_REGION(f->data, f->cap);
+	free(f);
 }
 
 void frame_free(struct sim *sim, struct frame *f)
 {
 	sim->n_frames--;
-	free(f);
+	if (f->cap != FRAME_ROOM) {
+		give_back(f);
+		return;
+	}
+	ASAN_POISON_MEMORY_REGION(f->data, f->cap);
+	f->next = sim->spare;
+	sim->spare = f;
+}
+
+void frame_free_spare(struct sim *sim)
+{
+	while (sim->spare != NULL) {
+		struct frame *f = sim->spare;
+
+		sim->spare = f->next;
+		give_back(f);
+	}
 }
 
 void frame_push(struct frame_queue *q, struct frame *f)
@@ -183,7 +224,6 @@ struct frame *frame_too_big(struct sim *sim, const struct frame *f, uint16_t mtu
 	if (at == 0)
 		return NULL;
 	reply = frame_new(sim, at + hdr + ICMP_HLEN + quote);
-	reply->len = reply->cap;
 	memcpy(reply->data, f->data + 6, 6);
 	memcpy(reply->data + 6, f->data, 6);
 	memcpy(reply->data + 12, f->data + 12, at - 12);

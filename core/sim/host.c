@@ -33,13 +33,11 @@ static uint16_t host_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 	(void)queue;
 	for (; k < n && k < node->tx_max; k++) {
 		uint32_t len = pkts[k].len < ETH_MIN_LEN ? ETH_MIN_LEN : pkts[k].len;
-		struct frame *f = frame_new(node->sim, len), *old = pkts[k].handle;
+		struct frame *f = pkts[k].handle;
 
-		check(pkts[k].data == old->data && pkts[k].len <= ETH_HLEN + node->nic.mtu);
-		memset(f->data, 0, len);
-		memcpy(f->data, pkts[k].data, pkts[k].len);
-		f->len = len;
-		frame_free(node->sim, old);
+		check(pkts[k].data == f->data && pkts[k].len <= ETH_HLEN + node->nic.mtu);
+		frame_resize(f, len);
+		memset(f->data + pkts[k].len, 0, len - pkts[k].len);
 		node->n_held--;
 		pipe_enter(&node->pipes[SIM_UP], f);
 	}

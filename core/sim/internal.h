@@ -4,6 +4,7 @@
 #define SIM_INTERNAL_H
 
 #include "base/hash.h"
+#include "base/pcapng.h"
 #include "sim/sim.h"
 
 #define SIM_RX_RING 4096u /* frames per receive queue of a host */
@@ -12,7 +13,7 @@
 struct frame {
 	struct frame *next;
 	uint32_t cap, len;
-	uint8_t data[]; /* exactly cap bytes, so that a sanitizer sees the end */
+	uint8_t data[];
 };
 
 struct frame_queue {
@@ -102,11 +103,14 @@ struct sim {
 	uint32_t n_nodes;
 	struct trunk **trunks; /* trunk i joins the switches i and i + 1 */
 	uint32_t n_trunks;
+	struct frame *spare;
 	struct event *heap;
 	uint32_t n_events, cap_events;
 	struct log_entry *log;
 	uint32_t log_cap;
 	uint64_t n_logged;
+	FILE *capture; /* or NULL; the caller's */
+	uint32_t snap, n_captured;
 };
 
 /* sim.c */
@@ -122,9 +126,11 @@ struct event event_take(struct sim *);
 void events_change_rate(const struct pipe *, uint64_t from_bps, uint64_t to_bps);
 
 /* frame.c */
-struct frame *frame_new(struct sim *, uint32_t cap);
+struct frame *frame_new(struct sim *, uint32_t len); /* content undefined */
+void frame_resize(struct frame *, uint32_t len);     /* at most what it was made for */
 struct frame *frame_copy(struct sim *, const struct frame *);
 void frame_free(struct sim *, struct frame *);
+void frame_free_spare(struct sim *);
 void frame_push(struct frame_queue *, struct frame *);
 struct frame *frame_pop(struct frame_queue *);
 /* The IP header behind Ethernet and at most one VLAN tag: its place, or 0 if there is none. version: 4 or 6. */
@@ -140,6 +146,8 @@ void switch_forward(struct pipe *came_by, struct frame *);
 /* pipe.c: takes the frame */
 void pipe_init(struct pipe *, struct sim *, enum pipe_kind, struct pipe *back);
 void pipe_enter(struct pipe *, struct frame *);
+/* The frame is through. */
+void pipe_deliver(struct pipe *, struct frame *);
 /* An instant in the queue's future when the rate changes now. */
 mt_time pipe_rescale(mt_time now, mt_time at, uint64_t from_bps, uint64_t to_bps);
 
@@ -149,7 +157,10 @@ mt_time host_next(const struct sim_node *);
 void host_run(struct sim_node *);
 void host_free(struct sim_node *);
 
-/* log.c; node NULL: a trunk */
+/* capture.c */
+void capture_frame(struct sim *, const struct sim_node *, enum pcapng_dir, const struct frame *);
+
+/* log.c: the log, and the capture of what a node sends or gets; node NULL: a trunk */
 void log_frame(struct sim *, const struct sim_node *, enum log_what, const struct frame *);
 
 #endif

@@ -18,6 +18,8 @@ void sim_log(struct sim *sim, unsigned n)
 void log_frame(struct sim *sim, const struct sim_node *node, enum log_what what,
 	       const struct frame *f)
 {
+	if (sim->capture != NULL && (what == LOG_SENT || what == LOG_GOT))
+		capture_frame(sim, node, what == LOG_SENT ? PCAPNG_OUT : PCAPNG_IN, f);
 	if (sim->log_cap == 0)
 		return;
 	struct log_entry *e = &sim->log[sim->n_logged++ % sim->log_cap];

@@ -55,10 +55,7 @@ bool sim_step(struct sim *sim, mt_time limit)
 	while (sim->n_events > 0 && sim->heap[0].at <= sim->now) {
 		struct event e = event_take(sim);
 
-		if (e.pipe->kind == PIPE_DOWN)
-			host_receive(e.pipe->node, e.frame);
-		else
-			switch_forward(e.pipe, e.frame);
+		pipe_deliver(e.pipe, e.frame);
 	}
 	for (uint32_t i = 0; i < sim->n_nodes; i++)
 		host_run(sim->nodes[i]);
@@ -130,6 +127,7 @@ void sim_destroy(struct sim *sim)
 		host_free(sim->nodes[i]);
 	while (sim->n_events > 0)
 		frame_free(sim, event_take(sim).frame);
+	frame_free_spare(sim);
 	for (uint32_t i = 0; i < sim->n_trunks; i++)
 		free(sim->trunks[i]);
 	free(sim->trunks);

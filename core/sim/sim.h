@@ -133,4 +133,10 @@ void sim_log(struct sim *, unsigned n);
 void sim_trace_print(const struct sim *, FILE *);
 void sim_log_print(const struct sim *, FILE *);
 
+/* ---- capture ---- */
+/* Writes every frame that a node sends or receives from now on to file as pcapng, cut to snap bytes, the time
+ * counted from the start of the simulation. One interface per node that is there now, names[i] its name (NULL:
+ * "node 0", ...); nodes made later are left out. The file stays the caller's, who looks for its errors. NULL: ends it. */
+void sim_capture(struct sim *, FILE *file, uint32_t snap, const char *const *names);
+
 #endif

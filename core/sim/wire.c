@@ -20,7 +20,6 @@ void sim_wire_send(struct sim_node *node, const uint8_t *bytes, size_t len)
 
 	check(len >= ETH_HLEN && len <= UINT16_MAX);
 	memcpy(f->data, bytes, len);
-	f->len = (uint32_t)len;
 	pipe_enter(&node->pipes[SIM_UP], f);
 }
 

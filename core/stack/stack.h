@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "mtcp/mtcp_stats.h"
 #include "mtcp/nic.h"
+#include "tcp/look.h"
 #include "tcp/tcp.h"
 #include "wire/addr.h"
 
@@ -176,6 +177,7 @@ int64_t stack_get_option(const struct stack_core *, uint32_t id, enum tcp_option
 int stack_set_cc(struct stack_core *, uint32_t id, const char *name, mt_time now);
 const char *stack_get_cc(const struct stack_core *, uint32_t id);
 enum tcp_state stack_state(const struct stack_core *, uint32_t id);
+void stack_look(const struct stack_core *, uint32_t id, struct tcp_look *);
 /* Both ends of a connection. */
 void stack_names(const struct stack_core *, uint32_t id, struct ip_endpoint *local,
 		 struct ip_endpoint *remote);

@@ -252,6 +252,15 @@ void reass_release(struct stack_core *sc)
 		discard(sc, container_of(sc->reass.whole.next, struct datagram, node));
 }
 
+/* RFC 1122 3.2.2: no error about an error. */
+static bool may_tell(const struct stack_core *sc, const struct datagram *d)
+{
+	uint8_t type = *block_of(&sc->reass, d);
+
+	return d->proto != IP_ICMP || type == ICMP_ECHO_REQUEST || type == ICMP_ECHO_REPLY;
+}
+
+/* RFC 1122 3.3.2: only if the first fragment came. */
 static void tell_sender(struct stack_core *sc, const struct datagram *d)
 {
 	struct ip_hdr late = {.src = d->src, .dst = d->dst};
@@ -271,7 +280,7 @@ void reass_timer(struct stack_core *sc, struct wheel_node *n)
 
 	if (!d->refused)
 		sc->stats.frag_timeout++;
-	if (d->have_first && d->quote_len) /* RFC 1122 3.3.2 */
+	if (d->have_first && d->quote_len && may_tell(sc, d))
 		tell_sender(sc, d);
 	discard(sc, d);
 }

@@ -357,6 +357,7 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	neigh_tx(sc, now);
 	unpark(sc, now);
 	serve_lists(sc, now);
+	sc->stats.tx_visits += 2u * sc->cfg.tx_batch - sc->n_visits;
 	if (!list_empty(&sc->neighs.asking))
 		neigh_tx(sc, now);
 	flush(sc);

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/hash.h"
+#include "mtcp/nic.h"
 #include "seed.h"
 #include "stack/flow_table.h"
 
@@ -187,7 +189,7 @@ static void test_replace(void **state)
 }
 
 /* A million flows as a load generator makes them: lookups that leave the home bucket are rare. */
-static void test_spread(void **state)
+static void test_fault_11_table_spreads(void **state)
 {
 	const uint32_t n = 1u << 20;
 	size_t bytes = flow_table_bytes(n);
@@ -215,12 +217,39 @@ static void test_spread(void **state)
 	free(mem);
 }
 
+/* A client's connections, by port, over the queues of a device: none stays empty, none gets double.
+ */
+static void test_fault_11_all_queues_get_flows(void **state)
+{
+	struct toeplitz hash;
+
+	(void)state;
+	toeplitz_init(&hash, rss_default_key);
+	for (uint16_t n_queues = 2; n_queues <= NIC_MAX_QUEUES; n_queues++) {
+		struct nic nic = {.n_queues = n_queues};
+		unsigned got[NIC_MAX_QUEUES] = {0};
+
+		for (unsigned i = 0; i < 16000; i++) {
+			uint8_t tuple[12] = {10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 80};
+
+			tuple[8] = (uint8_t)((1024 + i) >> 8);
+			tuple[9] = (uint8_t)(1024 + i);
+			got[nic_rx_queue(&nic, toeplitz_hash(&hash, tuple, sizeof(tuple)))]++;
+		}
+		for (uint16_t q = 0; q < n_queues; q++)
+			assert_in_range(got[q], 16000u / n_queues / 2, 16000u / n_queues * 2);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random), cmocka_unit_test(test_collisions),
-		cmocka_unit_test(test_full),   cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_spread),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_collisions),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_fault_11_table_spreads),
+		cmocka_unit_test(test_fault_11_all_queues_get_flows),
 	};
 
 	seed = test_seed(argc, argv);

@@ -104,7 +104,7 @@ static void test_silence(void **state)
 
 /* Fault 3: a hundred connections wait for a neighbour that never answers; another's go through at
  * once, and the wheel and lists of the core stay idle meanwhile. */
-static void test_silent_neighbour_blocks_nobody(void **state)
+static void test_fault_03_silent_neighbour_blocks_nobody(void **state)
 {
 	struct net *n = open_net();
 	struct raw_frame r;
@@ -155,7 +155,7 @@ static void test_vanished(void **state)
 
 /* Fault 17: requests for us from ever new addresses; the table stays bounded, neighbours in use
  * stay in it. */
-static void test_forged_storm(void **state)
+static void test_fault_17_forged_arp_storm(void **state)
 {
 	struct net *n = open_net();
 	struct raw_frame r;
@@ -278,18 +278,52 @@ static void test_static_and_gateway(void **state)
 	net_free(n);
 }
 
+static void test_longest_prefix_wins(void **state)
+{
+	static const uint32_t gw[] = {0x0a0000a0u, 0x0a0000a1u, 0x0a0000a2u, 0x0a0000a3u};
+	struct stack_route routes[4] = {
+		{ip_from_v4(0xc0a80000u), 16, ip_from_v4(gw[1])},
+		{ip_from_v4(0xc0a80180u), 25, ip_from_v4(gw[3])},
+		{ip_from_v4(0), 0, ip_from_v4(gw[0])},
+		{ip_from_v4(0xc0a80100u), 24, ip_from_v4(gw[2])},
+	};
+	static const struct {
+		uint32_t to;
+		unsigned gw;
+	} v[] = {{0x08080808u, 0}, {0xc0a80202u, 1}, {0xc0a80101u, 2},
+		 {0xc0a801ffu, 3}, {0xc0a8017fu, 2}, {0xc0a90000u, 0}};
+	struct stack_config cfg = net_config();
+	struct raw_frame r;
+
+	(void)state;
+	cfg.routes = routes;
+	cfg.n_routes = 4;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct net *n = raw_net(&cfg);
+
+		net_turn(n);
+		raw_skip(n);
+		assert_true(connect_to(n, v[i].to, 80) >= 0);
+		net_turn(n);
+		assert_true(raw_get(n, &r));
+		assert_int_equal(ip_to_v4(&r.arp.tpa), gw[v[i].gw]);
+		net_free(n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_announces),
 		cmocka_unit_test(test_resolves),
 		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_silent_neighbour_blocks_nobody),
+		cmocka_unit_test(test_fault_03_silent_neighbour_blocks_nobody),
 		cmocka_unit_test(test_vanished),
-		cmocka_unit_test(test_forged_storm),
+		cmocka_unit_test(test_fault_17_forged_arp_storm),
 		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_ageing),
 		cmocka_unit_test(test_static_and_gateway),
+		cmocka_unit_test(test_longest_prefix_wins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, net_explain);

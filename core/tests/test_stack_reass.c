@@ -363,6 +363,20 @@ static void test_timeout_is_told_if_the_first_came(void **state)
 	net_free(n);
 }
 
+static void test_no_error_about_an_error(void **state)
+{
+	struct net *n = open_net(4);
+	uint8_t all[1000] = {ICMP_UNREACHABLE};
+
+	(void)state;
+	put_part(n, 1, 0, 504, all);
+	net_turn(n);
+	n->now += 31 * MT_SEC;
+	no_answer(n);
+	assert_int_equal(STAT(n, frag_timeout), 1);
+	net_free(n);
+}
+
 static void test_oldest_gives_way(void **state)
 {
 	struct net *n = open_net(3);
@@ -554,6 +568,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_ends_that_contradict),
 		cmocka_unit_test(test_keys_do_not_mix),
 		cmocka_unit_test(test_timeout_is_told_if_the_first_came),
+		cmocka_unit_test(test_no_error_about_an_error),
 		cmocka_unit_test(test_oldest_gives_way),
 		cmocka_unit_test(test_whole_ones_keep_their_room_for_the_burst),
 		cmocka_unit_test(test_flood_stays_bounded),

@@ -175,7 +175,7 @@ static void set_sum(uint8_t *p, size_t hlen)
 }
 
 /* One byte of the golden packet changed, with the checksum made right again. */
-static void ipv4_drops(void **state)
+static void fault_01_ipv4_header_and_length(void **state)
 {
 	static const struct {
 		uint8_t at, value;
@@ -344,7 +344,7 @@ static void icmp_frag_needed(void **state)
 }
 
 /* A quote with one byte changed, and of every length. */
-static void icmp_quote_drops(void **state)
+static void fault_17_icmp_quote_beyond_the_frame(void **state)
 {
 	static const struct {
 		uint8_t at, value;
@@ -386,14 +386,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(pseudo_header_of_both_families),
 		cmocka_unit_test(ipv4_golden),
 		cmocka_unit_test(ipv4_round_trip),
-		cmocka_unit_test(ipv4_drops),
+		cmocka_unit_test(fault_01_ipv4_header_and_length),
 		cmocka_unit_test(ipv4_fragment_fields),
 		cmocka_unit_test(ipv4_checksum_and_broadcast),
 		cmocka_unit_test(ipv4_every_length),
 		cmocka_unit_test(icmp_echo),
 		cmocka_unit_test(icmp_drops),
 		cmocka_unit_test(icmp_frag_needed),
-		cmocka_unit_test(icmp_quote_drops),
+		cmocka_unit_test(fault_17_icmp_quote_beyond_the_frame),
 	};
 
 	seed = test_seed(argc, argv);

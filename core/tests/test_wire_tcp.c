@@ -214,7 +214,7 @@ static struct tcp_seg with_options(const uint8_t *opts, size_t len)
 #define OPTS(...)                                                                                  \
 	with_options((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
-static void options_that_end_the_list(void **state)
+static void fault_01_option_lengths(void **state)
 {
 	struct tcp_seg s;
 
@@ -434,7 +434,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_length),
 		cmocka_unit_test(every_bit_is_summed),
 		cmocka_unit_test(data_offset),
-		cmocka_unit_test(options_that_end_the_list),
+		cmocka_unit_test(fault_01_option_lengths),
 		cmocka_unit_test(options_that_are_skipped),
 		cmocka_unit_test(options_twice),
 		cmocka_unit_test(options_anywhere),

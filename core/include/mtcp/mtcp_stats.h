@@ -15,6 +15,7 @@
 	X(tx_bytes, "bytes of frames given to the device")                                         \
 	X(tx_full, "bursts that the device took only in part")                                     \
 	X(tx_no_buffer, "times the device had no packet buffer")                                   \
+	X(tx_visits, "connections that the transmit lists looked at")                              \
 	X(rx_arp, "ARP packets received")                                                          \
 	X(rx_icmp, "ICMP messages received")                                                       \
 	X(rx_segs, "TCP segments received for a connection, listener or TIME-WAIT record")         \
@@ -35,7 +36,8 @@
 	X(connects, "active opens started")                                                        \
 	X(connects_failed, "active opens that failed")                                             \
 	X(accepts, "connections put on an accept queue")                                           \
-	X(accept_overflow, "SYNs and last ACKs of a handshake dropped because the accept queue was full") \
+	X(accept_overflow,                                                                         \
+	  "SYNs and last ACKs of a handshake dropped because the accept queue was full")           \
 	X(syn_overflow, "SYNs dropped because the SYN queue was full")                             \
 	X(syn_cookies_sent, "SYNs answered by a cookie (RFC 4987)")                                \
 	X(syn_cookies_ok, "connections opened by a cookie")                                        \

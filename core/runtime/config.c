@@ -182,7 +182,7 @@ static int parse_cc(struct rt_config *c, const struct rt_key *k, const char *val
 	const struct cc_ops *cc = cc_by_name(value);
 
 	if (!cc) {
-		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use cubic, reno or dctcp", k->name,
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use cubic, reno, dctcp or bbr", k->name,
 			 value);
 		return -EINVAL;
 	}
@@ -265,7 +265,7 @@ static const struct rt_key keys[] = {
 	{"stat_print", parse_stat_print, AT(stat_print), 0, 0, "0",
 	 "1 (or mTCP's interface names): a line of statistics per core and second on standard "
 	 "error"},
-	{"cc", parse_cc, 0, 0, 0, "cubic", "congestion control: cubic, reno or dctcp"},
+	{"cc", parse_cc, 0, 0, 0, "cubic", "congestion control: cubic, reno, dctcp or bbr"},
 	/* the network */
 	{"device", parse_str, AT(device), 0, 0, "none",
 	 "ring:NAME:0 and ring:NAME:1, af_packet:IFACE, af_xdp:IFACE, tap:NAME, "

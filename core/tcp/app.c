@@ -204,8 +204,13 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 	if (!ops)
 		return -ENOENT;
 	t->xflags &= (uint16_t)~XF_PACE;
+	/* Who has no threshold of its own leaves none: the window it had is what the path takes. */
+	if (t->cc.ops->own_window && !ops->own_window && t->state >= TCPS_ESTABLISHED)
+		t->cc.ssthresh = min_u32(t->cc.ssthresh, t->cc.cwnd);
 	t->cc.ops = ops;
 	t->cc.acked = 0;
+	if (ops->cold)
+		t->cc.u.cold = t->cold ? &t->cold->cc : NULL;
 	ops->init(&t->cc);
 	return 0;
 }
@@ -243,7 +248,8 @@ bool tcp_wants_cold(const struct tcb *t, const struct tcp_seg *s)
 bool tcp_wants_cold_tx(const struct tcb *t)
 {
 	return !t->cold && t->state >= TCPS_ESTABLISHED &&
-	       seq_diff(t->snd_end, t->snd_una) > (int32_t)(COLD_TX_SEGS * t->cc.mss);
+	       (t->cc.ops->cold ||
+		seq_diff(t->snd_end, t->snd_una) > (int32_t)(COLD_TX_SEGS * t->cc.mss));
 }
 
 void tcp_attach_cold(struct tcb *t, struct tcp_cold *c)
@@ -254,6 +260,10 @@ void tcp_attach_cold(struct tcb *t, struct tcp_cold *c)
 	sack_init(&c->board);
 	t->cold = c;
 	recovery_attached(t);
+	if (t->cc.ops->cold) {
+		t->cc.u.cold = &c->cc;
+		t->cc.ops->init(&t->cc);
+	}
 }
 
 struct tcp_cold *tcp_detach_cold(struct tcb *t, bool force)
@@ -263,8 +273,11 @@ struct tcp_cold *tcp_detach_cold(struct tcb *t, bool force)
 	if (!c)
 		return NULL;
 	/* While something is in flight it has a time, and an empty board means something, too. */
-	if (!force && (c->ooo.n || t->phase != PHASE_OPEN || flight(t) || unsent(t)))
+	if (!force &&
+	    (t->cc.ops->cold || c->ooo.n || t->phase != PHASE_OPEN || flight(t) || unsent(t)))
 		return NULL;
+	if (t->cc.ops->cold)
+		t->cc.u.cold = NULL;
 	t->cold = NULL;
 	return c;
 }

@@ -42,6 +42,28 @@ struct cc_dctcp_state { /* RFC 8257 3.3, over one window of data */
 	struct cc_echoes echoes;
 };
 
+#define CC_BBR_ROUNDS 10
+
+struct cc_bbr_state {
+	uint64_t bw[CC_BBR_ROUNDS]; /* largest rate of each of the last rounds, bytes/s */
+	uint64_t full_bw, rate;	    /* rate: that data leaves at */
+	mt_time min_rtt_at, cycle_at, probe_done_at;
+	uint32_t round, bw_round; /* numbers of rounds: the current, the last with a sample */
+	uint32_t next_round;	  /* begins when this much more was delivered */
+	uint32_t min_rtt_us;
+	uint32_t probe_end; /* what was sent up to here was bounded by PROBE_RTT */
+	uint32_t prior_cwnd;
+	uint8_t mode, cycle, n_full;
+	bool filled, limited, restarting;
+	bool round_start, probe_round, probe_limited;
+	bool recovering, conserving, conserve_next;
+};
+
+/* State that is too large for every connection: part of the cold object. */
+union cc_cold {
+	struct cc_bbr_state bbr;
+};
+
 struct cc {
 	const struct cc_ops *ops;
 	uint32_t cwnd;	   /* bytes */
@@ -51,7 +73,19 @@ struct cc {
 	union {
 		struct cc_cubic_state cubic;
 		struct cc_dctcp_state dctcp;
+		union cc_cold *cold; /* cc_ops.cold; NULL while there is none */
 	} u;
+};
+
+/* A sample of the delivery rate (draft-cheng-iccrg-delivery-rate-estimation). */
+struct cc_rate {
+	uint32_t n_bytes;	  /* newly delivered, by number and by SACK */
+	uint32_t total;		  /* ... since the start, modulo 2^32 */
+	uint32_t prior_delivered; /* total when the newest of these bytes left */
+	uint32_t delivered;	  /* bytes delivered since, */
+	uint32_t interval_us;	  /* in this time */
+	uint32_t rtt_us;	  /* of the newest byte; 0: it was sent again */
+	bool app_limited;	  /* the application bounded the rate */
 };
 
 struct cc_ack {
@@ -62,6 +96,10 @@ struct cc_ack {
 	bool ece;	   /* it says ECE, and ECN is in use */
 	const struct rtt *rtt;
 	mt_time now;
+	/* on_sample only: */
+	bool in_recovery;
+	uint32_t pipe;		    /* bytes believed in the network after this ACK */
+	const struct cc_rate *rate; /* NULL: not measured */
 };
 
 enum cc_ecn {
@@ -91,6 +129,8 @@ struct cc_ops {
 	/* Bytes per second, 0: not paced now. NULL: paced by the window if the configuration says so. */
 	uint64_t (*pacing_rate)(const struct cc *, const struct rtt *);
 	enum cc_ecn ecn;
+	bool cold;	 /* has state in u.cold, for which it needs the cold object */
+	bool own_window; /* in a recovery, too, cwnd is what the algorithm says */
 };
 
 /* The initial window: init_cwnd_segs segments, as RFC 6928 2 bounds ten of them. */

@@ -47,15 +47,43 @@ static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
 		t->cc.ops->on_ack(&t->cc, &ack);
 }
 
+/* What this ACK says of the rate of delivery; false: nothing. */
+static bool take_rate(const struct arrival *a, struct cc_rate *r)
+{
+	const struct tcp_cold *c = a->t->cold;
+	const struct xmit_stamp *s;
+	uint32_t sent_us, ack_us;
+
+	if (!c || !c->xmit.ack_any)
+		return false;
+	s = &c->xmit.newest.s;
+	sent_us = s->at_us - s->first_us;
+	ack_us = us_of(a->now) - s->delivered_us;
+	*r = (struct cc_rate){
+		.n_bytes = c->xmit.ack_bytes,
+		.total = c->xmit.delivered,
+		.prior_delivered = s->delivered,
+		.delivered = c->xmit.delivered - s->delivered,
+		.interval_us = max_u32(sent_us, ack_us),
+		.rtt_us = c->xmit.newest.again ? 0 : us_of(a->now) - s->at_us,
+		.app_limited = s->app_limited,
+	};
+	return true;
+}
+
 void ack_sample(struct arrival *a, uint32_t before)
 {
 	struct tcb *t = a->t;
+	struct cc_rate rate;
 	struct cc_ack ack = {
 		.n_acked = before - flight(t),
 		.flight = before,
 		.ece = (a->seg->flags & TCPF_ECE) && (t->flags & TF_ECN),
 		.rtt = &t->rtt,
 		.now = a->now,
+		.in_recovery = t->phase != PHASE_OPEN,
+		.pipe = recovery_pipe(t),
+		.rate = take_rate(a, &rate) ? &rate : NULL,
 	};
 
 	t->cc.ops->on_sample(&t->cc, &ack);
@@ -225,8 +253,8 @@ enum step step_ack(struct arrival *a)
 		return arrival_drop(a, TCP_DROP_ACK);
 	if (t->state == TCPS_SYN_RCVD)
 		return ack_synrcvd(a);
-	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT: an attacker has to guess within
-	 * the largest window the peer ever offered. */
+	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT: an attacker has to guess
+	 * within the largest window the peer ever offered. */
 	if (s->ack.v - (t->snd_una.v - t->max_snd_wnd) > t->max_snd_wnd + flight(t)) {
 		arrival_challenge(a);
 		return arrival_drop(a, TCP_DROP_ACK);

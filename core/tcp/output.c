@@ -289,6 +289,16 @@ static void note_limit(struct tcb *t)
 	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~(uint32_t)TF_CWND_FULL;
 }
 
+/* All the application wrote has left, and the window would take more: what is in flight now says
+ * nothing of the path's rate. */
+static void note_idle(struct tcb *t)
+{
+	uint32_t pipe = recovery_pipe(t);
+
+	if (t->cc.ops->cold && t->cold && pipe < t->cc.cwnd)
+		xmit_app_limited(&t->cold->xmit, pipe);
+}
+
 static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 {
 	if (flight(t) == 0 && !p->probe)
@@ -304,8 +314,10 @@ static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 	note_limit(t);
 	if (t->rxt_at == MT_NEVER || (t->flags & TF_PERSIST))
 		timer_rto(t, now);
-	if (!unsent(t))
+	if (!unsent(t)) {
 		t->flags &= ~(uint32_t)TF_CORK_FLUSH;
+		note_idle(t);
+	}
 }
 
 static void sent_again(struct tcb *t, const struct plan *p, mt_time now)

@@ -149,6 +149,7 @@ struct tcp_cold {
 	struct ooo_set ooo;
 	struct sack_board board;
 	struct xmit xmit; /* of what lies between snd_una and snd_nxt */
+	union cc_cold cc;
 	tcp_seq fin_seq; /* of a FIN that came out of order */
 	bool fin_seen;
 };

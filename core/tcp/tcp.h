@@ -40,10 +40,10 @@ enum tcp_state { /* RFC 9293 3.3.2; LISTEN and TIME-WAIT are records of the stac
 const char *tcp_state_name(enum tcp_state);
 
 struct cc_ops;
-#define CC_ALGORITHMS(X) X(cubic) X(newreno) X(dctcp) /* cc_<name>.c */
+#define CC_ALGORITHMS(X) X(cubic) X(newreno) X(dctcp) X(bbr) /* cc_<name>.c */
 #define CC_DECLARE(name) extern const struct cc_ops cc_##name;
 CC_ALGORITHMS(CC_DECLARE)
-/* NULL if unknown. Names: "cubic", "reno", "dctcp". */
+/* NULL if unknown. Names: "cubic", "reno", "dctcp", "bbr". */
 const struct cc_ops *cc_by_name(const char *name);
 const char *cc_name(const struct cc_ops *);
 

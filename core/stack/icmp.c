@@ -49,7 +49,7 @@ static struct conn *quoted_conn(struct stack_core *sc, const struct icmp_quote *
 	uint32_t id = flow_find(&sc->flows, flow_hash(&sc->flows, &q->flow), &q->flow);
 	struct conn *c;
 
-	if (id == FLOW_NONE || (id & FLOW_TW))
+	if (id == FLOW_NONE || (id & (FLOW_TW | FLOW_SYN)))
 		return NULL;
 	c = core_conn(sc, id);
 	return conn_alive(c) ? c : NULL;

@@ -160,6 +160,27 @@ static void test_unreachable(void **state)
 	net_free(n);
 }
 
+/* A record of a handshake is no connection: an error about its SYN/ACK ends nothing. */
+static void test_unreachable_half_open(void **state)
+{
+	struct tcp_seg syn = {.flags = TCPF_SYN, .seq = seq_of(1), .wnd = 60000};
+	struct ip_endpoint any = endpoint(0, 80);
+	struct net *n = open_net();
+	struct stack_usage u;
+	struct raw_frame r;
+
+	(void)state;
+	assert_true(stack_listen(n->a.sc, &any, 4, n->now) >= 0);
+	raw_tcp(n, PEER, 2000, 80, &syn);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
+	icmp_error(n, &r, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, 600);
+	stack_usage(n->a.sc, &u);
+	assert_int_equal(u.half_open, 1);
+	net_free(n);
+}
+
 static int64_t establish(struct net *n, struct raw_frame *r)
 {
 	struct ip_endpoint to = endpoint(PEER, 80);
@@ -310,7 +331,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_drops),	    cmocka_unit_test(test_echo),
 		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_path_mtu),
 		cmocka_unit_test(test_noise),	    cmocka_unit_test(test_untouched),
-		cmocka_unit_test(test_config),
+		cmocka_unit_test(test_config),	    cmocka_unit_test(test_unreachable_half_open),
 	};
 
 	seed = test_seed(argc, argv);

@@ -2,7 +2,9 @@
 /*
  * A whole stack against a hostile wire and a careless application. The input is a program: segments
  * aimed at live connections (mostly plausible, because a random one would not get past the first
- * check), raw and damaged frames, calls, a device that stops, time. After each step and at the end:
+ * check), raw and damaged frames, calls, a device that stops, a link with faults, too little
+ * memory, time. After each step and at the end:
+ *   - the core is consistent and nothing stalls silently (invariants.h);
  *   - memory, records and frames stay within their bounds, and the device and the stack agree on
  * the frames;
  *   - the stack does not spin: with nothing to do it asks for few turns;
@@ -16,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "invariants.h"
 #include "sim/sim.h"
 
 #define HOST_V4	    0x0a000001u
@@ -24,6 +27,7 @@
 #define MAX_PUPPETS 6
 #define MAX_CONNS   8
 #define BUF_BYTES   (256u << 10)
+#define BUF_POOR    (8u << 10)
 #define MAX_STEPS   400
 
 /* The wire's half of a connection: what a correct peer would know. */
@@ -54,6 +58,8 @@ struct fuzz {
 	bool tainted;  /* a frame without a pattern may have hit any connection */
 	bool dirty[8]; /* ... or of this port of the wire: a SYN not at the puppet's ISS moved it */
 	bool limited;  /* the device does not take everything */
+	/* With a link that delays, segments of a port's last connection may reach its next one. */
+	bool delays, used[8], murky[8];
 };
 
 static uint8_t byte(struct fuzz *f)
@@ -96,9 +102,22 @@ static uint8_t pattern(uint32_t place)
 }
 
 /* The wire's ports, on which its puppets live: 2000.. call, 7000.. are called. */
+static unsigned port_index(uint16_t port)
+{
+	return port >= 7000 ? 4 + port % 4 : port % 4;
+}
+
 static bool *dirty(struct fuzz *f, uint16_t port)
 {
-	return &f->dirty[port >= 7000 ? 4 + port % 4 : port % 4];
+	return &f->dirty[port_index(port)];
+}
+
+static void begins_anew(struct fuzz *f, uint16_t port)
+{
+	unsigned i = port_index(port);
+
+	f->murky[i] |= f->delays && f->used[i];
+	f->used[i] = true;
 }
 
 /* ---- the wire ---- */
@@ -116,6 +135,7 @@ static struct puppet *puppet_new(struct fuzz *f, const struct flow *flow)
 	struct puppet *p = &f->puppets[byte(f) % MAX_PUPPETS];
 
 	*p = (struct puppet){.flow = *flow, .live = true};
+	begins_anew(f, flow->lport);
 	p->iss = p->snd_nxt = seq_of(word(f, 1) << 24 | 0xffff00);
 	return p;
 }
@@ -141,12 +161,15 @@ static void puppet_learn(struct fuzz *f, const struct flow *flow, const struct t
 	if (s->opts & TCPO_TS)
 		p->ts_recent = s->ts_val;
 	if (s->flags & TCPF_SYN) {
+		if (p->synced && !seq_eq(p->irs, s->seq))
+			begins_anew(f, flow->lport);
 		p->irs = s->seq;
 		p->rcv_nxt = end;
 		p->synced = true;
 		return;
 	}
-	if (p->synced && !f->tainted && !(s->flags & TCPF_RST))
+	if (p->synced && !f->tainted && !f->murky[port_index(flow->lport)] &&
+	    !(s->flags & TCPF_RST))
 		check_stream(p, s);
 	if (p->synced && seq_gt(end, p->rcv_nxt))
 		p->rcv_nxt = end;
@@ -207,6 +230,26 @@ static void puppet_send(struct fuzz *f, struct puppet *p, uint8_t flags)
 	sim_wire_send_tcp(f->wire, sim_mac(f->host), &p->flow, &s, payload);
 	if (seq_eq(s.seq, p->snd_nxt) || (what & 0x40))
 		p->snd_nxt = seq_add(s.seq, seg_len(&s));
+}
+
+/* What a peer without guile does: acknowledges all it has seen, with room for more. */
+static void op_polite(struct fuzz *f)
+{
+	uint8_t how = byte(f);
+
+	for (unsigned i = 0; i < MAX_PUPPETS; i++) {
+		struct puppet *p = &f->puppets[i];
+		struct tcp_seg s = {.seq = p->snd_nxt,
+				    .ack = p->rcv_nxt,
+				    .flags = TCPF_ACK,
+				    .opts = how & 0x40 ? 0 : TCPO_TS,
+				    .wnd = how & 0x80 ? 0 : 30000,
+				    .ts_val = (uint32_t)(sim_now(f->sim) / MT_MS),
+				    .ts_ecr = p->ts_recent};
+
+		if (p->live && p->synced && (how >> i & 1))
+			sim_wire_send_tcp(f->wire, sim_mac(f->host), &p->flow, &s, NULL);
+	}
 }
 
 static void op_connect_in(struct fuzz *f)
@@ -377,8 +420,10 @@ static void app_recv(struct fuzz *f, struct sock *k)
 	size_t n = word(f, 2) % sizeof(buf), ready = stack_readable(f->sc, k->id);
 	ssize_t got = stack_recv(f->sc, k->id, buf, n, sim_now(f->sim));
 
+	bool sure = !f->tainted && !*dirty(f, k->rport) && !f->murky[port_index(k->rport)];
+
 	check(got <= (ssize_t)n && (got <= 0 || (size_t)got <= ready));
-	for (ssize_t i = 0; i < got && !f->tainted && !*dirty(f, k->rport); i++)
+	for (ssize_t i = 0; i < got && sure; i++)
 		check(buf[i] == pattern((uint32_t)k->received + (uint32_t)i));
 	if (got > 0)
 		k->received += (uint64_t)got;
@@ -472,6 +517,7 @@ static void invariants(struct fuzz *f)
 	check(u.time_wait <= 4 && u.neighs <= 4 && u.listeners <= 1 && u.frags <= 4);
 	check(u.buf_bytes <= BUF_BYTES);
 	check(u.pkts_held == sim_bufs_held(f->host));
+	stack_check(f->sc, sim_now(f->sim));
 }
 
 /* Lets the network come to rest, then looks how many turns the stack asks for. */
@@ -509,11 +555,27 @@ static void op_device(struct fuzz *f)
 	settle(f, 50 * MT_US);
 }
 
+/* Loses, doubles and delays, in both directions; what arrives is what was sent. */
+static void op_link(struct fuzz *f)
+{
+	uint8_t b = byte(f);
+	struct sim_pipe faults = {.delay = (b & 3) * MT_MS,
+				  .loss = b & 4 ? 0.3 : 0,
+				  .duplicate = b & 8 ? 0.3 : 0,
+				  .reorder = b & 16 ? 0.3 : 0,
+				  .reorder_delay = 5 * MT_MS,
+				  .down = b >= 0xf8};
+
+	f->delays |= (b & 31) != 0;
+	sim_link(f->host, SIM_UP, &faults);
+	sim_link(f->host, SIM_DOWN, &faults);
+}
+
 static void step(struct fuzz *f)
 {
 	uint8_t op = byte(f);
 
-	switch (op % 16) {
+	switch (op % 19) {
 	case 0:
 		op_connect_in(f);
 		break;
@@ -543,6 +605,13 @@ static void step(struct fuzz *f)
 		else
 			op_fragment(f);
 		break;
+	case 9:
+	case 10:
+		op_polite(f);
+		break;
+	case 11:
+		op_link(f);
+		break;
 	default:
 		op_segment(f);
 		break;
@@ -557,15 +626,15 @@ static void fuzz_start(struct fuzz *f)
 	struct stack_config cfg = stack_config_default;
 	struct sim_host_config hc = {.stack = &cfg, .n_bufs = 512};
 	struct ip_endpoint local = {.port = PORT};
-	uint8_t how = byte(f);
+	uint8_t how = byte(f), seed = byte(f);
 
-	f->sim = sim_create(byte(f));
+	f->sim = sim_create(seed);
 	cfg.n_conns = MAX_CONNS;
 	cfg.n_half_open = cfg.n_time_wait = cfg.n_neigh = 4;
 	cfg.syn_cookies = how & 128 ? SYN_COOKIES_ALWAYS : SYN_COOKIES_ON;
 	cfg.n_listeners = 1;
 	cfg.frag_datagrams = 4;
-	cfg.buf_bytes = BUF_BYTES;
+	cfg.buf_bytes = seed & 1 ? BUF_POOR : BUF_BYTES;
 	cfg.time_wait_ms = how & 1 ? 0 : 1000;
 	cfg.port_min = 30000;
 	cfg.port_max = 30003;
@@ -590,8 +659,11 @@ static void fuzz_start(struct fuzz *f)
 
 static void fuzz_end(struct fuzz *f)
 {
+	struct sim_pipe sound = {0};
 	struct stack_usage u;
 
+	sim_link(f->host, SIM_UP, &sound);
+	sim_link(f->host, SIM_DOWN, &sound);
 	sim_limit_tx(f->host, UINT16_MAX);
 	sim_limit_bufs(f->host, 512);
 	for (unsigned i = 0; i < MAX_CONNS; i++)

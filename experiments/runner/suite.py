@@ -140,7 +140,7 @@ def _clang(log: Path) -> Tally:
 
 
 def _fuzz(log: Path) -> Tally:
-    """Both targets at once, from a corpus that is kept with the build."""
+    """Both targets at once, from the committed corpus and what earlier runs added, which is kept with the build."""
     folder = _variant("fuzz")
     _build(log, folder, ["-DMTCP_FUZZ=ON", "-DMTCP_DPDK=OFF", "-DMTCP_SANITIZE=address,undefined"], list(_FUZZERS), "clang")
     running = []
@@ -150,7 +150,8 @@ def _fuzz(log: Path) -> Tally:
         out = (folder / f"{name}.log").open("w")
         argv = [str(folder / "tests" / name), f"-max_total_time={_FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=3000",
                 "-len_control=0", "-max_len=2500",
-                f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1", str(corpus)]
+                f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1", str(corpus),
+                str(ROOT / "core" / "tests" / "corpus" / name)]
         running.append((name, subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                                env=os.environ | _SANITIZERS)))
     tally = Tally()

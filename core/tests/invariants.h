@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What must hold of a core between any two turns, whoever its peers and applications are:
+ *   sequence numbers stand in order, and the buffers hold what they say;
+ *   no silent stall: who has something to send stands on a transmit list, who waits for something
+ *   has a deadline, and the wheel knows it;
+ *   lists, counters and pools agree with each other.
+ * stack_check looks at everything, O(all), and stops the program at the first thing that is wrong.
+ */
+#ifndef TESTS_INVARIANTS_H
+#define TESTS_INVARIANTS_H
+
+#include "base/check.h"
+#include "stack/core.h"
+#include "tcp/internal.h"
+
+#define CHECK_TICK ((mt_time)1 << WHEEL_TICK_SHIFT)
+
+static inline uint32_t check_list(const struct list *head, uint32_t bound)
+{
+	uint32_t n = 0;
+
+	list_for_each (node, head) {
+		check(node->next->prev == node && node->prev->next == node);
+		check(n++ < bound);
+	}
+	return n;
+}
+
+static inline void check_ranges(const struct seq_range *r, uint8_t n, tcp_seq from, tcp_seq to)
+{
+	for (uint8_t i = 0; i < n; i++) {
+		check(seq_gt(r[i].start, from) && seq_lt(r[i].start, r[i].end));
+		check(seq_leq(r[i].end, to));
+		from = r[i].end;
+	}
+}
+
+static inline void check_sequence(const struct tcb *t)
+{
+	tcp_seq last = seq_add(t->snd_end, (t->flags & TF_FIN) != 0);
+
+	check(seq_leq(t->snd_una, t->snd_nxt) && seq_leq(t->snd_nxt, last));
+	if (t->state == TCPS_SYN_SENT)
+		return;
+	check(seq_leq(t->last_ack, t->rcv_nxt) && seq_leq(t->rcv_nxt, seq_add(t->rcv_adv, 1)));
+	check(t->snd_wnd <= t->max_snd_wnd && t->cc.mss >= 1 && t->cc.cwnd >= 1);
+	if (!t->cold)
+		return;
+	check_ranges(t->cold->ooo.r, t->cold->ooo.n, t->rcv_nxt, seq_add(t->rcv_adv, 1));
+	check_ranges(t->cold->board.r, t->cold->board.n, t->snd_una, t->snd_nxt);
+}
+
+static inline void check_stall(const struct conn *c, mt_time now)
+{
+	const struct tcb *t = &c->tcb;
+	mt_time deadline = tcp_deadline(t);
+	bool timed = wheel_armed(&c->timer) && c->timer.at <= deadline;
+	bool waits = !seq_eq(t->snd_una, t->snd_end) || (t->flags & TF_FIN);
+
+	if (t->state == TCPS_FIN_WAIT_2 && !(c->flags & CONN_ORPHAN))
+		waits = false; /* for the peer's FIN, as long as the application likes */
+	if (deadline != MT_NEVER)
+		check(timed);
+	if (tcp_pending(t, now) != TCP_TX_NONE)
+		check(c->tx != CONN_TX_NONE || (timed && c->timer.at <= now + CHECK_TICK));
+	if (waits || (c->flags & CONN_ORPHAN))
+		check(c->tx != CONN_TX_NONE || deadline != MT_NEVER);
+}
+
+static inline size_t check_buf(const struct buf *b)
+{
+	check(b->len <= b->high || b->block == BUFMEM_NONE);
+	if (b->block == BUFMEM_NONE) {
+		check(b->len == 0);
+		return 0;
+	}
+	check(b->high <= BUFMEM_UNIT << b->order);
+	return (size_t)BUFMEM_UNIT << b->order;
+}
+
+static inline void check_conn(const struct conn *c, mt_time now)
+{
+	const struct tcb *t = &c->tcb;
+
+	check((c->tx != CONN_TX_NONE) == list_linked(&c->tx_node));
+	check(!(c->flags & CONN_COLD) == !t->cold || !(c->flags & CONN_LIVE));
+	if (c->flags & CONN_DONE)
+		check(!(c->flags & CONN_LIVE) || c->tx != CONN_TX_NONE);
+	if (!conn_alive(c))
+		return;
+	check(t->state != TCPS_CLOSED && t->state != TCPS_TIME_WAIT);
+	check_sequence(t);
+	check_stall(c, now);
+	check(c->snd.len == (seq_gt(t->snd_una, t->snd_end) ? 0 : t->snd_end.v - snd_base(t).v));
+	if (!(c->flags & (CONN_ORPHAN | CONN_SHUT_RD)))
+		check(c->rcv.len == t->rcv_unread);
+}
+
+struct check_sum {
+	uint32_t used, cold, queued, listed, parked, events, armed;
+	size_t buf_bytes;
+};
+
+static inline void check_conns(const struct stack_core *sc, struct check_sum *sum, mt_time now)
+{
+	for (uint32_t id = 0; id < sc->conns.n_touched; id++) {
+		const struct conn *c = core_conn(sc, id);
+
+		if (!c->flags) /* free */
+			continue;
+		check(c->id == id);
+		sum->used++;
+		sum->cold += (c->flags & CONN_COLD) != 0;
+		sum->queued += (c->flags & CONN_QUEUED) != 0;
+		sum->listed += c->tx != CONN_TX_NONE && c->tx != CONN_TX_NEIGH;
+		sum->parked += c->tx == CONN_TX_NEIGH;
+		sum->events += list_linked(&c->event_node);
+		sum->armed += wheel_armed(&c->timer);
+		sum->buf_bytes += check_buf(&c->rcv) + check_buf(&c->snd);
+		check_conn(c, now);
+	}
+}
+
+static inline void check_lists(const struct stack_core *sc, const struct check_sum *sum)
+{
+	uint32_t most = sc->conns.capacity, listed = check_list(&sc->tx_opens, most);
+
+	for (unsigned i = CONN_TX_CONTROL; i <= CONN_TX_DATA; i++)
+		listed += check_list(&sc->tx_lists[i], most);
+	for (unsigned i = 0; i < 2; i++)
+		listed += check_list(&sc->tx_deferred[i], most);
+	check(listed == sum->listed && sc->n_listed == listed);
+	check(check_list(&sc->tx_unparked, most) <= sum->parked);
+	check(check_list(&sc->conn_events, most) == sum->events);
+	check(check_list(&sc->starved, most) <= sum->used);
+}
+
+static inline void check_wheel(const struct stack_core *sc, const struct check_sum *sum)
+{
+	const struct wheel *w = &sc->wheel;
+	uint32_t armed = 0;
+
+	for (unsigned l = 0; l < WHEEL_LEVELS; l++) {
+		for (unsigned s = 0; s < WHEEL_SLOTS; s++) {
+			uint32_t n = check_list(&w->slots[l][s], w->n_armed);
+
+			armed += n;
+			check(!n || (w->occupied[l] >> s & 1));
+		}
+	}
+	check(armed == w->n_armed && armed >= sum->armed);
+}
+
+static inline void check_time_wait(const struct stack_core *sc)
+{
+	uint32_t n = 0, older = POOL_NONE;
+
+	for (uint32_t id = sc->tw_oldest; id != POOL_NONE; n++) {
+		const struct time_wait *w = time_wait_at(sc, id);
+
+		check(w->older == older && n < sc->time_waits.capacity);
+		check(older == POOL_NONE ||
+		      (int32_t)(w->expires - time_wait_at(sc, older)->expires) >= 0);
+		older = id;
+		id = w->newer;
+	}
+	check(older == sc->tw_newest && n == sc->time_waits.n_used);
+}
+
+static inline void check_half_open(const struct stack_core *sc)
+{
+	uint32_t n = 0;
+
+	for (unsigned level = 0; level <= SYN_LEVELS; level++) {
+		uint32_t older = POOL_NONE;
+
+		for (uint32_t id = sc->syn_fifos[level].oldest; id != POOL_NONE; n++) {
+			const struct half_open *h = pool_at(&sc->half_opens, id);
+
+			check(h->older == older && n < sc->half_opens.capacity);
+			older = id;
+			id = h->newer;
+		}
+		check(older == sc->syn_fifos[level].newest);
+	}
+	check(n == sc->half_opens.n_used);
+}
+
+static inline void check_accepts(const struct stack_core *sc, const struct check_sum *sum)
+{
+	uint32_t queued = 0;
+
+	for (uint32_t id = 0; id < sc->conns.n_touched; id++) {
+		const struct conn *c = core_conn(sc, id);
+
+		if (c->flags & CONN_QUEUED)
+			check(list_linked(&c->queue_node) &&
+			      core_listener(sc, c->listener)->n_queued);
+	}
+	list_for_each (node, &sc->listen_events)
+		queued += container_of(node, struct listener, event_node)->n_queued;
+	check(queued <= sum->queued);
+}
+
+static inline void stack_check(const struct stack_core *sc, mt_time now)
+{
+	struct check_sum sum = {0};
+
+	check_conns(sc, &sum, now);
+	check(sum.used == sc->conns.n_used && sum.cold == sc->colds.n_used);
+	check(sum.buf_bytes == sc->bufs.used_bytes);
+	check_lists(sc, &sum);
+	check_wheel(sc, &sum);
+	check_accepts(sc, &sum);
+	check_half_open(sc);
+	check_time_wait(sc);
+}
+
+#endif

@@ -14,8 +14,8 @@ int addr_in(const struct sockaddr *sa, socklen_t len, struct ip_endpoint *out)
 	memcpy(&in, sa, sizeof(in));
 	if (in.sin_family != AF_INET)
 		return -EAFNOSUPPORT;
-	out->addr = ip_from_v4(ntohl(in.sin_addr.s_addr));
-	out->port = ntohs(in.sin_port);
+	*out = (struct ip_endpoint){.addr = ip_from_v4(ntohl(in.sin_addr.s_addr)),
+				    .port = ntohs(in.sin_port)};
 	return 0;
 }
 

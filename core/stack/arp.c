@@ -11,20 +11,6 @@ void arp_send(struct stack_core *sc, uint8_t *frame, const struct arp_pkt *arp,
 	tx_commit(sc, len);
 }
 
-static bool usable_station(const struct eth_addr *a)
-{
-	static const uint8_t zero[6];
-
-	return !(a->b[0] & 1) && memcmp(a->b, zero, sizeof(zero)) != 0;
-}
-
-static bool on_link(const struct stack_core *sc, const struct ip_addr *ip)
-{
-	struct ip_addr hop;
-
-	return route_next_hop(&sc->routes, ip, &hop) && ip_eq(&hop, ip);
-}
-
 static void answer(struct stack_core *sc, const struct arp_pkt *req)
 {
 	uint8_t *frame = tx_reply_frame(sc);
@@ -45,6 +31,7 @@ void arp_input(struct stack_core *sc, const uint8_t *p, size_t len, mt_time now)
 {
 	struct arp_pkt arp;
 	enum wire_err err = arp_parse(p, len, &arp);
+	struct neigh_claim claim;
 	bool for_us;
 
 	sc->stats.rx_arp++;
@@ -52,14 +39,18 @@ void arp_input(struct stack_core *sc, const uint8_t *p, size_t len, mt_time now)
 		core_count_wire(sc, err);
 		return;
 	}
-	if (!usable_station(&arp.sha) || addr_find(&sc->addrs, &arp.spa) != ADDR_NONE) {
+	if (!eth_is_station(&arp.sha) || addr_find(&sc->addrs, &arp.spa) != ADDR_NONE) {
 		sc->stats.drop_address++;
 		return;
 	}
 	for_us = addr_find(&sc->addrs, &arp.tpa) != ADDR_NONE;
+	claim = (struct neigh_claim){
+		.ip = arp.spa,
+		.mac = arp.sha,
+		.create = for_us && arp.op == ARP_REQUEST && route_on_link(&sc->routes, &arp.spa),
+	};
 	if (!ip_is_any(&arp.spa)) /* else a probe for a duplicate address (RFC 5227) */
-		neigh_learn(sc, &arp, for_us && arp.op == ARP_REQUEST && on_link(sc, &arp.spa),
-			    now);
+		neigh_learn(sc, &claim, now);
 	if (for_us && arp.op == ARP_REQUEST)
 		answer(sc, &arp);
 }

@@ -61,7 +61,7 @@ void conn_choose(const struct stack_core *sc, const struct flow *f, mt_time now,
 
 	o->iss = seq_of((uint32_t)h + (uint32_t)(now / (4 * MT_US)));
 	o->ts_offset = (uint32_t)(h >> 32);
-	o->mss = sc->mss;
+	o->mss = ip_out_mss(sc, &f->remote);
 }
 
 static void arm(struct stack_core *sc, struct conn *c)

@@ -48,24 +48,33 @@ void port_search_init(struct stack_core *sc, void *mem)
 	sc->ports = ps;
 }
 
-/* Hash of what the remote's frames to (address, port 0) look like. Toeplitz is linear: a port adds
- * its share. */
-static uint32_t rss_base(const struct port_search *ps, const struct flow *f)
-{
-	uint8_t in[12];
+/* What a device hashes of the remote's frames to (address, port 0), and where in it our port
+ * stands. Toeplitz is linear: a port adds its share. */
+struct rss_base {
+	uint32_t hash;
+	unsigned port_at;
+};
 
-	memcpy(in, f->remote.b + 12, 4);
-	memcpy(in + 4, f->local.b + 12, 4);
-	in[8] = (uint8_t)(f->rport >> 8);
-	in[9] = (uint8_t)f->rport;
-	in[10] = in[11] = 0;
-	return toeplitz_hash(&ps->rss, in, sizeof(in));
+static struct rss_base rss_base(const struct port_search *ps, const struct flow *f)
+{
+	size_t len = ip_is_v4(&f->remote) ? 4 : 16;
+	uint8_t in[36] = {0};
+
+	memcpy(in, f->remote.b + 16 - len, len);
+	memcpy(in + len, f->local.b + 16 - len, len);
+	in[2 * len] = (uint8_t)(f->rport >> 8);
+	in[2 * len + 1] = (uint8_t)f->rport;
+	return (struct rss_base){
+		.hash = toeplitz_hash(&ps->rss, in, 2 * len + 4),
+		.port_at = (unsigned)(2 * len + 2),
+	};
 }
 
-static bool comes_back(const struct stack_core *sc, uint32_t base, uint16_t port)
+static bool comes_back(const struct stack_core *sc, const struct rss_base *base, uint16_t port)
 {
 	const struct port_search *ps = sc->ports;
-	uint32_t h = base ^ ps->rss.lut[10][port >> 8] ^ ps->rss.lut[11][port & 0xff];
+	uint32_t h = base->hash ^ ps->rss.lut[base->port_at][port >> 8] ^
+		     ps->rss.lut[base->port_at + 1][port & 0xff];
 
 	return nic_rx_queue(sc->nic, h) == sc->cfg.queue;
 }
@@ -106,15 +115,17 @@ static bool search_ports(struct stack_core *sc, struct pick *p, uint32_t max_loo
 {
 	struct port_search *ps = sc->ports;
 	uint32_t n = (uint32_t)p->port_max - p->port_min + 1;
-	uint32_t base = ps->by_rss ? rss_base(ps, &p->flow) : 0;
+	struct rss_base base = {0};
 	uint64_t draw[2] = {ps->n_searches++, p->flow.remote.d[1] ^ p->flow.rport};
 	uint64_t random = siphash(&ps->key, draw, sizeof(draw));
 	uint32_t at = (uint32_t)random % n, step = 0;
 
+	if (ps->by_rss)
+		base = rss_base(ps, &p->flow);
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t port = (uint16_t)(p->port_min + at);
 
-		if (!ps->by_rss || comes_back(sc, base, port)) {
+		if (!ps->by_rss || comes_back(sc, &base, port)) {
 			p->flow.lport = port;
 			if (usable(sc, p))
 				return true;
@@ -132,8 +143,8 @@ static bool search_ports(struct stack_core *sc, struct pick *p, uint32_t max_loo
 }
 
 /* Tries the source addresses in turn; hop: only those in its prefix, or NULL: all. */
-static bool search_addrs(struct stack_core *sc, struct pick *p, const struct ip_addr *hop,
-			 uint32_t max_lookups)
+static bool search_v4(struct stack_core *sc, struct pick *p, const struct ip_addr *hop,
+		      uint32_t max_lookups)
 {
 	struct addr_table *t = &sc->addrs;
 
@@ -148,6 +159,47 @@ static bool search_addrs(struct stack_core *sc, struct pick *p, const struct ip_
 			return true;
 	}
 	return false;
+}
+
+/* RFC 6724 5: the remote's scope (rule 2), not deprecated (rule 3), the longest prefix (rule 8); as
+ * a number, greater is better. 0: not to be used. */
+static unsigned preference(const struct addr_table *t, uint16_t i, const struct ip_addr *remote)
+{
+	const struct ip_addr *a = &t->addr[i].addr;
+
+	if (ip_is_v4(a) || t->state[i] == ADDR_GONE ||
+	    ip_is_link_local(a) != ip_is_link_local(remote))
+		return 0;
+	return 1 + ip_common_bits(a, remote) + (t->state[i] == ADDR_VALID ? 256 : 0);
+}
+
+/* Tries the source addresses that are preferred; near: only the best ones. */
+static bool search_v6(struct stack_core *sc, struct pick *p, bool near, uint32_t max_lookups)
+{
+	const struct addr_table *t = &sc->addrs;
+	unsigned best = 1;
+
+	for (uint16_t i = 0; near && i < t->n; i++) {
+		unsigned x = preference(t, i, &p->flow.remote);
+
+		best = x > best ? x : best;
+	}
+	for (uint16_t i = 0; i < t->n; i++) {
+		if (preference(t, i, &p->flow.remote) < best)
+			continue;
+		p->flow.local = t->addr[i].addr;
+		if (search_ports(sc, p, max_lookups))
+			return true;
+	}
+	return false;
+}
+
+static bool search_addrs(struct stack_core *sc, struct pick *p, const struct ip_addr *near,
+			 uint32_t max_lookups)
+{
+	if (ip_is_v4(&p->flow.remote))
+		return search_v4(sc, p, near, max_lookups);
+	return search_v6(sc, p, near != NULL, max_lookups);
 }
 
 static bool was_full(const struct stack_core *sc, const struct pick *p)
@@ -183,11 +235,12 @@ static bool search(struct stack_core *sc, struct pick *p, const struct ip_addr *
  */
 static bool pick_port(struct stack_core *sc, struct pick *p, const struct ip_addr *hop)
 {
-	const struct ip_addr *near = sc->addrs.src_chosen ? NULL : hop;
+	bool chosen = sc->addrs.src_chosen && ip_is_v4(&p->flow.remote);
+	const struct ip_addr *near = chosen ? NULL : hop;
 
 	if (was_full(sc, p))
 		return sc->flows.n_changes != sc->ports->full_changes &&
-		       search(sc, p, NULL, RETRY_LOOKUPS / sc->addrs.n_src);
+		       search(sc, p, NULL, RETRY_LOOKUPS / sc->addrs.n);
 	if (search(sc, p, near, QUICK_LOOKUPS) || search(sc, p, near, UINT32_MAX) ||
 	    (near && search(sc, p, NULL, UINT32_MAX)))
 		return true;
@@ -218,7 +271,8 @@ static int check_remote(const struct stack_core *sc, const struct ip_endpoint *r
 {
 	if (!remote->port)
 		return -EADDRNOTAVAIL;
-	if (ip_is_any(&remote->addr) || ip_to_v4(&remote->addr) >> 28 >= 0xe ||
+	if (ip_is_any(&remote->addr) || ip_is_multicast(&remote->addr) ||
+	    ip_is_reserved4(&remote->addr) || ip_is_loopback6(&remote->addr) ||
 	    addr_find(&sc->addrs, &remote->addr) != ADDR_NONE ||
 	    !route_next_hop(&sc->routes, &remote->addr, hop))
 		return -ENETUNREACH;
@@ -245,6 +299,8 @@ int64_t stack_connect(struct stack_core *sc, const struct ip_endpoint *local,
 		return err;
 	if (!any_addr && addr_find(&sc->addrs, &local->addr) == ADDR_NONE)
 		return -EADDRNOTAVAIL;
+	if (!any_addr && ip_is_v4(&local->addr) != ip_is_v4(&remote->addr))
+		return -ENETUNREACH;
 	if (sc->conns.n_used == sc->conns.capacity) {
 		sc->stats.no_conn++;
 		return -ENOBUFS;

@@ -118,26 +118,51 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 	return NULL;
 }
 
+static bool uses_v6(const struct stack_config *cfg)
+{
+	for (uint16_t i = 0; i < cfg->n_addrs; i++) {
+		if (!ip_is_v4(&cfg->addrs[i].addr))
+			return true;
+	}
+	return cfg->ipv6_autoconf;
+}
+
+static bool host_addr(const struct ip_addr *a)
+{
+	return !ip_is_any(a) && !ip_is_multicast(a) && !ip_is_loopback6(a);
+}
+
+static uint8_t prefix_max(const struct ip_addr *a)
+{
+	return ip_is_v4(a) ? 32 : 128;
+}
+
 static const char *wrong_names(const struct stack_config *cfg, const struct nic *nic)
 {
 	if (!cfg->n_queues || cfg->queue >= cfg->n_queues)
 		return "queue must be below n_queues";
 	if (!cfg->port_min || cfg->port_min > cfg->port_max)
 		return "port_min must be 1..port_max";
-	if (!cfg->n_addrs || cfg->n_addrs > STACK_MAX_ADDRS)
+	if (cfg->n_addrs > STACK_MAX_ADDRS || (!cfg->n_addrs && !cfg->ipv6_autoconf))
 		return "1..256 addresses are needed";
 	if (cfg->n_routes > STACK_MAX_ROUTES)
 		return "at most 64 routes";
 	if (nic->mtu < 576)
 		return "the device's MTU is below 576";
+	if (nic->mtu < IPV6_MTU_MIN && uses_v6(cfg))
+		return "the device's MTU is below 1280, which IPv6 needs";
 	for (uint16_t i = 0; i < cfg->n_addrs; i++) {
-		if (!ip_is_v4(&cfg->addrs[i].addr) || ip_is_any(&cfg->addrs[i].addr) ||
-		    cfg->addrs[i].prefix > 32)
-			return "an address is not IPv4 with a prefix of 0..32";
+		if (!host_addr(&cfg->addrs[i].addr) ||
+		    cfg->addrs[i].prefix > prefix_max(&cfg->addrs[i].addr))
+			return "an address is not a host's with its family's prefix";
 	}
 	for (uint16_t i = 0; i < cfg->n_routes; i++) {
-		if (!ip_is_v4(&cfg->routes[i].net) || cfg->routes[i].prefix > 32)
-			return "a route is not IPv4 with a prefix of 0..32";
+		const struct stack_route *r = &cfg->routes[i];
+
+		if (r->prefix > prefix_max(&r->net))
+			return "a route's prefix is longer than an address";
+		if (!ip_is_any(&r->gateway) && ip_is_v4(&r->gateway) != ip_is_v4(&r->net))
+			return "a route's gateway is of the other family";
 	}
 	return NULL;
 }
@@ -204,24 +229,29 @@ static void init_lists(struct stack_core *sc)
 	wheel_init(&sc->wheel, 0);
 }
 
+static void add_address(struct stack_core *sc, const struct stack_addr *a)
+{
+	struct addr_table *t = &sc->addrs;
+	uint16_t before = t->n, i = addr_add(t, a);
+	const struct stack_route link = {.net = a->addr, .prefix = a->prefix};
+
+	if (t->n == before) /* said twice, or the table is full of addresses */
+		return;
+	if (ip_is_v4(&a->addr))
+		t->src[t->n_src++] = i;
+	if (a->prefix < prefix_max(&a->addr))
+		route_add(&sc->routes, &link, false);
+}
+
 static const char *init_net(struct stack_core *sc, const struct stack_config *cfg)
 {
 	addr_table_init(&sc->addrs);
-	for (uint16_t i = 0; i < cfg->n_addrs; i++) {
-		const struct stack_addr *a = &cfg->addrs[i];
-		uint16_t n = sc->addrs.n;
-
-		sc->addrs.src[n] = addr_add(&sc->addrs, a);
-		sc->addrs.n_src = sc->addrs.n;
-		if (a->prefix < 32)
-			route_add(&sc->routes, ip_to_v4(&a->addr), a->prefix, 0);
-	}
-	for (uint16_t i = 0; i < cfg->n_routes; i++) {
-		const struct stack_route *r = &cfg->routes[i];
-
-		route_add(&sc->routes, ip_to_v4(&r->net), r->prefix,
-			  ip_is_any(&r->gateway) ? 0 : ip_to_v4(&r->gateway));
-	}
+	sc->autoconf.on = uses_v6(cfg);
+	autoconf_init(sc);
+	for (uint16_t i = 0; i < cfg->n_addrs; i++)
+		add_address(sc, &cfg->addrs[i]);
+	for (uint16_t i = 0; i < cfg->n_routes; i++)
+		route_add(&sc->routes, &cfg->routes[i], false);
 	for (uint16_t i = 0; i < cfg->n_neighs; i++) {
 		if (!neigh_add_static(sc, &cfg->neighs[i].addr, &cfg->neighs[i].mac))
 			return "more static neighbours than n_neigh";
@@ -248,10 +278,10 @@ struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_con
 	sc->cfg.tx_batch = cfg->tx_batch ? cfg->tx_batch : 128;
 	sc->nic = nic;
 	memcpy(&sc->mac, nic->mac, sizeof(sc->mac));
-	sc->mss = (uint16_t)(nic->mtu - IPV4_HLEN - TCP_HLEN);
 	rng_seed(&sc->rng, cfg->seed);
 	sc->open_key = (struct siphash_key){rng_next(&sc->rng), rng_next(&sc->rng)};
 	tcp_cookie_init(&sc->cookies, &sc->rng);
+	sc->label_secret = rng_next(&sc->rng);
 	init_lists(sc);
 	init_memory(sc, mem);
 	*err = init_net(sc, cfg);
@@ -282,6 +312,8 @@ void stack_timers(struct stack_core *sc, mt_time now)
 			conn_timer(sc, container_of(n, struct conn, timer), now);
 		else if (n->kind == TIMER_FRAG)
 			reass_timer(sc, n);
+		else if (n->kind == TIMER_AUTOCONF)
+			autoconf_timer(sc, now);
 		else
 			neigh_timer(sc, container_of(n, struct neigh, timer), now);
 	}

@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "base/pool.h"
 #include "base/rng.h"
+#include "stack/autoconf.h"
 #include "stack/conn.h"
 #include "stack/flow_table.h"
 #include "stack/neigh.h"
@@ -24,7 +25,7 @@
 #define RX_CHUNK 32 /* frames per phase of stack_input: their parsed values stay in L1 */
 
 /* Kinds of wheel nodes. */
-enum { TIMER_CONN, TIMER_NEIGH, TIMER_FRAG };
+enum { TIMER_CONN, TIMER_NEIGH, TIMER_AUTOCONF, TIMER_FRAG };
 
 struct rx_seg { /* a TCP segment between the phases of stack_input */
 	struct flow flow;
@@ -43,7 +44,6 @@ struct stack_core {
 	struct stack_config cfg; /* arrays of it are not kept */
 	const struct nic *nic;
 	struct eth_addr mac;
-	uint16_t mss; /* of the device's MTU */
 	struct rng rng;
 	struct siphash_key open_key; /* first sequence numbers, timestamp offsets */
 
@@ -70,6 +70,10 @@ struct stack_core {
 	struct route_table routes;
 	struct neigh_table neighs;
 	struct reass reass;
+	struct autoconf autoconf;
+	uint64_t label_secret;	/* flow labels */
+	mt_time problems_since; /* ICMPv6 errors are bounded per interval */
+	unsigned n_problems;
 	struct port_search *ports; /* connect.c */
 
 	/* transmit: lists, frames built and not yet taken by the device, empty frames */
@@ -138,14 +142,29 @@ void tx_place(struct stack_core *, struct conn *, enum tcp_tx, unsigned defer);
 void tx_unlist(struct stack_core *, struct conn *);
 
 /* ---- ip_out.c ---- */
-/* Writes Ethernet, IPv4 and TCP headers around s->len payload bytes that stand at ip_out_payload().
+/* Writes Ethernet, IP and TCP headers around s->len payload bytes that stand at ip_out_payload().
  * Length of the frame. */
 size_t ip_out_tcp(const struct stack_core *, uint8_t *frame, const struct eth_addr *to,
 		  const struct flow *, const struct tcp_seg *);
-static inline size_t ip_out_payload(const struct tcp_seg *s)
+static inline size_t ip_hlen(const struct ip_addr *a)
 {
-	return ETH_HLEN + IPV4_HLEN + tcp_hdr_len(s);
+	return ip_is_v4(a) ? IPV4_HLEN : IPV6_HLEN;
 }
+static inline size_t ip_out_payload(const struct flow *f, const struct tcp_seg *s)
+{
+	return ETH_HLEN + ip_hlen(&f->remote) + tcp_hdr_len(s);
+}
+/* Largest segment, options not counted, that the link takes towards this address. */
+static inline uint16_t ip_out_mss(const struct stack_core *sc, const struct ip_addr *remote)
+{
+	if (ip_is_v4(remote))
+		return (uint16_t)(sc->nic->mtu - IPV4_HLEN - TCP_HLEN);
+	return (uint16_t)(sc->autoconf.mtu - IPV6_HLEN - TCP_HLEN);
+}
+/* Headers in front of ip->payload_len bytes that stand behind them in the frame, and off it goes.
+ */
+void ip_out_v6(struct stack_core *, uint8_t *frame, const struct eth_addr *to,
+	       const struct ip_hdr *);
 /* Sends a segment that belongs to no connection (RST, TIME-WAIT's ACK) back to the station it
  * answers. */
 void ip_out_reply(struct stack_core *, const struct rx_seg *to, const struct tcp_seg *);
@@ -206,9 +225,38 @@ void icmp_reply(struct stack_core *, const struct ip_hdr *in, const struct icmp_
 		const struct eth_addr *from);
 void icmp_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
 		mt_time now);
+/* What a message of either family says of a connection that it quotes: mtu at least the family's
+ * least. */
+void icmp_path_mtu(struct stack_core *, const struct icmp_quote *, uint32_t mtu, mt_time now);
+void icmp_unreachable(struct stack_core *, const struct icmp_quote *, int error, mt_time now);
 void arp_input(struct stack_core *, const uint8_t *p, size_t len, mt_time now);
 void arp_send(struct stack_core *, uint8_t *frame, const struct arp_pkt *,
 	      const struct eth_addr *to);
+
+/* ---- input.c, input6.c, icmp6.c, ndp.c ---- */
+/* A device gives fragments to a queue by their addresses alone. What the connection's own core
+ * answers for is not to be reset, nor opened, by another: true, counted. */
+bool input_elsewhere(struct stack_core *, const struct flow *);
+/* An IPv6 packet from r->from, in a frame to a group or to this station. True: a TCP segment for
+ * one of our addresses, parsed into *r. */
+struct rx_ip {
+	const uint8_t *p;
+	size_t len;
+	unsigned l4_flags; /* WIRE_CSUM_OK */
+	bool group;
+};
+bool input_v6(struct stack_core *, const struct rx_ip *, struct rx_seg *r, mt_time now);
+void icmp6_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
+		 mt_time now);
+/* Tells the sender of packet p what was wrong with it: in->bad_code at in->bad_at. */
+void icmp6_problem(struct stack_core *, const uint8_t *p, const struct ip_hdr *in,
+		   const struct eth_addr *from, mt_time now);
+void ndp_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
+	       mt_time now);
+/* Asks whether somebody else has our i-th address. */
+void ndp_probe(struct stack_core *, uint8_t *frame, uint16_t i, mt_time now);
+void ndp_solicit(struct stack_core *, const struct neigh *, uint8_t *frame);
+void ndp_ask_routers(struct stack_core *, uint8_t *frame, mt_time now);
 
 void core_count_wire(struct stack_core *, enum wire_err);
 void core_count_drop(struct mtcp_stats *, enum tcp_drop);

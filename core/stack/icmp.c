@@ -62,27 +62,35 @@ static int unreachable_errno(uint8_t code)
 	return code < sizeof(by_code) ? by_code[code] : EHOSTUNREACH;
 }
 
+void icmp_path_mtu(struct stack_core *sc, const struct icmp_quote *q, uint32_t mtu, mt_time now)
+{
+	struct conn *c = quoted_conn(sc, q);
+	size_t hlen = ip_hlen(&q->flow.remote) + TCP_HLEN;
+
+	if (c && mtu <= UINT16_MAX && tcp_path_mtu(&c->tcb, q->seq, (uint16_t)(mtu - hlen), now))
+		conn_settle(sc, c, now, 0);
+}
+
 /* RFC 1122 4.2.3.9 with RFC 5927: an error ends only an attempt to connect, and only if it quotes
  * our SYN. */
-static void unreachable(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
+void icmp_unreachable(struct stack_core *sc, const struct icmp_quote *q, int error, mt_time now)
+{
+	struct conn *c = quoted_conn(sc, q);
+
+	if (c && c->tcb.state == TCPS_SYN_SENT && seq_eq(q->seq, c->tcb.snd_una))
+		conn_kill(sc, c, error, now);
+}
+
+static void error(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
 {
 	struct icmp_quote q;
-	struct conn *c;
 
 	if (icmp_parse_quote(m, &q) != WIRE_OK)
 		return;
-	c = quoted_conn(sc, &q);
-	if (!c)
-		return;
-	if (m->type == ICMP_UNREACHABLE && m->code == ICMP_FRAG_NEEDED) {
-		uint32_t mtu = m->mtu > MTU_LOWEST ? m->mtu : MTU_LOWEST;
-
-		if (tcp_path_mtu(&c->tcb, q.seq, (uint16_t)(mtu - IPV4_HLEN - TCP_HLEN), now))
-			conn_settle(sc, c, now, 0);
-	} else if (m->type == ICMP_UNREACHABLE && c->tcb.state == TCPS_SYN_SENT &&
-		   seq_eq(q.seq, c->tcb.snd_una)) {
-		conn_kill(sc, c, unreachable_errno(m->code), now);
-	}
+	if (m->type == ICMP_UNREACHABLE && m->code == ICMP_FRAG_NEEDED)
+		icmp_path_mtu(sc, &q, m->mtu > MTU_LOWEST ? m->mtu : MTU_LOWEST, now);
+	else if (m->type == ICMP_UNREACHABLE)
+		icmp_unreachable(sc, &q, unreachable_errno(m->code), now);
 }
 
 void icmp_input(struct stack_core *sc, const struct ip_hdr *ip, const struct eth_addr *from,
@@ -97,5 +105,5 @@ void icmp_input(struct stack_core *sc, const struct ip_hdr *ip, const struct eth
 	else if (m.type == ICMP_ECHO_REQUEST)
 		echo(sc, ip, &m, from);
 	else if (m.type == ICMP_UNREACHABLE || m.type == ICMP_TIME_EXCEEDED)
-		unreachable(sc, &m, now);
+		error(sc, &m, now);
 }

@@ -60,9 +60,7 @@ static unsigned csum_flags(const struct nic_pkt *p, uint16_t verified)
 	return p->flags & verified ? WIRE_CSUM_OK : 0;
 }
 
-/* A device gives fragments to a queue by their addresses alone. What the connection's own core
- * answers for is not to be reset, nor opened, by another. */
-static bool elsewhere(struct stack_core *sc, const struct flow *f)
+bool input_elsewhere(struct stack_core *sc, const struct flow *f)
 {
 	if (sc->cfg.n_queues == 1 ||
 	    flow_find(&sc->flows, flow_hash(&sc->flows, f), f) != FLOW_NONE)
@@ -106,7 +104,20 @@ static bool take_ipv4(struct stack_core *sc, const struct nic_pkt *p, struct rx_
 	}
 	r->flow.local = ip.dst;
 	r->flow.remote = ip.src;
-	return !whole || !elsewhere(sc, &r->flow);
+	return !whole || !input_elsewhere(sc, &r->flow);
+}
+
+static bool take_ipv6(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r, mt_time now)
+{
+	const uint8_t *frame = p->data;
+	struct rx_ip rx = {
+		.p = frame + ETH_HLEN,
+		.len = p->len - (size_t)ETH_HLEN,
+		.l4_flags = csum_flags(p, NIC_RX_L4_CSUM_OK),
+		.group = frame[0] & 1,
+	};
+
+	return input_v6(sc, &rx, r, now);
 }
 
 static bool take_frame(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r,
@@ -126,15 +137,13 @@ static bool take_frame(struct stack_core *sc, const struct nic_pkt *p, struct rx
 		arp_input(sc, p->data + ETH_HLEN, p->len - (size_t)ETH_HLEN, now);
 		return false;
 	}
-	if (!ours) {
+	r->from = eth.src;
+	if (eth.type == ETH_IPV6 && (ours || eth.dst.b[0] & 1))
+		return take_ipv6(sc, p, r, now);
+	if (!ours || eth.type != ETH_IPV4) {
 		sc->stats.drop_not_for_us++;
 		return false;
 	}
-	if (eth.type != ETH_IPV4) {
-		sc->stats.drop_unsupported++;
-		return false;
-	}
-	r->from = eth.src;
 	return take_ipv4(sc, p, r, now);
 }
 

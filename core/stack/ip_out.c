@@ -3,11 +3,32 @@
 
 #define TTL 64
 
+/* The same for all packets of a connection, and nothing a stranger could foretell (RFC 6437 3). */
+static uint32_t flow_label(const struct stack_core *sc, const struct flow *f)
+{
+	uint64_t k = sc->label_secret | 1;
+	uint64_t h = (f->remote.d[1] ^ sc->label_secret) * k;
+
+	h = (h ^ h >> 32 ^ f->remote.d[0] ^ f->local.d[1]) * k;
+	h = (h ^ h >> 32 ^ (uint64_t)f->lport << 16 ^ f->rport) * k;
+	return (uint32_t)(h >> 44);
+}
+
+static void build_v6(const struct stack_core *sc, uint8_t *p, const struct flow *f,
+		     struct ip_hdr *ip)
+{
+	ip->ttl = sc->autoconf.hop_limit;
+	ip->flow_label = flow_label(sc, f);
+	ipv6_build(p, ip);
+}
+
 size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,
 		  const struct flow *f, const struct tcp_seg *s)
 {
-	struct eth_hdr eth = {.dst = *to, .src = sc->mac, .type = ETH_IPV4};
-	size_t hdr_len = tcp_build(frame + ETH_HLEN + IPV4_HLEN, f, s);
+	bool v4 = ip_is_v4(&f->remote);
+	struct eth_hdr eth = {.dst = *to, .src = sc->mac, .type = v4 ? ETH_IPV4 : ETH_IPV6};
+	uint8_t *tcp = frame + ETH_HLEN + (v4 ? IPV4_HLEN : IPV6_HLEN);
+	size_t hdr_len = tcp_build(tcp, f, s);
 	struct ip_hdr ip = {
 		.src = f->local,
 		.dst = f->remote,
@@ -18,8 +39,21 @@ size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_
 	};
 
 	eth_build(frame, &eth);
-	ipv4_build(frame + ETH_HLEN, &ip);
-	return ETH_HLEN + IPV4_HLEN + hdr_len + s->len;
+	if (v4)
+		ipv4_build(frame + ETH_HLEN, &ip);
+	else
+		build_v6(sc, frame + ETH_HLEN, f, &ip);
+	return (size_t)(tcp - frame) + hdr_len + s->len;
+}
+
+void ip_out_v6(struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,
+	       const struct ip_hdr *ip)
+{
+	struct eth_hdr eth = {.dst = *to, .src = sc->mac, .type = ETH_IPV6};
+
+	eth_build(frame, &eth);
+	ipv6_build(frame + ETH_HLEN, ip);
+	tx_commit(sc, ETH_HLEN + IPV6_HLEN + ip->payload_len);
 }
 
 void ip_out_to(struct stack_core *sc, const struct eth_addr *to, const struct flow *f,

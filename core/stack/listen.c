@@ -15,21 +15,30 @@ static uint32_t find_exact(const struct stack_core *sc, const struct ip_addr *a,
 	while (id != POOL_NONE) {
 		const struct listener *l = core_listener(sc, id);
 
-		if (l->local.port == port &&
-		    (ip_eq(&l->local.addr, a) || (ip_is_any(&l->local.addr) && ip_is_any(a))))
+		if (l->local.port == port && ip_eq(&l->local.addr, a))
 			return id;
 		id = l->next;
 	}
 	return POOL_NONE;
 }
 
-/* The listener of an address goes before the one of all addresses. */
+/* The listener of an address goes before the one of all addresses of its family, and that before
+ * the one of both families. */
 static uint32_t find(const struct stack_core *sc, const struct ip_addr *a, uint16_t port)
 {
-	static const struct ip_addr any;
+	static const struct ip_addr any6;
+	bool v4 = ip_is_v4(a);
 	uint32_t id = find_exact(sc, a, port);
 
-	return id == POOL_NONE ? find_exact(sc, &any, port) : id;
+	if (id == POOL_NONE && v4) {
+		struct ip_addr any4 = ip_from_v4(0);
+
+		id = find_exact(sc, &any4, port);
+	}
+	if (id != POOL_NONE)
+		return id;
+	id = find_exact(sc, &any6, port);
+	return id != POOL_NONE && v4 && core_listener(sc, id)->local.v6only ? POOL_NONE : id;
 }
 
 static uint16_t free_port(struct stack_core *sc, const struct ip_addr *a)
@@ -65,7 +74,7 @@ int64_t stack_listen(struct stack_core *sc, const struct ip_endpoint *local, uin
 		return -ENOBUFS;
 	l = core_listener(sc, id);
 	*l = (struct listener){
-		.local = {.addr = local->addr, .port = port},
+		.local = {.addr = local->addr, .port = port, .v6only = local->v6only},
 		.next = *head_of(sc, port),
 		.backlog = backlog ? backlog : 1,
 	};

@@ -2,6 +2,7 @@
 #include "stack/neigh.h"
 
 #include "stack/core.h"
+#include "wire/ipv6.h"
 
 #define EVICT_LOOK 16 /* entries looked at for one to take */
 
@@ -173,28 +174,100 @@ void neigh_used(struct stack_core *sc, struct neigh *n, mt_time now)
 		list_remove(&n->lru);
 		list_append(&sc->neighs.lru, &n->lru);
 	}
-	if (n->state == NEIGH_ST_REACHABLE && now >= n->check_at) {
+	if (n->state != NEIGH_ST_REACHABLE || now < n->check_at)
+		return;
+	n->n_tries = 0;
+	if (ip_is_v4(&n->ip)) {
 		n->state = NEIGH_ST_PROBE;
-		n->n_tries = 0;
 		ask(sc, n);
+	} else {
+		n->state = NEIGH_ST_DELAY;
+		wheel_arm(&sc->wheel, &n->timer, now + NEIGH_DELAY);
 	}
 }
 
-void neigh_learn(struct stack_core *sc, const struct arp_pkt *arp, bool make, mt_time now)
+/* Random within a factor of three, so that hosts do not ask in step (RFC 4861 6.3.2). */
+static mt_time reachable_time(struct stack_core *sc, const struct neigh *n)
 {
-	struct neigh *n = find(&sc->neighs, &arp->spa);
+	mt_time base = sc->autoconf.reachable;
 
-	if (!n && make)
-		n = create(sc, &arp->spa, now);
-	if (!n || n->state == NEIGH_ST_STATIC)
-		return;
-	n->mac = arp->sha;
+	return ip_is_v4(&n->ip) ? NEIGH_REACHABLE
+				: base / 2 + rng_below(&sc->rng, (uint32_t)(base / MT_US)) * MT_US;
+}
+
+/* The address is known. Not confirmed: the first use asks again. */
+static void set_known(struct stack_core *sc, struct neigh *n, bool confirmed, mt_time now)
+{
 	n->state = NEIGH_ST_REACHABLE;
-	n->check_at = now + NEIGH_REACHABLE;
+	n->check_at = confirmed ? now + reachable_time(sc, n) : now;
 	wheel_disarm(&sc->wheel, &n->timer);
 	if (list_linked(&n->asking))
 		list_remove(&n->asking);
 	release_waiting(sc, n);
+}
+
+static struct neigh *claimed(struct stack_core *sc, const struct neigh_claim *claim, mt_time now)
+{
+	struct neigh *n = find(&sc->neighs, &claim->ip);
+
+	if (!n && claim->create)
+		n = create(sc, &claim->ip, now);
+	return n && n->state != NEIGH_ST_STATIC ? n : NULL;
+}
+
+void neigh_learn(struct stack_core *sc, const struct neigh_claim *claim, mt_time now)
+{
+	struct neigh *n = claimed(sc, claim, now);
+
+	if (!n)
+		return;
+	n->mac = claim->mac;
+	set_known(sc, n, true, now);
+}
+
+void neigh_hint(struct stack_core *sc, const struct neigh_claim *claim, mt_time now)
+{
+	struct neigh *n = claimed(sc, claim, now);
+
+	if (!n)
+		return;
+	n->router |= claim->router;
+	if (neigh_known(n) && !memcmp(&n->mac, &claim->mac, sizeof(n->mac)))
+		return;
+	n->mac = claim->mac;
+	set_known(sc, n, false, now);
+}
+
+static void set_router(struct stack_core *sc, struct neigh *n, bool router)
+{
+	if (n->router && !router)
+		autoconf_router_lost(sc, &n->ip, true);
+	n->router = router;
+}
+
+void neigh_advertised(struct stack_core *sc, const struct ndp_msg *m, mt_time now)
+{
+	struct neigh *n = find(&sc->neighs, &m->target);
+	bool solicited = m->flags & NDP_NA_SOLICITED, changed;
+
+	if (!n || n->state == NEIGH_ST_STATIC)
+		return;
+	changed = m->has_mac && memcmp(&n->mac, &m->mac, sizeof(n->mac)) != 0;
+	if (!neigh_known(n)) {
+		if (!m->has_mac)
+			return;
+		n->mac = m->mac;
+		set_known(sc, n, solicited, now);
+	} else if (changed && !(m->flags & NDP_NA_OVERRIDE)) {
+		if (n->state == NEIGH_ST_REACHABLE)
+			n->check_at = mt_min(n->check_at, now); /* somebody is wrong */
+		return;
+	} else if (changed || solicited) {
+		if (changed)
+			n->mac = m->mac;
+		set_known(sc, n, solicited, now);
+	}
+	set_router(sc, n, m->flags & NDP_NA_ROUTER);
 }
 
 void neigh_timer(struct stack_core *sc, struct neigh *n, mt_time now)
@@ -203,42 +276,63 @@ void neigh_timer(struct stack_core *sc, struct neigh *n, mt_time now)
 		discard(sc, n);
 		return;
 	}
+	if (n->state == NEIGH_ST_DELAY)
+		n->state = NEIGH_ST_PROBE;
 	if (n->n_tries < NEIGH_TRIES) {
 		ask(sc, n);
 		return;
 	}
 	n->state = NEIGH_ST_FAILED;
+	if (n->router)
+		autoconf_router_lost(sc, &n->ip, false);
 	release_waiting(sc, n);
 	wheel_arm(&sc->wheel, &n->timer, now + NEIGH_FAILED);
 }
 
-static bool announce(struct stack_core *sc)
+/* Gratuitous ARP, or the question whether somebody else has the address (RFC 4862 5.4.2). */
+static bool announce(struct stack_core *sc, mt_time now)
 {
 	uint8_t *frame = tx_frame(sc);
+	uint16_t i = sc->addrs.n_announced;
 	struct arp_pkt arp = {.op = ARP_REQUEST, .sha = sc->mac};
 
 	if (!frame)
 		return false;
-	arp.spa = arp.tpa = sc->addrs.addr[sc->addrs.n_announced++].addr;
+	sc->addrs.n_announced++;
+	if (!ip_is_v4(&sc->addrs.addr[i].addr)) {
+		ndp_probe(sc, frame, i, now);
+		return true;
+	}
+	arp.spa = arp.tpa = sc->addrs.addr[i].addr;
 	arp_send(sc, frame, &arp, &ETH_BROADCAST);
 	return true;
+}
+
+static void request_arp(struct stack_core *sc, const struct neigh *n, uint8_t *frame)
+{
+	struct arp_pkt arp = {.op = ARP_REQUEST, .sha = sc->mac, .tpa = n->ip};
+	bool unicast = n->state == NEIGH_ST_PROBE;
+
+	arp.spa = sc->addrs.addr[addr_near(&sc->addrs, &n->ip)].addr;
+	if (unicast)
+		arp.tha = n->mac;
+	arp_send(sc, frame, &arp, unicast ? &n->mac : &ETH_BROADCAST);
 }
 
 static bool request(struct stack_core *sc, struct neigh *n, mt_time now)
 {
 	uint8_t *frame = tx_frame(sc);
-	struct arp_pkt arp = {.op = ARP_REQUEST, .sha = sc->mac, .tpa = n->ip};
-	bool unicast = n->state == NEIGH_ST_PROBE;
+	bool v4 = ip_is_v4(&n->ip);
 
 	if (!frame)
 		return false;
 	list_remove(&n->asking);
 	n->n_tries++;
-	wheel_arm(&sc->wheel, &n->timer, now + NEIGH_RETRY);
-	arp.spa = sc->addrs.addr[addr_near(&sc->addrs, &n->ip)].addr;
-	if (unicast)
-		arp.tha = n->mac;
-	arp_send(sc, frame, &arp, unicast ? &n->mac : &ETH_BROADCAST);
+	wheel_arm(&sc->wheel, &n->timer, now + (v4 ? NEIGH_RETRY : sc->autoconf.retrans));
+	if (v4)
+		request_arp(sc, n, frame);
+	else
+		ndp_solicit(sc, n, frame);
 	return true;
 }
 
@@ -251,12 +345,14 @@ void neigh_tx(struct stack_core *sc, mt_time now)
 			return;
 	}
 	while (sc->addrs.n_announced < sc->addrs.n) {
-		if (!announce(sc))
+		if (!announce(sc, now))
 			return;
 	}
+	autoconf_tx(sc, now);
 }
 
 bool neigh_tx_pending(const struct stack_core *sc)
 {
-	return !list_empty(&sc->neighs.asking) || sc->addrs.n_announced < sc->addrs.n;
+	return !list_empty(&sc->neighs.asking) || sc->addrs.n_announced < sc->addrs.n ||
+	       sc->autoconf.rs_due;
 }

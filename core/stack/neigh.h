@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Neighbours: IPv4 next hop -> Ethernet address (RFC 826, RFC 1122 2.3.2). A bounded table;
- * connections that wait for an address hang on the entry, never on a transmit list, so a silent
- * neighbour delays nobody else. An entry is taken by a newcomer only when it is neither static nor
- * in use, the least recently used first.
+ * Neighbours: next hop -> Ethernet address, by ARP (RFC 826, RFC 1122 2.3.2) or neighbour discovery
+ * (RFC 4861 7), whose state machine serves both: a REACHABLE entry past its check_at is what RFC
+ * 4861 calls STALE. A bounded table; connections that wait for an address hang on the entry, never
+ * on a transmit list, so a silent neighbour delays nobody else. An entry is taken by a newcomer
+ * only when it is neither static nor in use, the least recently used first.
  */
 #ifndef STACK_NEIGH_H
 #define STACK_NEIGH_H
@@ -18,10 +19,12 @@
 #define NEIGH_REACHABLE (60 * MT_SEC) /* then asked again, by unicast, if still in use */
 #define NEIGH_IN_USE	(10 * MT_SEC) /* since its last packet */
 #define NEIGH_FAILED	MT_SEC	      /* a failure is remembered so long */
+#define NEIGH_DELAY	(5 * MT_SEC)  /* IPv6: from the first use of a stale entry to its probe */
 
 enum neigh_state {
 	NEIGH_ST_INCOMPLETE, /* asked, no answer yet */
 	NEIGH_ST_REACHABLE,
+	NEIGH_ST_DELAY, /* IPv6: used when stale; a probe follows */
 	NEIGH_ST_PROBE, /* address known, being asked again by unicast */
 	NEIGH_ST_FAILED,
 	NEIGH_ST_STATIC
@@ -32,6 +35,7 @@ struct neigh {
 	struct eth_addr mac;
 	uint8_t state;
 	uint8_t n_tries;
+	bool router;  /* IPv6: says it is one */
 	uint32_t gen; /* changes when the entry stops naming this neighbour */
 	uint32_t hash_next;
 	mt_time used_at;     /* of the LRU order, refreshed once a second at most */
@@ -52,7 +56,7 @@ struct neigh_table {
 	struct list asking; /* a request is due: sent by the next stack_tx */
 };
 
-struct arp_pkt;
+struct ndp_msg;
 struct stack_core;
 
 size_t neigh_bytes(uint32_t n_neigh);
@@ -63,8 +67,18 @@ struct neigh *neigh_get(struct stack_core *, const struct ip_addr *hop, mt_time 
 bool neigh_add_static(struct stack_core *, const struct ip_addr *, const struct eth_addr *);
 /* A packet is about to be sent to this neighbour, whose address is known. */
 void neigh_used(struct stack_core *, struct neigh *, mt_time now);
-/* Somebody says that ip is at mac. create: also if nobody asked. */
-void neigh_learn(struct stack_core *, const struct arp_pkt *, bool create, mt_time now);
+/* Somebody says that ip is at mac, by ARP. create: also if nobody asked. */
+struct neigh_claim {
+	struct ip_addr ip;
+	struct eth_addr mac;
+	bool create;
+	bool router; /* it speaks as one */
+};
+void neigh_learn(struct stack_core *, const struct neigh_claim *, mt_time now);
+/* The same in a solicitation or from a router (RFC 4861 7.2.3, 6.3.4): believed, yet stale. */
+void neigh_hint(struct stack_core *, const struct neigh_claim *, mt_time now);
+/* A neighbour advertisement (RFC 4861 7.2.5): never makes an entry. */
+void neigh_advertised(struct stack_core *, const struct ndp_msg *, mt_time now);
 void neigh_timer(struct stack_core *, struct neigh *, mt_time now);
 /* Sends what requests are due, and announces this core's addresses, as far as the turn's room goes.
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stack/route.h"
 
+#include <endian.h>
 #include <string.h>
 
 /* Only our own addresses are stored, so a stranger's choice can lengthen nothing but a short probe.
@@ -28,65 +29,167 @@ uint16_t addr_find(const struct addr_table *t, const struct ip_addr *a)
 	return t->slots[s];
 }
 
-uint16_t addr_add(struct addr_table *t, const struct stack_addr *a)
+static void occupy(struct addr_table *t, uint16_t i)
 {
-	unsigned s = slot_of(&a->addr);
-	uint16_t have = addr_find(t, &a->addr);
+	unsigned s = slot_of(&t->addr[i].addr);
 
-	if (have != ADDR_NONE || t->n == STACK_MAX_ADDRS)
-		return have;
 	while (t->slots[s] != ADDR_NONE)
 		s = (s + 1) & (ADDR_SLOTS - 1);
-	t->slots[s] = t->n;
+	t->slots[s] = i;
+}
+
+uint16_t addr_add(struct addr_table *t, const struct stack_addr *a)
+{
+	for (uint16_t i = 0; i < t->n; i++) {
+		if (ip_eq(&t->addr[i].addr, &a->addr)) {
+			addr_set_state(t, i, ADDR_VALID);
+			return i;
+		}
+	}
+	if (t->n == STACK_MAX_ADDRS)
+		return ADDR_NONE;
 	t->addr[t->n] = *a;
+	t->state[t->n] = ADDR_VALID;
+	occupy(t, t->n);
 	return t->n++;
+}
+
+void addr_set_state(struct addr_table *t, uint16_t i, enum addr_state state)
+{
+	bool moved = (t->state[i] == ADDR_GONE) != (state == ADDR_GONE);
+
+	t->state[i] = (uint8_t)state;
+	if (!moved)
+		return;
+	for (unsigned s = 0; s < ADDR_SLOTS; s++)
+		t->slots[s] = ADDR_NONE;
+	for (uint16_t k = 0; k < t->n; k++) {
+		if (t->state[k] != ADDR_GONE)
+			occupy(t, k);
+	}
+}
+
+/* A prefix of either family as one of the 128 bits that addresses have here. */
+static uint8_t whole_len(const struct ip_addr *net, uint8_t prefix)
+{
+	return (uint8_t)(ip_is_v4(net) ? 96 + prefix : prefix);
+}
+
+static struct ip_addr mask_of(unsigned len)
+{
+	struct ip_addr m = {.b = {0}};
+
+	memset(m.b, 0xff, len / 8);
+	if (len % 8)
+		m.b[len / 8] = (uint8_t)(0xff00u >> len % 8);
+	return m;
+}
+
+static bool in_net(const struct ip_addr *a, const struct ip_addr *net, const struct ip_addr *mask)
+{
+	return (((a->d[0] ^ net->d[0]) & mask->d[0]) | ((a->d[1] ^ net->d[1]) & mask->d[1])) == 0;
+}
+
+unsigned ip_common_bits(const struct ip_addr *a, const struct ip_addr *b)
+{
+	uint64_t high = be64toh(a->d[0] ^ b->d[0]), low = be64toh(a->d[1] ^ b->d[1]);
+
+	if (high)
+		return (unsigned)__builtin_clzll(high);
+	return low ? 64 + (unsigned)__builtin_clzll(low) : 128;
 }
 
 bool addr_on_prefix(const struct stack_addr *a, const struct ip_addr *ip)
 {
-	return ((ip_to_v4(&a->addr) ^ ip_to_v4(ip)) & route_mask(a->prefix)) == 0;
+	return ip_is_v4(&a->addr) == ip_is_v4(ip) &&
+	       ip_common_bits(&a->addr, ip) >= whole_len(&a->addr, a->prefix);
 }
 
+/* Without one in its prefix any of the family will do: with IPv6 the link-local one, which is the
+ * first. */
 uint16_t addr_near(const struct addr_table *t, const struct ip_addr *neighbour)
 {
+	bool v4 = ip_is_v4(neighbour);
+	uint16_t other = ADDR_NONE;
+
 	for (uint16_t i = 0; i < t->n; i++) {
+		if (t->state[i] == ADDR_GONE || ip_is_v4(&t->addr[i].addr) != v4)
+			continue;
 		if (addr_on_prefix(&t->addr[i], neighbour))
 			return i;
+		if (other == ADDR_NONE)
+			other = i;
 	}
-	return 0;
+	return other == ADDR_NONE ? 0 : other;
 }
 
-bool route_add(struct route_table *t, uint32_t net, uint8_t prefix, uint32_t gateway)
+static struct route route_of(const struct stack_route *r)
 {
-	uint32_t mask = route_mask(prefix);
+	struct route x = {.gateway = r->gateway, .v4 = ip_is_v4(&r->net)};
+
+	x.len = whole_len(&r->net, r->prefix);
+	x.mask = mask_of(x.len);
+	x.net.d[0] = r->net.d[0] & x.mask.d[0];
+	x.net.d[1] = r->net.d[1] & x.mask.d[1];
+	return x;
+}
+
+static bool same_prefix(const struct route *a, const struct route *b)
+{
+	return a->len == b->len && a->v4 == b->v4 && ip_eq(&a->net, &b->net);
+}
+
+bool route_add(struct route_table *t, const struct stack_route *r, bool learned)
+{
+	struct route x = route_of(r);
 	uint16_t at = t->n;
 
 	for (uint16_t i = 0; i < t->n; i++) {
-		if (t->r[i].net == (net & mask) && t->r[i].mask == mask)
-			return true; /* the first one said counts: on-link before configured */
+		if (same_prefix(&t->r[i], &x))
+			return true; /* on-link before configured before learned */
 	}
 	if (t->n == sizeof(t->r) / sizeof(t->r[0]))
 		return false;
-	while (at > 0 && t->r[at - 1].mask < mask) {
+	while (at > 0 && t->r[at - 1].len < x.len) {
 		t->r[at] = t->r[at - 1];
 		at--;
 	}
-	t->r[at] = (struct route){.net = net & mask, .mask = mask, .gateway = gateway};
+	x.learned = learned;
+	t->r[at] = x;
 	t->n++;
 	return true;
 }
 
+void route_forget(struct route_table *t, const struct stack_route *r)
+{
+	struct route x = route_of(r);
+	uint16_t i = 0;
+
+	while (i < t->n && !(t->r[i].learned && same_prefix(&t->r[i], &x) &&
+			     ip_eq(&t->r[i].gateway, &x.gateway)))
+		i++;
+	if (i == t->n)
+		return;
+	t->n--;
+	memmove(&t->r[i], &t->r[i + 1], (size_t)(t->n - i) * sizeof(t->r[0]));
+}
+
 bool route_next_hop(const struct route_table *t, const struct ip_addr *dst, struct ip_addr *hop)
 {
-	uint32_t v4 = ip_to_v4(dst);
+	bool v4 = ip_is_v4(dst);
 
-	if (!ip_is_v4(dst))
-		return false;
 	for (uint16_t i = 0; i < t->n; i++) {
-		if ((v4 & t->r[i].mask) != t->r[i].net)
+		if (t->r[i].v4 != v4 || !in_net(dst, &t->r[i].net, &t->r[i].mask))
 			continue;
-		*hop = t->r[i].gateway ? ip_from_v4(t->r[i].gateway) : *dst;
+		*hop = ip_is_any(&t->r[i].gateway) ? *dst : t->r[i].gateway;
 		return true;
 	}
 	return false;
+}
+
+bool route_on_link(const struct route_table *t, const struct ip_addr *ip)
+{
+	struct ip_addr hop;
+
+	return route_next_hop(t, ip, &hop) && ip_eq(&hop, ip);
 }

@@ -9,43 +9,58 @@
 #define ADDR_SLOTS 1024 /* open addressing at a quarter of its capacity */
 #define ADDR_NONE  UINT16_MAX
 
+enum addr_state {
+	ADDR_VALID,
+	ADDR_DEPRECATED, /* not for new connections, if there is another (RFC 4862 5.5.4) */
+	ADDR_GONE	 /* a duplicate, or expired: packets to it are for somebody else */
+};
+
 struct addr_table { /* addresses are added, never removed: an index stays valid */
 	uint16_t n;
-	uint16_t n_announced;	  /* told to the network by gratuitous ARP */
-	uint16_t n_src, next_src; /* connects without a local address take src[] in turn */
+	uint16_t n_announced;	  /* told to the network, or asked for a duplicate */
+	uint16_t n_src, next_src; /* IPv4 connects without a local address take src[] in turn */
 	bool src_chosen;	  /* by stack_set_sources: whatever the next hop's prefix */
 	uint16_t src[STACK_MAX_ADDRS];
 	struct stack_addr addr[STACK_MAX_ADDRS];
-	uint16_t slots[ADDR_SLOTS]; /* index or ADDR_NONE */
+	uint8_t state[STACK_MAX_ADDRS];
+	mt_time proven_at[STACK_MAX_ADDRS]; /* IPv6: unique if nobody has objected by then */
+	uint16_t slots[ADDR_SLOTS];	    /* index or ADDR_NONE */
 };
 
 struct route {
-	uint32_t net, mask; /* IPv4, host order */
-	uint32_t gateway;   /* 0: on link */
+	struct ip_addr net, mask, gateway; /* gateway unspecified: on link */
+	uint8_t len;			   /* of the prefix, of 128 bits */
+	bool v4;
+	bool learned; /* from a router advertisement */
 };
+
+#define ROUTES_LEARNED 10 /* places for them, and for the link's own prefix */
 
 struct route_table {
 	uint16_t n;
-	struct route r[STACK_MAX_ADDRS + STACK_MAX_ROUTES]; /* longest prefix first */
+	struct route r[STACK_MAX_ADDRS + STACK_MAX_ROUTES + ROUTES_LEARNED]; /* longest first */
 };
 
 void addr_table_init(struct addr_table *);
-/* Index of an address, or ADDR_NONE. O(1). */
+/* Index of an address that is not gone, or ADDR_NONE. O(1). */
 uint16_t addr_find(const struct addr_table *, const struct ip_addr *);
 /* Its index, new or old; ADDR_NONE when the table is full. */
 uint16_t addr_add(struct addr_table *, const struct stack_addr *);
+/* O(addresses) if it goes or comes back. */
+void addr_set_state(struct addr_table *, uint16_t i, enum addr_state);
 
 /* Index of the address to use towards a neighbour: in its prefix, if there is one. O(addresses). */
 uint16_t addr_near(const struct addr_table *, const struct ip_addr *neighbour);
 bool addr_on_prefix(const struct stack_addr *, const struct ip_addr *);
+/* Leading bits that two addresses share. */
+unsigned ip_common_bits(const struct ip_addr *, const struct ip_addr *);
 
-/* net and gateway in host order. False when the table is full. O(routes). */
-bool route_add(struct route_table *, uint32_t net, uint8_t prefix, uint32_t gateway);
+/* False when the table is full. Of two routes to one prefix the first counts. O(routes). */
+bool route_add(struct route_table *, const struct stack_route *, bool learned);
+/* Takes a learned route away, if it is there. */
+void route_forget(struct route_table *, const struct stack_route *);
 /* The next hop towards dst. False: no route. O(routes), once per connection. */
 bool route_next_hop(const struct route_table *, const struct ip_addr *dst, struct ip_addr *hop);
-static inline uint32_t route_mask(uint8_t prefix)
-{
-	return prefix ? UINT32_MAX << (32 - prefix) : 0;
-}
+bool route_on_link(const struct route_table *, const struct ip_addr *);
 
 #endif

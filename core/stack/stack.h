@@ -38,7 +38,7 @@ enum {
 
 struct stack_addr {
 	struct ip_addr addr;
-	uint8_t prefix; /* IPv4: 0..32 */
+	uint8_t prefix; /* IPv4: 0..32, IPv6: 0..128 */
 };
 
 struct stack_route {
@@ -47,7 +47,7 @@ struct stack_route {
 	struct ip_addr gateway; /* unspecified: on link */
 };
 
-struct stack_neigh_entry { /* static ARP */
+struct stack_neigh_entry { /* static: neither ARP nor neighbour discovery */
 	struct ip_addr addr;
 	struct eth_addr mac;
 };
@@ -58,7 +58,7 @@ struct stack_config {
 	uint32_t n_listeners;	     /* 64 */
 	uint32_t n_half_open;	     /* connections in SYN-RECEIVED, all listeners together */
 	uint32_t n_time_wait;	     /* records */
-	uint32_t n_neigh;	     /* ARP entries, 1024 */
+	uint32_t n_neigh;	     /* neighbours of both families, 1024 */
 	uint32_t frag_datagrams;     /* reassembled at a time, 64 KiB each, 64; 0: none */
 	size_t buf_bytes;	     /* send and receive buffer memory, all connections together */
 	uint32_t time_wait_ms;	     /* 2 MSL; 0: closed at once (the original's default) */
@@ -75,6 +75,7 @@ struct stack_config {
 	const struct stack_neigh_entry *neighs;
 	uint16_t n_neighs;
 	uint8_t syn_cookies;	    /* SYN_COOKIES_* */
+	bool ipv6_autoconf; /* IPv6 addresses and routes as routers advertise them */
 	bool ack_data_fin_priority; /* three lists as in the paper; false: one (ablation) */
 };
 
@@ -133,7 +134,8 @@ void stack_set_cookie(struct stack_core *, uint32_t id, uint64_t cookie);
 void stack_listen_set_cookie(struct stack_core *, uint32_t lid, uint64_t cookie);
 
 /* ---- sockets ---- */
-/* Id of the listener. local.addr may be unspecified. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
+/* Id of the listener. local.addr may be unspecified: 0.0.0.0 takes IPv4, :: both families, or with
+ * local.v6only IPv6. The most exact listener gets a connection. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
  * Port 0: a free one is chosen. backlog: bound of the accept queue. While it is full, SYNs are dropped
  * and so are the ACKs that complete a handshake (accept_overflow); what the peer sends next, or the
  * next SYN/ACK brings, completes it when there is room again. */
@@ -147,8 +149,8 @@ void stack_listen_close(struct stack_core *, uint32_t lid, mt_time now);
  * not ours), ENETUNREACH, ENOBUFS, EADDRINUSE. */
 int64_t stack_connect(struct stack_core *, const struct ip_endpoint *local,
 		      const struct ip_endpoint *remote, mt_time now);
-/* Source addresses for connects without a local address (mtcp_init_rss): base .. base + n - 1, made
- * local. */
+/* Source addresses for IPv4 connects without a local address (mtcp_init_rss): base .. base + n - 1,
+ * made local. IPv6 takes the address nearest to the remote (RFC 6724 5, rules 2, 3 and 8). */
 int stack_set_sources(struct stack_core *, const struct ip_addr *base, uint32_t n);
 /* Id of an established connection, or EAGAIN. */
 int64_t stack_accept(struct stack_core *, uint32_t lid);

@@ -196,7 +196,7 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 		if (!more)
 			break;
 		if (seg.len)
-			buf_read(&sc->bufs, &c->snd, seg.data_off, frame + ip_out_payload(&seg),
+			buf_read(&sc->bufs, &c->snd, seg.data_off, frame + ip_out_payload(&c->flow, &seg),
 				 seg.len);
 		tx_commit(sc, ip_out_tcp(sc, frame, to, &c->flow, &seg));
 		record_segment(sc, c, &seg, now);

@@ -213,6 +213,7 @@ static const struct chain_case chains[] = {
 	{"longer than the packet", 60, 8, {6, 1, 1, 4}, WIRE_SHORT, 0, 0, 0, 0},
 	{"nothing behind its name", 60, 0, {0}, WIRE_SHORT, 0, 0, 0, 0},
 	{"half a header", 44, 7, {6}, WIRE_SHORT, 0, 0, 0, 0},
+	{"hop-by-hop in a fragment", 44, 8, {0, 0, 0, 1}, WIRE_EXT_HDR, 0, 0, ICMP6_BAD_NEXT, 40},
 	{"the whole as one fragment", 44, 8, {6, 0, 0, 0, 1, 2, 3, 4}, WIRE_OK, 6, 8, 0, 0},
 };
 

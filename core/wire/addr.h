@@ -18,6 +18,7 @@ struct ip_addr {
 struct ip_endpoint {
 	struct ip_addr addr;
 	uint16_t port; /* host order */
+	bool v6only;   /* of a listener on ::, that does not want IPv4 (RFC 3493 5.3) */
 };
 
 /* One connection as this host sees it. */
@@ -36,6 +37,14 @@ struct eth_addr {
 static inline bool eth_is_group(const struct eth_addr *a)
 {
 	return a->b[0] & 1;
+}
+
+/* One station's: neither a group nor all zeros. */
+static inline bool eth_is_station(const struct eth_addr *a)
+{
+	static const uint8_t zero[6];
+
+	return !eth_is_group(a) && memcmp(a->b, zero, sizeof(zero)) != 0;
 }
 
 /* v4 in host order: 10.0.0.1 is 0x0a000001. */
@@ -92,6 +101,12 @@ static inline struct ip_addr ip_from_v6(const uint8_t b[16])
 static inline bool ip_is_multicast(const struct ip_addr *a)
 {
 	return a->b[0] == 0xff || (ip_is_v4(a) && a->b[12] >> 4 == 0xe);
+}
+
+/* 240/4: reserved, and 255.255.255.255. */
+static inline bool ip_is_reserved4(const struct ip_addr *a)
+{
+	return ip_is_v4(a) && a->b[12] >> 4 == 0xf;
 }
 
 /* fe80::/10 */

@@ -71,6 +71,8 @@ static enum wire_err fragment(struct chain *c, const uint8_t *p)
 {
 	uint16_t field = get_be16(p + 2);
 
+	if (p[0] == NEXT_HOP_BY_HOP)
+		return refuse(c, ICMP6_BAD_NEXT, c->start + c->at);
 	c->h->frag = (struct ip_frag){
 		.id = get_be32(p + 4),
 		.offset = field & 0xfff8u,

@@ -51,6 +51,7 @@
 	X(no_memory, "segments or writes refused because buffer memory was used up")               \
 	X(arp_failed, "packets dropped because a neighbour did not answer")                        \
 	X(arp_overflow, "packets dropped because a neighbour's queue or the table was full")       \
+	X(duplicate_address, "claims of another station to an IPv6 address of ours")               \
 	X(replies_dropped, "RST, ARP and ICMP answers not sent because a turn's room was used up") \
 	X(no_route, "packets dropped because no route matched")                                    \
 	X(drop_short, "frames shorter than their headers")                                         \

@@ -62,6 +62,7 @@ void conn_choose(const struct stack_core *sc, const struct flow *f, mt_time now,
 	o->iss = seq_of((uint32_t)h + (uint32_t)(now / (4 * MT_US)));
 	o->ts_offset = (uint32_t)(h >> 32);
 	o->mss = ip_out_mss(sc, &f->remote);
+	o->mss_default = ip_is_v4(&f->remote) ? 0 : IPV6_MTU_MIN - IPV6_HLEN - TCP_HLEN;
 }
 
 static void arm(struct stack_core *sc, struct conn *c)

@@ -125,11 +125,6 @@ static inline struct listener *core_listener(const struct stack_core *sc, uint32
 	return pool_at(&sc->listeners, lid);
 }
 
-static inline struct tcp_host core_host(const struct stack_core *sc)
-{
-	return (struct tcp_host){.cfg = &sc->cfg.tcp, .mss = sc->mss};
-}
-
 /* ---- tx.c ---- */
 /* The next empty frame, to be filled and committed at once; NULL (counted) if the turn's room or
  * the device's buffers are used up. */
@@ -160,6 +155,10 @@ static inline uint16_t ip_out_mss(const struct stack_core *sc, const struct ip_a
 	if (ip_is_v4(remote))
 		return (uint16_t)(sc->nic->mtu - IPV4_HLEN - TCP_HLEN);
 	return (uint16_t)(sc->autoconf.mtu - IPV6_HLEN - TCP_HLEN);
+}
+static inline struct tcp_host core_host(const struct stack_core *sc, const struct ip_addr *remote)
+{
+	return (struct tcp_host){.cfg = &sc->cfg.tcp, .mss = ip_out_mss(sc, remote)};
 }
 /* Headers in front of ip->payload_len bytes that stand behind them in the frame, and off it goes.
  */

@@ -114,7 +114,7 @@ void stack_listen_close(struct stack_core *sc, uint32_t lid, mt_time now)
 bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const struct tcp_half *half,
 		 mt_time now)
 {
-	struct tcp_host host = core_host(sc);
+	struct tcp_host host = core_host(sc, &r->flow.remote);
 	struct listener *l = core_listener(sc, lid);
 	struct conn *c;
 
@@ -152,7 +152,7 @@ static struct tcp_cookie_flow cookie_flow(const struct stack_core *sc, const str
 
 	conn_choose(sc, &r->flow, now, &o);
 	return (struct tcp_cookie_flow){
-		.host = core_host(sc),
+		.host = core_host(sc, &r->flow.remote),
 		.flow = &r->flow,
 		.now = now,
 		.ts_offset = o.ts_offset,

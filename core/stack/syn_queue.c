@@ -141,7 +141,7 @@ bool syn_queue_add(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
 
 static void build(struct stack_core *sc, const struct half_open *h, mt_time now, struct tcp_seg *s)
 {
-	struct tcp_host host = core_host(sc);
+	struct tcp_host host = core_host(sc, &h->remote);
 
 	tcp_half_syn_ack(&h->half, &host, now, s);
 }

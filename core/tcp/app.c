@@ -101,7 +101,7 @@ static int set_maxseg(struct tcb *t, uint32_t value)
 	if (value < MSS_MIN || value > UINT16_MAX)
 		return -EINVAL;
 	t->mss_local = (uint16_t)min_u32(t->mss_local, value);
-	t->mss_seen = (uint16_t)min_u32(t->mss_local, MSS_DEFAULT);
+	t->mss_seen = (uint16_t)min_u32(t->mss_local, t->mss_seen);
 	return 0;
 }
 

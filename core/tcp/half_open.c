@@ -10,7 +10,8 @@ void tcp_half_open(struct tcp_half *h, const struct tcp_config *cfg, const struc
 		.irs = syn->seq,
 		.ts_offset = o->ts_offset,
 		.sent_us = us_of(now),
-		.mss = (uint16_t)(syn->opts & TCPO_MSS ? max_u32(syn->mss, MSS_MIN) : MSS_DEFAULT),
+		.mss = (uint16_t)(syn->opts & TCPO_MSS ? max_u32(syn->mss, MSS_MIN)
+						       : open_mss_default(o)),
 	};
 	if (cfg->timestamps && (syn->opts & TCPO_TS)) {
 		h->flags |= HALF_TS;

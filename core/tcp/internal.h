@@ -83,6 +83,11 @@ uint8_t open_wscale(uint32_t rcvbuf);
 /* The shift of a new connection: auto-tuning may use it all, but the first buffer still holds two
  * units of the window field. */
 uint8_t open_first_wscale(const struct tcp_config *);
+/* What a peer takes that names no segment size (RFC 9293 3.7.1). */
+static inline uint32_t open_mss_default(const struct tcp_open *o)
+{
+	return max_u32(o->mss_default, MSS_DEFAULT);
+}
 void open_take_syn(struct tcb *, const struct tcp_seg *, mt_time now);
 /* SYN-SENT or SYN-RCVD -> ESTABLISHED, and on to FIN-WAIT-1 if a shutdown waited for it. */
 void open_established(struct tcb *, mt_time now, struct tcp_events *);

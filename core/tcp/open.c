@@ -61,7 +61,7 @@ static void open_common(struct tcb *t, const struct tcp_config *cfg, const struc
 	t->snd_end = seq_add(o->iss, 1);
 	t->ts_offset = o->ts_offset;
 	t->mss_local = (uint16_t)max_u32(o->mss, MSS_MIN);
-	t->mss_seen = (uint16_t)min_u32(t->mss_local, MSS_DEFAULT);
+	t->mss_seen = (uint16_t)min_u32(t->mss_local, open_mss_default(o));
 	t->rcvbuf = cfg->rcvbuf;
 	t->sndbuf = cfg->sndbuf;
 	t->user_timeout_ms = cfg->user_timeout_ms;
@@ -99,7 +99,7 @@ void tcp_open_passive(struct tcb *t, const struct tcp_config *cfg, const struct 
 void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
 	const struct tcp_config *cfg = t->cfg;
-	uint32_t mss = s->opts & TCPO_MSS ? max_u32(s->mss, MSS_MIN) : MSS_DEFAULT;
+	uint32_t mss = s->opts & TCPO_MSS ? max_u32(s->mss, MSS_MIN) : t->mss_seen;
 
 	mss = min_u32(mss, t->mss_local);
 	if (cfg->timestamps && (s->opts & TCPO_TS)) {

@@ -84,6 +84,7 @@ struct tcp_open {
 	tcp_seq iss;         /* RFC 6528 */
 	uint32_t ts_offset;  /* added to the millisecond clock in TSval */
 	uint16_t mss;        /* largest payload the path's MTU lets us receive and send, options not counted */
+	uint16_t mss_default; /* of a peer that names none (RFC 9293 3.7.1): 0: IPv4's 536 */
 };
 
 /* Reasons of a drop: counted by the owner. */

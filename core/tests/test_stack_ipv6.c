@@ -452,6 +452,31 @@ static void unreachable_ends_an_attempt(void **state)
 	net_free(n);
 }
 
+/* RFC 9293 3.7.1: a peer that names no segment size takes 1220 bytes over IPv6. */
+static void mss_not_named(void **state)
+{
+	static const uint8_t data[4000];
+	struct net *n = open_net();
+	struct raw6 r;
+	int64_t id = start_connect(n, &r);
+	struct flow f = {.local = peer6, .remote = us6, .lport = 80, .rport = r.sport};
+	struct tcp_seg s = {.flags = TCPF_SYN | TCPF_ACK,
+			    .seq = seq_of(5000),
+			    .wnd = 65535,
+			    .ack = seq_add(r.tcp.seq, 1)};
+
+	(void)state;
+	raw6_tcp(n, &f, &s);
+	net_turn(n);
+	assert_true(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now) > 0);
+	net_turns(n, 3);
+	do {
+		assert_true(raw6_get_type(n, &r, 0));
+	} while (!r.tcp.len);
+	assert_int_equal(r.tcp.len, 1220);
+	net_free(n);
+}
+
 /* The segments of a connection before and after a message that its path takes `mtu`. */
 static uint16_t len_after_too_big(uint32_t mtu)
 {
@@ -681,6 +706,7 @@ int main(void)
 		cmocka_unit_test(problems_are_reported),
 		cmocka_unit_test(fragments_are_put_together),
 		cmocka_unit_test(unreachable_ends_an_attempt),
+		cmocka_unit_test(mss_not_named),
 		cmocka_unit_test(too_big_is_believed),
 		cmocka_unit_test(not_for_us),
 		cmocka_unit_test(switched_off),

@@ -103,7 +103,8 @@ static void build_flow(struct run *r, uint32_t i)
 			f->sources[n++] = (struct source){.flow = f, .node = h->node};
 		if (h->kind == f->cfg->to_host) {
 			f->to_node = h->node;
-			f->to = (struct ip_endpoint){h->addr.addr, (uint16_t)(FLOW_PORT + i)};
+			f->to = (struct ip_endpoint){.addr = h->addr.addr,
+						     .port = (uint16_t)(FLOW_PORT + i)};
 		}
 	}
 	flow_start(f);

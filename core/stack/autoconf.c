@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stack/autoconf.h"
 
-#include "stack/core.h"
+#include "stack/ip6.h"
 
 #define RS_MAX		3 /* RFC 4861 10 */
 #define RS_INTERVAL	(4 * MT_SEC)

@@ -106,8 +106,9 @@ static inline void list_move_all(struct list *from, struct list *to)
 	list_init(from);
 }
 
-/* How large one connection's buffer may grow beyond its initial size: half of what is free of the buffer
- * memory (dynamic thresholds, Choudhury and Hahne 1998), so that growth ends before memory does. */
+/* How large one connection's buffer may grow beyond its initial size: half of what is free of the
+ * buffer memory (dynamic thresholds, Choudhury and Hahne 1998), so that growth ends before memory
+ * does. */
 static inline uint32_t core_buf_share(const struct stack_core *sc)
 {
 	size_t free = ((size_t)sc->bufs.n_units * BUFMEM_UNIT - sc->bufs.used_bytes) / 2;
@@ -160,10 +161,6 @@ static inline struct tcp_host core_host(const struct stack_core *sc, const struc
 {
 	return (struct tcp_host){.cfg = &sc->cfg.tcp, .mss = ip_out_mss(sc, remote)};
 }
-/* Headers in front of ip->payload_len bytes that stand behind them in the frame, and off it goes.
- */
-void ip_out_v6(struct stack_core *, uint8_t *frame, const struct eth_addr *to,
-	       const struct ip_hdr *);
 /* Sends a segment that belongs to no connection (RST, TIME-WAIT's ACK) back to the station it
  * answers. */
 void ip_out_reply(struct stack_core *, const struct rx_seg *to, const struct tcp_seg *);
@@ -232,31 +229,10 @@ void arp_input(struct stack_core *, const uint8_t *p, size_t len, mt_time now);
 void arp_send(struct stack_core *, uint8_t *frame, const struct arp_pkt *,
 	      const struct eth_addr *to);
 
-/* ---- input.c, input6.c, icmp6.c, ndp.c ---- */
+/* ---- input.c ---- */
 /* A device gives fragments to a queue by their addresses alone. What the connection's own core
  * answers for is not to be reset, nor opened, by another: true, counted. */
 bool input_elsewhere(struct stack_core *, const struct flow *);
-/* An IPv6 packet from r->from, in a frame to a group or to this station. True: a TCP segment for
- * one of our addresses, parsed into *r. */
-struct rx_ip {
-	const uint8_t *p;
-	size_t len;
-	unsigned l4_flags; /* WIRE_CSUM_OK */
-	bool group;
-};
-bool input_v6(struct stack_core *, const struct rx_ip *, struct rx_seg *r, mt_time now);
-void icmp6_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
-		 mt_time now);
-/* Tells the sender of packet p what was wrong with it: in->bad_code at in->bad_at. */
-void icmp6_problem(struct stack_core *, const uint8_t *p, const struct ip_hdr *in,
-		   const struct eth_addr *from, mt_time now);
-void ndp_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
-	       mt_time now);
-/* Asks whether somebody else has our i-th address. */
-void ndp_probe(struct stack_core *, uint8_t *frame, uint16_t i, mt_time now);
-void ndp_solicit(struct stack_core *, const struct neigh *, uint8_t *frame);
-void ndp_ask_routers(struct stack_core *, uint8_t *frame, mt_time now);
-
 void core_count_wire(struct stack_core *, enum wire_err);
 void core_count_drop(struct mtcp_stats *, enum tcp_drop);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
-#include "stack/core.h"
+#include "stack/ip6.h"
 
 #define PROBLEM_EVERY (100 * MT_MS)
 #define PROBLEM_BURST 10 /* ICMPv6 errors per interval (RFC 4443 2.4 (f)) */

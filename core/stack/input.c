@@ -3,6 +3,7 @@
  * prefetch their buckets, look all up and prefetch the connections, then process in order of
  * arrival. */
 #include "stack/core.h"
+#include "stack/ip6.h"
 
 unsigned stack_rx(struct stack_core *sc)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "stack/core.h"
+#include "stack/ip6.h"
 
 /* RFC 4861 7.2.1: every node listens to all-nodes, and to the solicited-node group of each of its
  * addresses. Only ICMPv6 comes to groups. */

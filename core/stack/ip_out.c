@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stack/core.h"
+#include "stack/ip6.h"
 
 #define TTL 64
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Neighbour discovery: what is asked, answered and believed (RFC 4861 7.2, RFC 4862 5.4). */
-#include "stack/core.h"
+#include "stack/ip6.h"
 
 #define PROBE_WAIT MT_SEC /* RetransTimer: how long somebody may object to an address */
 

@@ -2,7 +2,7 @@
 #include "stack/neigh.h"
 
 #include "stack/core.h"
-#include "wire/ipv6.h"
+#include "stack/ip6.h"
 
 #define EVICT_LOOK 16 /* entries looked at for one to take */
 

@@ -250,7 +250,11 @@ int stack_set_cc(struct stack_core *sc, uint32_t id, const char *name, mt_time n
 
 	if (!ops)
 		return -ENOENT;
-	return conn_alive(c) ? tcp_set_cc(&c->tcb, ops, now) : -EINVAL;
+	if (!conn_alive(c))
+		return -EINVAL;
+	tcp_set_cc(&c->tcb, ops, now);
+	conn_settle(sc, c, now, 0); /* what the old one held back may go */
+	return 0;
 }
 
 const char *stack_get_cc(const struct stack_core *sc, uint32_t id)

@@ -203,6 +203,8 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 	(void)now;
 	if (!ops)
 		return -ENOENT;
+	if (ops == t->cc.ops)
+		return 0;
 	t->xflags &= (uint16_t)~XF_PACE;
 	/* Who has no threshold of its own leaves none: the window it had is what the path takes. */
 	if (t->cc.ops->own_window && !ops->own_window && t->state >= TCPS_ESTABLISHED)

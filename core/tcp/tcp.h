@@ -216,6 +216,7 @@ void tcp_abort(struct tcb *, mt_time now);
 /* 0 or -errno. */
 int tcp_set_option(struct tcb *, enum tcp_option, uint32_t value, mt_time now);
 uint32_t tcp_get_option(const struct tcb *, enum tcp_option);
+/* At any time; the window stays. 0 or -ENOENT (NULL). */
 int tcp_set_cc(struct tcb *, const struct cc_ops *, mt_time now);
 /* Path MTU shrank (RFC 1191), the quoted seq is checked: false if it is not in flight (RFC 5927). */
 bool tcp_path_mtu(struct tcb *, tcp_seq quoted, uint16_t mss, mt_time now);

@@ -128,11 +128,13 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 
 void conn_settle(struct stack_core *sc, struct conn *c, mt_time now, unsigned defer)
 {
-	enum tcp_tx want;
+	if (c->flags & CONN_LIVE)
+		conn_place(sc, c, tcp_pending(&c->tcb, now), now, defer);
+}
 
-	if (!(c->flags & CONN_LIVE))
-		return;
-	want = tcp_pending(&c->tcb, now);
+void conn_place(struct stack_core *sc, struct conn *c, enum tcp_tx want, mt_time now,
+		unsigned defer)
+{
 	if ((c->flags & CONN_DONE) && want == TCP_TX_NONE) {
 		retire(sc, c, now);
 		return;

@@ -112,6 +112,8 @@ void conn_timer(struct stack_core *, struct conn *, mt_time now);
  * the wheel, or, when TCP has finished, goes. defer: turns (0..2) that a mere ACK waits for the
  * application's answer. The block may be gone afterwards unless it is owned. */
 void conn_settle(struct stack_core *, struct conn *, mt_time now, unsigned defer);
+/* The same for a LIVE one whose tcp_pending is known. */
+void conn_place(struct stack_core *, struct conn *, enum tcp_tx, mt_time now, unsigned defer);
 /* The application or the listener lets go: whatever it held is given back, TCP goes on alone. */
 void conn_orphan(struct stack_core *, struct conn *);
 /* Aborts a connection nobody owns any more. */

@@ -181,31 +181,33 @@ static void record_segment(struct stack_core *sc, struct conn *c, const struct t
 static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth_addr *to,
 			 mt_time now)
 {
+	enum tcp_tx more = TCP_TX_DATA;
 	unsigned n = 0;
-	bool more = true;
 
 	if (tcp_wants_cold_tx(&c->tcb))
 		conn_take_cold(sc, c);
-	while (more && n < QUANTUM) {
+	do {
 		uint8_t *frame = tx_frame(sc);
 		struct tcp_seg seg;
 
 		if (!frame)
 			break;
-		more = tcp_output(&c->tcb, now, &seg);
-		if (!more)
+		if (!tcp_output(&c->tcb, now, &seg)) {
+			more = TCP_TX_NONE;
 			break;
+		}
 		if (seg.len)
-			buf_read(&sc->bufs, &c->snd, seg.data_off, frame + ip_out_payload(&c->flow, &seg),
-				 seg.len);
+			buf_read(&sc->bufs, &c->snd, seg.data_off,
+				 frame + ip_out_payload(&c->flow, &seg), seg.len);
 		tx_commit(sc, ip_out_tcp(sc, frame, to, &c->flow, &seg));
 		record_segment(sc, c, &seg, now);
 		n++;
-	}
-	if (!n && more)
+		more = tcp_pending(&c->tcb, now);
+	} while (more != TCP_TX_NONE && n < QUANTUM);
+	if (!n && more != TCP_TX_NONE)
 		return false;
 	tx_unlist(sc, c);
-	conn_settle(sc, c, now, 0);
+	conn_place(sc, c, more, now, 0);
 	return true;
 }
 

@@ -32,7 +32,8 @@ enum { /* fd.flags */
        FD_LINGER = 0x10,
        FD_REUSEADDR = 0x20,
        FD_REUSEPORT = 0x40,
-       FD_SEMAPHORE = 0x80 /* eventfd */
+       FD_SEMAPHORE = 0x80, /* eventfd */
+       FD_V6 = 0x80	    /* sockets: AF_INET6 */
 };
 
 struct ep;
@@ -192,9 +193,9 @@ void pipe_close(struct ctx *, struct fd *);
 unsigned api_signals(void);
 
 /* ---- addr.c ---- */
-/* 0, EFAULT, EINVAL, EAFNOSUPPORT. */
-int addr_in(const struct sockaddr *, socklen_t, struct ip_endpoint *out);
+/* v6: of an AF_INET6 socket, where IPv4 is ::ffff:a.b.c.d. 0, EFAULT, EINVAL, EAFNOSUPPORT. */
+int addr_in(const struct sockaddr *, socklen_t, bool v6, struct ip_endpoint *out);
 /* As the kernel: cuts to *len, then sets *len to the whole length. NULL addr: nothing. */
-int addr_out(const struct ip_endpoint *, struct sockaddr *, socklen_t *len);
+int addr_out(const struct ip_endpoint *, bool v6, struct sockaddr *, socklen_t *len);
 
 #endif

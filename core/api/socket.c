@@ -16,7 +16,7 @@ API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 
 	if (!m)
 		return api_result(-EINVAL);
-	if (domain != AF_INET)
+	if (domain != AF_INET && domain != AF_INET6)
 		return api_result(-EAFNOSUPPORT);
 	if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) !=
 	    SOCK_STREAM) /* MTCP_SOCK_STREAM has the same value */
@@ -29,7 +29,10 @@ API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 	opts = pool_get(&c->opts); /* as many as descriptors */
 	f->opts = opts;
 	memset(pool_at(&c->opts, opts), 0, sizeof(struct sock_opts));
-	fd_opts(c, f)->local.addr = ip_from_v4(0);
+	if (domain == AF_INET6)
+		f->flags |= FD_V6;
+	else
+		fd_opts(c, f)->local.addr = ip_from_v4(0);
 	return fd_number(c, f);
 }
 
@@ -37,13 +40,29 @@ API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 static bool is_local(struct ctx *c, const struct ip_addr *a)
 {
 	const struct rt_config *cfg = &c->core.stack->cfg;
+	bool v4 = ip_is_v4(a);
 
-	if (ip_is_any(a) || (c->n_src && ip_to_v4(a) - ip_to_v4(&c->src_base) < c->n_src))
+	if (ip_is_any(a) || (v4 && c->n_src && ip_to_v4(a) - ip_to_v4(&c->src_base) < c->n_src))
+		return true;
+	/* The stack knows what it made of its MAC and of routers' prefixes; listen and connect ask.
+	 */
+	if (ip_is_link_local(a) || (!v4 && cfg->stack.ipv6_autoconf))
 		return true;
 	for (uint16_t i = 0; i < cfg->n_addrs; i++)
 		if (ip_eq(&cfg->addrs[i].addr, a))
 			return true;
 	return false;
+}
+
+/* any: an unspecified address; 0.0.0.0 stands for all of IPv4, :: for all of both families unless
+ * v6only. */
+static bool covers(const struct ip_endpoint *any, const struct ip_endpoint *e)
+{
+	if (!ip_is_any(&any->addr))
+		return false;
+	if (ip_is_v4(&any->addr))
+		return ip_is_v4(&e->addr) || (ip_is_any(&e->addr) && !e->v6only);
+	return !ip_is_v4(&e->addr) || !any->v6only;
 }
 
 static bool in_use(struct ctx *c, const struct ip_endpoint *e)
@@ -53,7 +72,7 @@ static bool in_use(struct ctx *c, const struct ip_endpoint *e)
 			&container_of(node, struct sock_opts, listening)->local;
 
 		if (l->port == e->port &&
-		    (ip_is_any(&l->addr) || ip_is_any(&e->addr) || ip_eq(&l->addr, &e->addr)))
+		    (covers(l, e) || covers(e, l) || ip_eq(&l->addr, &e->addr)))
 			return true;
 	}
 	return false;
@@ -66,10 +85,13 @@ API int mtcp_bind(mctx_t m, int sockid, const struct sockaddr *addr, socklen_t a
 	int r = fd_socket(m, sockid, &f);
 
 	if (r == 0)
-		r = addr_in(addr, addrlen, &e);
+		r = addr_in(addr, addrlen, f->flags & FD_V6, &e);
 	if (r < 0)
 		return api_result(r);
 	if (f->kind == MTCP_SOCK_LISTENER || f->id != RT_ID_NONE || (f->flags & FD_BOUND))
+		return api_result(-EINVAL);
+	e.v6only = fd_opts(ctx_of(m), f)->local.v6only;
+	if (e.v6only && ip_is_v4(&e.addr))
 		return api_result(-EINVAL);
 	if (!is_local(ctx_of(m), &e.addr))
 		return api_result(-EADDRNOTAVAIL);
@@ -163,12 +185,12 @@ API int mtcp_accept4(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *add
 		return api_result(id);
 	f = fd_new(c, MTCP_SOCK_STREAM, FD_CONNECTED | (flags & SOCK_NONBLOCK ? FD_NONBLOCK : 0u));
 	f->id = (uint32_t)id;
-	f->flags |= l->flags & FD_LINGER;
+	f->flags |= l->flags & (FD_LINGER | FD_V6);
 	f->linger_s = l->linger_s;
 	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
 	if (addr) {
 		c->core.ops->names(&c->core, f->id, &local, &remote);
-		(void)addr_out(&remote, addr, addrlen);
+		(void)addr_out(&remote, f->flags & FD_V6, addr, addrlen);
 	}
 	return fd_number(c, f);
 }
@@ -182,8 +204,11 @@ API int mtcp_accept(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addr
 static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *remote)
 {
 	struct sock_opts *o = fd_opts(c, f);
-	int64_t id = c->core.ops->connect(&c->core, &o->local, remote, &o->rt);
+	int64_t id;
 
+	if (o->local.v6only && ip_is_v4(&remote->addr))
+		return -ENETUNREACH;
+	id = c->core.ops->connect(&c->core, &o->local, remote, &o->rt);
 	if (id < 0)
 		return (int)id;
 	f->id = (uint32_t)id;
@@ -235,7 +260,7 @@ API int mtcp_connect(mctx_t m, int sockid, const struct sockaddr *addr, socklen_
 	int r = fd_socket(m, sockid, &f);
 
 	if (r == 0)
-		r = addr_in(addr, addrlen, &remote);
+		r = addr_in(addr, addrlen, f->flags & FD_V6, &remote);
 	if (r < 0)
 		return api_result(r);
 	if (f->kind == MTCP_SOCK_LISTENER || (f->flags & FD_CONNECTED))
@@ -308,7 +333,7 @@ API int mtcp_getsockname(mctx_t m, int sockid, struct sockaddr *addr, socklen_t 
 		c->core.ops->names(&c->core, f->id, &local, &remote);
 	else
 		local = fd_opts(c, f)->local;
-	return api_result(addr_out(&local, addr, addrlen));
+	return api_result(addr_out(&local, f->flags & FD_V6, addr, addrlen));
 }
 
 API int mtcp_getpeername(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen)
@@ -327,7 +352,7 @@ API int mtcp_getpeername(mctx_t m, int sockid, struct sockaddr *addr, socklen_t 
 	if (state == TCPS_SYN_SENT || state == TCPS_CLOSED)
 		return api_result(-ENOTCONN);
 	c->core.ops->names(&c->core, f->id, &local, &remote);
-	return api_result(addr_out(&remote, addr, addrlen));
+	return api_result(addr_out(&remote, f->flags & FD_V6, addr, addrlen));
 }
 
 API int mtcp_setsock_nonblock(mctx_t m, int sockid)

@@ -107,12 +107,25 @@ static int set_linger(struct fd *f, const void *optval, socklen_t optlen)
 	return 0;
 }
 
+/* RFC 3493 5.3; as Linux has it, before bind only. */
+static int set_ipv6(struct ctx *c, struct fd *f, int name, int value)
+{
+	if (!(f->flags & FD_V6) || name != IPV6_V6ONLY)
+		return -ENOPROTOOPT;
+	if ((f->flags & FD_BOUND) || f->id != RT_ID_NONE)
+		return -EINVAL;
+	fd_opts(c, f)->local.v6only = value != 0;
+	return 0;
+}
+
 static int set_option(struct ctx *c, struct fd *f, int level, int name, int value)
 {
 	const struct opt_map *o = find_opt(level, name);
 
 	if (o)
 		return set_tcp(c, f, o, value);
+	if (level == IPPROTO_IPV6)
+		return set_ipv6(c, f, name, value);
 	if (level == SOL_SOCKET && name == SO_REUSEADDR)
 		set_flag(f, FD_REUSEADDR, value != 0);
 	else if (level == SOL_SOCKET && name == SO_REUSEPORT)
@@ -193,7 +206,7 @@ static int64_t get_socket_level(struct ctx *c, struct fd *f, int name)
 	case SO_TYPE:
 		return SOCK_STREAM;
 	case SO_DOMAIN:
-		return AF_INET;
+		return f->flags & FD_V6 ? AF_INET6 : AF_INET;
 	case SO_PROTOCOL:
 		return IPPROTO_TCP;
 	case SO_ACCEPTCONN:
@@ -201,6 +214,20 @@ static int64_t get_socket_level(struct ctx *c, struct fd *f, int name)
 	default:
 		return -ENOPROTOOPT;
 	}
+}
+
+static int64_t get_ipv6(struct ctx *c, const struct fd *f, int name)
+{
+	if (!(f->flags & FD_V6) || name != IPV6_V6ONLY)
+		return -ENOPROTOOPT;
+	return fd_opts(c, f) && fd_opts(c, f)->local.v6only;
+}
+
+static int64_t get_plain(struct ctx *c, struct fd *f, int level, int name)
+{
+	if (level == SOL_SOCKET)
+		return get_socket_level(c, f, name);
+	return level == IPPROTO_IPV6 ? get_ipv6(c, f, name) : -ENOPROTOOPT;
 }
 
 /* As the kernel: as much as there is room for. */
@@ -248,7 +275,7 @@ API int mtcp_getsockopt(mctx_t m, int sockid, int level, int optname, void *optv
 	if (o)
 		v = get_tcp(ctx_of(m), f, o);
 	else
-		v = level == SOL_SOCKET ? get_socket_level(ctx_of(m), f, optname) : -ENOPROTOOPT;
+		v = get_plain(ctx_of(m), f, level, optname);
 	if (v < 0)
 		return api_result(v);
 	value = (int)v;

@@ -182,8 +182,8 @@ static int parse_cc(struct rt_config *c, const struct rt_key *k, const char *val
 	const struct cc_ops *cc = cc_by_name(value);
 
 	if (!cc) {
-		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use cubic, reno, dctcp or bbr", k->name,
-			 value);
+		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use cubic, reno, dctcp or bbr",
+			 k->name, value);
 		return -EINVAL;
 	}
 	c->stack.tcp.cc = cc;
@@ -272,12 +272,16 @@ static const struct rt_key keys[] = {
 	 "pcap:rx=FILE,tx=FILE, memif:..., "
 	 "pci:0000:01:00.0, or DPDK device arguments"},
 	{"address", rt_parse_address, 0, 0, STACK_MAX_ADDRS, "none",
-	 "10.0.0.2/24, or a range 10.0.0.2-10.0.0.17/24; repeatable"},
-	{"gateway", rt_parse_gateway, 0, 0, STACK_MAX_ROUTES, "none", "default route: 10.0.0.1"},
+	 "10.0.0.2/24, or a range 10.0.0.2-10.0.0.17/24, or 2001:db8::2/64; repeatable"},
+	{"gateway", rt_parse_gateway, 0, 0, STACK_MAX_ROUTES, "none",
+	 "default route: 10.0.0.1; one of each family"},
 	{"route", rt_parse_route, 0, 0, STACK_MAX_ROUTES, "none",
-	 "10.1.0.0/16 via 10.0.0.1, or 10.2.0.0/16 (on link); repeatable"},
+	 "10.1.0.0/16 via 10.0.0.1, or 10.2.0.0/16 (on link), or 2001:db8:1::/48 via fe80::1; "
+	 "repeatable"},
 	{"arp", rt_parse_arp, 0, 0, RT_MAX_NEIGHS, "none",
-	 "static neighbour: 10.0.0.9 02:00:00:00:00:09; repeatable"},
+	 "static neighbour of either family: 10.0.0.9 02:00:00:00:00:09; repeatable"},
+	{"ipv6_autoconf", parse_bool, AT(stack.ipv6_autoconf), 0, 1, "0",
+	 "1: IPv6 addresses and routes as the link's routers advertise them"},
 	{"route_file", parse_str, AT(route_file), 0, 0, "config/route.conf",
 	 "routes in mTCP's format"},
 	{"arp_file", parse_str, AT(arp_file), 0, 0, "config/arp.conf",
@@ -335,7 +339,8 @@ static const struct rt_key keys[] = {
 	{"pacing", parse_bool, AT(stack.tcp.pacing), 0, 1, "0",
 	 "1: data leaves evenly over the round trip, with any congestion control"},
 	{"ecn", parse_u8, AT(stack.tcp.ecn), 0, 2, "2",
-	 "explicit congestion notification (RFC 3168): 0 off, 1 asked for and accepted, 2 accepted"},
+	 "explicit congestion notification (RFC 3168): 0 off, 1 asked for and accepted, 2 "
+	 "accepted"},
 	{"tcp_timestamps", parse_bool, AT(stack.tcp.timestamps), 0, 1, "1",
 	 "offer timestamps (RFC 7323)"},
 	{"tcp_sack", parse_bool, AT(stack.tcp.sack), 0, 1, "1", "offer selective ACK (RFC 2018)"},

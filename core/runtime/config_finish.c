@@ -129,7 +129,7 @@ int rt_config_finish(struct rt_config *c, char err[RT_ERR_LEN])
 {
 	int r = *c->device ? 0 : device_from_port(c, err);
 
-	if (r == 0 && c->n_addrs == 0) {
+	if (r == 0 && c->n_addrs == 0 && !c->stack.ipv6_autoconf) {
 		snprintf(err, RT_ERR_LEN,
 			 "no address is configured; add a line such as address = 10.0.0.2/24 "
 			 "(mTCP took it from the kernel's interface)");

@@ -35,14 +35,21 @@ static bool fresh(struct rt_config *c, enum list_id list)
 	return first;
 }
 
-static bool parse_v4(const char *s, struct ip_addr *out)
+/* Of either family. */
+static bool parse_ip(const char *s, struct ip_addr *out)
 {
-	struct in_addr a;
+	struct in_addr v4;
 
-	if (inet_pton(AF_INET, s, &a) != 1)
-		return false;
-	*out = ip_from_v4(ntohl(a.s_addr));
-	return true;
+	if (inet_pton(AF_INET, s, &v4) == 1) {
+		*out = ip_from_v4(ntohl(v4.s_addr));
+		return true;
+	}
+	return inet_pton(AF_INET6, s, out->b) == 1 && !ip_is_v4(out);
+}
+
+static uint8_t prefix_max(const struct ip_addr *a)
+{
+	return ip_is_v4(a) ? 32 : 128;
 }
 
 /* "A/P" or "A"; the text is cut at the slash. */
@@ -51,20 +58,47 @@ static bool parse_net(char *s, struct ip_addr *addr, uint8_t *prefix)
 	char *slash = strchr(s, '/'), *end;
 	long p;
 
-	*prefix = 32;
-	if (slash) {
+	if (slash)
 		*slash = '\0';
-		p = strtol(slash + 1, &end, 10);
-		if (end == slash + 1 || *end || p < 0 || p > 32)
-			return false;
-		*prefix = (uint8_t)p;
-	}
-	return parse_v4(s, addr);
+	if (!parse_ip(s, addr))
+		return false;
+	*prefix = prefix_max(addr);
+	if (!slash)
+		return true;
+	p = strtol(slash + 1, &end, 10);
+	if (end == slash + 1 || *end || p < 0 || p > *prefix)
+		return false;
+	*prefix = (uint8_t)p;
+	return true;
 }
 
 static struct ip_addr masked(const struct ip_addr *a, uint8_t prefix)
 {
-	return ip_from_v4(prefix ? ip_to_v4(a) & ~(uint32_t)0 << (32 - prefix) : 0);
+	unsigned keep = 128u - prefix_max(a) + prefix;
+	struct ip_addr m = *a;
+
+	for (unsigned i = 0; i < 16; i++) {
+		unsigned bits = keep > 8 * i ? keep - 8 * i : 0;
+
+		m.b[i] &= (uint8_t)(bits >= 8 ? 0xff : 0xff00u >> bits);
+	}
+	return m;
+}
+
+/* The n-th address after a, which differs in the last 32 bits only. */
+static struct ip_addr nth_after(const struct ip_addr *a, uint32_t n)
+{
+	struct ip_addr r = *a, low = ip_from_v4(ip_to_v4(a) + n);
+
+	r.w[3] = low.w[3];
+	return r;
+}
+
+static bool is_range(const struct ip_addr *first, const struct ip_addr *last)
+{
+	return memcmp(first->b, last->b, 12) == 0 && ip_to_v4(first) <= ip_to_v4(last) &&
+	       !ip_is_any(first) && !ip_is_multicast(first) && !ip_is_multicast(last) &&
+	       !ip_is_reserved4(last) && !ip_is_loopback6(first);
 }
 
 static bool parse_mac(const char *s, struct eth_addr *out)
@@ -84,7 +118,7 @@ static bool parse_mac(const char *s, struct eth_addr *out)
 int rt_parse_address(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
 {
 	static const char mend[] = "give ADDRESS/PREFIX, or FIRST-LAST/PREFIX";
-	char text[64], *dash;
+	char text[128], *dash;
 	struct ip_addr first, last;
 	uint8_t prefix;
 	uint32_t n;
@@ -98,9 +132,9 @@ int rt_parse_address(struct rt_config *c, const struct rt_key *k, const char *va
 	if (!parse_net(dash ? dash + 1 : text, &last, &prefix) || prefix == 0)
 		return bad(why, k->name, value, mend);
 	first = last;
-	if (dash && !parse_v4(text, &first))
+	if (dash && !parse_ip(text, &first))
 		return bad(why, k->name, value, mend);
-	if (ip_is_any(&first) || ip_to_v4(&last) >> 28 >= 0xe || ip_to_v4(&first) > ip_to_v4(&last))
+	if (!is_range(&first, &last))
 		return bad(why, k->name, value, "not an address range that a host can have");
 	if (fresh(c, LIST_ADDRESS))
 		c->n_addrs = 0;
@@ -110,7 +144,7 @@ int rt_parse_address(struct rt_config *c, const struct rt_key *k, const char *va
 	for (uint32_t i = 0; i <= n; i++) {
 		struct stack_addr *a = &c->addrs[c->n_addrs++];
 
-		a->addr = ip_from_v4(ip_to_v4(&first) + i);
+		a->addr = nth_after(&first, i);
 		a->prefix = prefix;
 	}
 	return 0;
@@ -125,24 +159,35 @@ static int add_route(struct rt_config *c, const struct rt_key *k, const struct s
 	return 0;
 }
 
-/* Keeps only the default routes, or only the others. */
-static void keep_routes(struct rt_config *c, bool defaults)
+/* Keeps the default routes only. */
+static void keep_defaults(struct rt_config *c)
 {
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < c->n_routes; i++)
-		if ((c->routes[i].prefix == 0) == defaults)
+		if (c->routes[i].prefix == 0)
+			c->routes[kept++] = c->routes[i];
+	c->n_routes = kept;
+}
+
+static void drop_default(struct rt_config *c, bool v4)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < c->n_routes; i++)
+		if (c->routes[i].prefix != 0 || ip_is_v4(&c->routes[i].net) != v4)
 			c->routes[kept++] = c->routes[i];
 	c->n_routes = kept;
 }
 
 int rt_parse_gateway(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
 {
-	struct stack_route r = {.net = ip_from_v4(0), .prefix = 0};
+	struct stack_route r = {.prefix = 0};
 
-	if (!parse_v4(value, &r.gateway) || ip_is_any(&r.gateway))
+	if (!parse_ip(value, &r.gateway) || ip_is_any(&r.gateway))
 		return bad(why, k->name, value, "give the router's address, such as 10.0.0.1");
-	keep_routes(c, false); /* one default route: the last one named */
+	r.net = masked(&r.gateway, 0);
+	drop_default(c, ip_is_v4(&r.net)); /* one of each family: the last one named */
 	return add_route(c, k, &r, why);
 }
 
@@ -156,11 +201,12 @@ int rt_parse_route(struct rt_config *c, const struct rt_key *k, const char *valu
 	if ((n != 1 && n != 3) || !strchr(net, '/') || !parse_net(net, &r.net, &r.prefix))
 		return bad(why, k->name, value, mend);
 	r.net = masked(&r.net, r.prefix);
-	r.gateway = ip_from_v4(0);
-	if (n == 3 && (strcmp(via, "via") || !parse_v4(gw, &r.gateway)))
+	r.gateway = masked(&r.net, 0);
+	if (n == 3 && (strcmp(via, "via") || !parse_ip(gw, &r.gateway) ||
+		       ip_is_v4(&r.gateway) != ip_is_v4(&r.net)))
 		return bad(why, k->name, value, mend);
 	if (fresh(c, LIST_ROUTE))
-		keep_routes(c, true);
+		keep_defaults(c);
 	return add_route(c, k, &r, why);
 }
 
@@ -179,7 +225,7 @@ int rt_parse_arp(struct rt_config *c, const struct rt_key *k, const char *value,
 	struct ip_addr ip;
 	struct eth_addr mac;
 
-	if (sscanf(value, "%63s %31s %c", addr, hw, &rest) != 2 || !parse_v4(addr, &ip) ||
+	if (sscanf(value, "%63s %31s %c", addr, hw, &rest) != 2 || !parse_ip(addr, &ip) ||
 	    !parse_mac(hw, &mac))
 		return bad(why, k->name, value,
 			   "give ADDRESS MAC, such as 10.0.0.9 02:00:00:00:00:09");
@@ -237,17 +283,17 @@ static int arp_line(struct rt_config *c, char *line, char *why)
 			 "'%.100s' is not ADDRESS/PREFIX MAC; correct or remove the line", line);
 		return -EINVAL;
 	}
-	if (r.prefix < 24) {
+	if (r.prefix < prefix_max(&r.net) - 8) {
 		r.gateway = r.net;
 		bad_entry = add_neigh(c, &r.net, &mac) < 0 || c->n_routes >= STACK_MAX_ROUTES;
 		r.net = masked(&r.net, r.prefix);
 		if (!bad_entry)
 			c->routes[c->n_routes++] = r;
 	} else {
-		uint32_t base = ip_to_v4(&r.net) & ~(uint32_t)0 << (32 - r.prefix);
+		struct ip_addr base = masked(&r.net, r.prefix);
 
-		for (uint32_t i = 0; i < 1u << (32 - r.prefix) && !bad_entry; i++) {
-			struct ip_addr a = ip_from_v4(base + i);
+		for (uint32_t i = 0; i < 1u << (prefix_max(&base) - r.prefix) && !bad_entry; i++) {
+			struct ip_addr a = nth_after(&base, i);
 
 			bad_entry = add_neigh(c, &a, &mac) < 0;
 		}

@@ -37,6 +37,7 @@ struct world {
 #define CLI 1
 
 static const char *world_mode = "inline"; /* what every world of this group runs in */
+static int world_family = AF_INET;	  /* of stream(), try_bind(), try_connect() */
 
 /* Group set-ups: what every world of the group runs in. */
 static inline int inline_mode(void **state)
@@ -53,15 +54,28 @@ static inline int paired_mode(void **state)
 	return 0;
 }
 
+static inline int inline_v6(void **state)
+{
+	world_family = AF_INET6;
+	return inline_mode(state);
+}
+
+static inline int paired_v6(void **state)
+{
+	world_family = AF_INET6;
+	return paired_mode(state);
+}
+
 static inline mtcp_stack_t world_stack(int side, const char *more)
 {
 	char text[1024], err[MTCP_ERR_LEN];
 	mtcp_stack_t s;
 
 	snprintf(text, sizeof(text),
-		 "device = fake:w:%d\naddress = 10.0.0.%d/24\nmode = %s\nmax_concurrency = 256\n"
+		 "device = fake:w:%d\naddress = 10.0.0.%d/24\naddress = fd00::%d/64\nmode = "
+		 "%s\nmax_concurrency = 256\n"
 		 "rcvbuf = 65536\nsndbuf = 65536\nbuffer_mb = 32\nseed = %d\n%s",
-		 side, side + 1, world_mode, side + 1, more ? more : "");
+		 side, side + 1, side + 1, world_mode, side + 1, more ? more : "");
 	s = mtcp_stack_open(NULL, text, err);
 	if (!s)
 		fail_msg("%s", err);
@@ -137,23 +151,39 @@ static inline struct sockaddr_in at(int host, int port)
 	return a;
 }
 
+/* fd00::host; host < 0: :: */
+static inline struct sockaddr_in6 at6(int host, int port)
+{
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+
+	a.sin6_addr.s6_addr[0] = host < 0 ? 0 : 0xfd;
+	a.sin6_addr.s6_addr[15] = host < 0 ? 0 : (uint8_t)host;
+	return a;
+}
+
 static inline int try_bind(mctx_t m, int s, int host, int port)
 {
 	struct sockaddr_in a = at(host, port);
+	struct sockaddr_in6 a6 = at6(host, port);
 
+	if (world_family == AF_INET6)
+		return mtcp_bind(m, s, (struct sockaddr *)&a6, sizeof(a6));
 	return mtcp_bind(m, s, (struct sockaddr *)&a, sizeof(a));
 }
 
 static inline int try_connect(mctx_t m, int s, int host, int port)
 {
 	struct sockaddr_in a = at(host, port);
+	struct sockaddr_in6 a6 = at6(host, port);
 
+	if (world_family == AF_INET6)
+		return mtcp_connect(m, s, (struct sockaddr *)&a6, sizeof(a6));
 	return mtcp_connect(m, s, (struct sockaddr *)&a, sizeof(a));
 }
 
 static inline int stream(mctx_t m)
 {
-	int s = mtcp_socket(m, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int s = mtcp_socket(m, world_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 	assert_true(s > 0);
 	return s;

@@ -103,6 +103,14 @@ static void test_mistakes(void **state)
 	wrong("address = 10.0.0.1", "give ADDRESS/PREFIX");
 	wrong("address = 10.0.0.1/33", "give ADDRESS/PREFIX");
 	wrong("address = 10.0.0/8", "give ADDRESS/PREFIX");
+	wrong("address = fd00::1", "give ADDRESS/PREFIX");
+	wrong("address = fd00::1/129", "give ADDRESS/PREFIX");
+	wrong("address = fd00:::1/64", "give ADDRESS/PREFIX");
+	wrong("address = ::ffff:10.0.0.1/64", "give ADDRESS/PREFIX");
+	wrong("address = 10.0.0.1-fd00::1/64", "not an address range");
+	wrong("address = ::/64", "not an address range");
+	wrong("address = ff02::1/64", "not an address range");
+	wrong("route = fd00::/16 via 10.0.0.1", "give NETWORK/PREFIX via ROUTER");
 	wrong("address = 10.0.0.9-10.0.0.1/24", "not an address range");
 	wrong("address = 10.0.0.0-10.0.1.0/16", "more than 256 entries");
 	wrong("address = 224.0.0.1/24", "not an address range");
@@ -371,13 +379,47 @@ static void test_document_is_the_table(void **state)
 
 #define T(f) cmocka_unit_test_setup(f, setup)
 
+static void test_v6_nets(void **state)
+{
+	static const struct ip_addr first = {.b = {0xfd, [15] = 0xfe}};
+
+	(void)state;
+	assert_int_equal(text("device = x\naddress = fd00::fe-fd00::101/64\ngateway = fe80::1\n"
+			      "gateway = 10.0.0.1\nroute = fd01:2:3:4:5::/50 via fe80::2\n"
+			      "arp = fd00::9 02:00:00:00:00:09\nipv6_autoconf = 1"),
+			 0);
+	assert_int_equal(cfg.n_addrs, 4);
+	assert_true(ip_eq(&cfg.addrs[0].addr, &first));
+	assert_int_equal(cfg.addrs[3].addr.b[14], 1);
+	assert_int_equal(cfg.addrs[3].addr.b[15], 1);
+	assert_int_equal(cfg.addrs[3].prefix, 64);
+	assert_int_equal(cfg.n_routes, 3); /* a default route of each family */
+	assert_int_equal(cfg.routes[0].gateway.b[0], 0xfe);
+	assert_true(ip_is_any(&cfg.routes[0].net) && !ip_is_v4(&cfg.routes[0].net));
+	assert_true(ip_is_v4(&cfg.routes[1].net));
+	assert_int_equal(cfg.routes[2].net.b[6], 0);
+	assert_int_equal(cfg.routes[2].net.b[8], 0);
+	assert_int_equal(cfg.routes[2].prefix, 50);
+	assert_int_equal(cfg.n_neighs, 1);
+	assert_true(cfg.stack.ipv6_autoconf);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_mtcp_file),  T(test_timeout_off),	 T(test_mistakes),
-		T(test_long_lines), T(test_documented_defaults), T(test_bounds),
-		T(test_addresses),  T(test_what_is_missing),	 T(test_port_of_the_kernel),
-		T(test_files),	    T(test_legacy_files),	 T(test_document_is_the_table),
+		T(test_mtcp_file),
+		T(test_timeout_off),
+		T(test_mistakes),
+		T(test_long_lines),
+		T(test_documented_defaults),
+		T(test_bounds),
+		T(test_v6_nets),
+		T(test_addresses),
+		T(test_what_is_missing),
+		T(test_port_of_the_kernel),
+		T(test_files),
+		T(test_legacy_files),
+		T(test_document_is_the_table),
 	};
 	size_t n;
 	const struct rt_key *k = rt_config_keys(&n);

@@ -237,7 +237,7 @@ static void test_errors_of_making(void **state)
 	int s = stream(m), t = stream(m), fds[2];
 	struct sockaddr_in a = at(1, 90);
 
-	FAILS(mtcp_socket(m, AF_INET6, SOCK_STREAM, 0), EAFNOSUPPORT);
+	FAILS(mtcp_socket(m, AF_UNIX, SOCK_STREAM, 0), EAFNOSUPPORT);
 	FAILS(mtcp_socket(m, AF_INET, SOCK_DGRAM, 0), ESOCKTNOSUPPORT);
 	FAILS(mtcp_socket(m, AF_INET, SOCK_STREAM, IPPROTO_UDP), EPROTONOSUPPORT);
 	FAILS(mtcp_socket(NULL, AF_INET, SOCK_STREAM, 0), EINVAL);
@@ -369,7 +369,7 @@ static void test_churn(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest both[] = {
 		T(test_transaction),
 		T(test_bulk),
 		T(test_fault_14_large_and_empty_reads),
@@ -378,15 +378,18 @@ int main(void)
 		T(test_reset_is_reported_once),
 		T(test_abort_and_unread_data_reset),
 		T(test_connect_refused_then_again),
-		T(test_names),
-		T(test_errors_of_making),
 		T(test_listen_without_port),
 		T(test_descriptors_run_out),
 		T(test_listener_closes),
 		T(test_progress_without_wait),
 		T(test_churn),
 	};
-	int failed = cmocka_run_group_tests_name("socket, inline", tests, inline_mode, NULL);
+	const struct CMUnitTest v4[] = {T(test_names), T(test_errors_of_making)};
+	int failed = cmocka_run_group_tests_name("socket, inline", both, inline_mode, NULL);
 
-	return failed + cmocka_run_group_tests_name("socket, paired", tests, paired_mode, NULL);
+	failed += cmocka_run_group_tests_name("names, inline", v4, inline_mode, NULL);
+	failed += cmocka_run_group_tests_name("socket, paired", both, paired_mode, NULL);
+	failed += cmocka_run_group_tests_name("names, paired", v4, paired_mode, NULL);
+	failed += cmocka_run_group_tests_name("IPv6, inline", both, inline_v6, NULL);
+	return failed + cmocka_run_group_tests_name("IPv6, paired", both, paired_v6, NULL);
 }

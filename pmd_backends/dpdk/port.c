@@ -211,6 +211,7 @@ int port_start(struct dpdk_dev *d, const struct port_plan *p, struct nic *nic,
 	ret = ret ? ret : rte_eth_dev_start(d->port);
 	if (ret)
 		return say(err, p, "the driver refuses", ret);
+	(void)rte_eth_allmulticast_enable(d->port); /* for IPv6; what has no filter has no switch */
 	set_rss(d, &info, &conf, nic);
 	nic->ops = &dpdk_ops;
 	if (conf.intr_conf.rxq && rte_eth_dev_rx_intr_ctl_q_get_fd(d->port, 0) >= 0) {

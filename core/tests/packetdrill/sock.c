@@ -70,7 +70,7 @@ int sock_bind(struct pd *pd, int fd, const struct sockaddr *sa, socklen_t len)
 	int err = socket_of(pd, fd, &o);
 
 	if (!err)
-		err = addr_in(sa, len, &e);
+		err = addr_in(sa, len, false, &e);
 	if (err)
 		return err;
 	if (o->kind != PD_SOCKET || o->local.port)
@@ -150,7 +150,7 @@ int sock_peer(struct pd *pd, int fd, struct sockaddr *sa, socklen_t *len)
 	if (!o || o->kind != PD_STREAM)
 		return -ENOTCONN;
 	stack_names(pd->sc, o->id, &local, &remote);
-	return addr_out(&remote, sa, len);
+	return addr_out(&remote, false, sa, len);
 }
 
 /* What became of the attempt: 0, -EALREADY, or its error. */
@@ -194,7 +194,7 @@ int sock_connect(struct pd *pd, int fd, const struct sockaddr *sa, socklen_t len
 	int err = socket_of(pd, fd, &o);
 
 	if (!err)
-		err = addr_in(sa, len, &remote);
+		err = addr_in(sa, len, false, &remote);
 	if (err)
 		return err;
 	if (o->kind == PD_LISTENER || (o->kind == PD_STREAM && !o->connecting))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """mtcp-sim as a program: its arguments, its files, and that the same seed gives the same bytes."""
 import hashlib
-import os
 import re
 import signal
 import subprocess
@@ -11,15 +10,15 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
-BUILD = Path(os.environ.get("MTCP_BUILD", REPO / "build"))
-PROGRAM = BUILD / "bin/mtcp-sim"
 SCENARIOS = sorted((REPO / "core/sim/scenarios").glob("*.txt"))
 
-pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="mtcp-sim is not built")
 
+@pytest.fixture
+def sim(program):
+    def run(*args):
+        return subprocess.run([program("mtcp-sim"), *map(str, args)], capture_output=True, text=True, timeout=120)
 
-def sim(*args):
-    return subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True, timeout=120)
+    return run
 
 
 def digest(directory):
@@ -32,35 +31,35 @@ def scenario(name):
 
 @pytest.mark.parametrize("args", [[], ["a", "b"], ["--seed", "x", "a"], ["--seed", "-1", "a"], ["--what"], ["/nowhere"],
                                   [scenario("bulk"), "--set", "tcp.c=reno"], [scenario("bulk"), "--set", "rate"],
-                                  [scenario("bulk"), "--out", "/proc/none"]])
-def test_wrong_usage(args):
+                                  [scenario("bulk"), "--out", "/proc/none"], ["--table", "x"], ["--soak", "0"]])
+def test_wrong_usage(sim, args):
     got = sim(*args)
     assert got.returncode == 2
     assert got.stderr.count("\n") == 1 and not got.stdout
 
 
-def test_help_names_every_option():
+def test_help_names_every_option(sim):
     got = sim("--help")
     assert got.returncode == 0 and not got.stderr
-    for option in ["--seed", "--out", "--set", "--keys"]:
+    for option in ["--seed", "--out", "--set", "--table", "--full", "--soak", "--keys"]:
         assert option in got.stdout
 
 
-def test_keys_are_documented():
+def test_keys_are_documented(sim):
     text = (REPO / "docs/simulation.md").read_text()
     for section in sim("--keys").stdout.strip().split("\n\n### "):
         assert section.removeprefix("### ").strip() in text
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: p.stem)
-def test_scenarios_run(path):
+def test_scenarios_run(sim, path):
     got = sim(path, "--set", "duration=3s", "--set", "warmup=0") if path.stem != "bufferbloat" else sim(path)
     assert got.returncode == 0, got.stderr
     assert re.search(r"^\w+ +[1-9]\d* +\d+ +0 ", got.stdout, re.M), got.stdout
     assert re.search(r"^[\d.]+ s in [\d.]+ s of processor time: \d+ times faster than real time$", got.stderr, re.M)
 
 
-def test_same_seed_same_bytes(tmp_path):
+def test_same_seed_same_bytes(sim, tmp_path):
     runs = []
     for i, seed in enumerate([7, 7, 8]):
         got = sim(scenario("lossy"), "--seed", seed, "--set", "duration=5s", "--out", tmp_path / str(i))
@@ -71,7 +70,7 @@ def test_same_seed_same_bytes(tmp_path):
     assert all(runs[0][1][f] != runs[2][1][f] for f in runs[0][1])
 
 
-def test_rows_are_as_their_head_says(tmp_path):
+def test_rows_are_as_their_head_says(sim, tmp_path):
     sim(scenario("lossy"), "--set", "duration=5s", "--out", tmp_path)
     head, *rows = (tmp_path / "flows.csv").read_text().splitlines()
     assert head == "time,flow,connection,cwnd,ssthresh,rtt_ms,in_flight,goodput_bps,retransmits"
@@ -82,8 +81,8 @@ def test_rows_are_as_their_head_says(tmp_path):
     assert times == sorted(times) and times[-1] == 5
 
 
-def test_interrupt_leaves_complete_rows(tmp_path):
-    run = subprocess.Popen([PROGRAM, scenario("lossy"), "--set", "duration=100000s", "--set", "snap=64",
+def test_interrupt_leaves_complete_rows(program, tmp_path):
+    run = subprocess.Popen([program("mtcp-sim"), scenario("lossy"), "--set", "duration=100000s", "--set", "snap=64",
                             "--out", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not (tmp_path / "flows.csv").exists() or (tmp_path / "flows.csv").stat().st_size == 0:

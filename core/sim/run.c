@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/num.h"
 #include "sim/internal.h"
 #include "sim/run_internal.h"
 
@@ -47,7 +48,8 @@ static void build_host(struct run *r, struct host *h, const struct stack_neigh_e
 	cfg.n_neigh = r->n_hosts + 16;
 	cfg.time_wait_ms = (uint32_t)(s->time_wait / MT_MS);
 	cfg.tcp = s->tcp;
-	buf = (uint64_t)cfg.n_conns * (cfg.tcp.sndbuf + cfg.tcp.rcvbuf);
+	buf = (uint64_t)cfg.n_conns * (max_u32(cfg.tcp.sndbuf, cfg.tcp.sndbuf_max) +
+				       max_u32(cfg.tcp.rcvbuf, cfg.tcp.rcvbuf_max));
 	cfg.buf_bytes = buf < BUF_MAX ? (size_t)buf : BUF_MAX;
 	cfg.addrs = &h->addr;
 	cfg.n_addrs = 1;
@@ -256,7 +258,7 @@ static void run_all(struct run *r)
 			continue;
 		rows(r);
 		sample += s->sample;
-		if (r->opt->stop != NULL && r->opt->stop(r->opt->ctx))
+		if (r->opt->watch != NULL && r->opt->watch(r->opt->ctx, r->result))
 			break;
 	}
 }

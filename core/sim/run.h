@@ -8,11 +8,14 @@
 #include "sim/hist.h"
 #include "sim/scenario.h"
 
+struct scn_result;
+
 struct scn_run_options {
 	uint64_t seed;
 	FILE *rows;    /* flows.csv, or NULL */
 	FILE *capture; /* pcapng, or NULL */
-	bool (*stop)(void *ctx); /* asked every sample; true: ends here, or NULL */
+	/* Called every sample, unless NULL; true: ends here. */
+	bool (*watch)(void *ctx, const struct scn_result *so_far);
 	void *ctx;
 	bool drain;    /* at the end, close everything and wait until the hosts hold nothing */
 };

@@ -23,7 +23,6 @@ void scn_init(struct scenario *s)
 			       .snap = 128,
 			       .time_wait = MT_SEC,
 			       .tcp = tcp_config_default};
-	s->tcp.sndbuf = s->tcp.rcvbuf = 4000000;
 }
 
 static char *trim(char *s)

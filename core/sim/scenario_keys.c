@@ -33,8 +33,14 @@ static const struct scn_key tcp_keys[] = {
 	{"wscale", SCN_BOOL, TCP(wscale), 0, 0, "on", "window scaling (RFC 7323)"},
 	{"ecn", SCN_NUMBER, TCP(ecn), 0, 2, "2",
 	 "RFC 3168: 0 off, 1 asked for in every SYN, 2 used if the peer asks"},
-	{"sndbuf", SCN_BYTES, TCP(sndbuf), 256, 1u << 30, "4M", "send buffer"},
-	{"rcvbuf", SCN_BYTES, TCP(rcvbuf), 256, 1u << 30, "4M", "receive buffer"},
+	{"pacing", SCN_BOOL, TCP(pacing), 0, 0, "off",
+	 "also for an algorithm that does not ask for it"},
+	{"sndbuf", SCN_BYTES, TCP(sndbuf), 256, 1u << 30, "256 KiB", "send buffer at first"},
+	{"sndbuf_max", SCN_BYTES, TCP(sndbuf_max), 0, 1u << 30, "32 MiB",
+	 "... and as large as auto-tuning makes it; 0: it stays"},
+	{"rcvbuf", SCN_BYTES, TCP(rcvbuf), 256, 1u << 30, "256 KiB", "receive buffer at first"},
+	{"rcvbuf_max", SCN_BYTES, TCP(rcvbuf_max), 0, 1u << 30, "32 MiB",
+	 "... and as large as auto-tuning makes it; 0: it stays"},
 	{"init_cwnd", SCN_NUMBER, TCP(init_cwnd), 1, 100, "10", "initial window, segments"},
 	{"rto_min", SCN_MS, TCP(rto_min_ms), 1, 60000, "200ms", "least retransmission timeout"},
 	{"delack", SCN_MS, TCP(delack_ms), 0, 500, "40ms", "longest delay of an acknowledgment"},
@@ -94,8 +100,10 @@ static const struct scn_key flow_keys[] = {
 	 "connections at once, of each host of `from`"},
 	{"every", SCN_TIME, FIELD(scn_flow, every), 0, YEAR, "0",
 	 "open one each so long, `parallel` or not; 0: when one has ended"},
-	{"sndbuf", SCN_BYTES, FIELD(scn_flow, sndbuf), 256, 1u << 30, "", "else as in [tcp]"},
-	{"rcvbuf", SCN_BYTES, FIELD(scn_flow, rcvbuf), 256, 1u << 30, "", "else as in [tcp]"},
+	{"sndbuf", SCN_BYTES, FIELD(scn_flow, sndbuf), 256, 1u << 30, "",
+	 "as set by the application: no auto-tuning; else as in [tcp]"},
+	{"rcvbuf", SCN_BYTES, FIELD(scn_flow, rcvbuf), 256, 1u << 30, "",
+	 "as set by the application: no auto-tuning; else as in [tcp]"},
 	{"cc", SCN_CC, FIELD(scn_flow, cc), 0, 0, "", "else as in [tcp]"},
 };
 
@@ -262,7 +270,7 @@ static int put_cc(const struct scn_key *k, void *obj, const char *value, char *w
 	const struct cc_ops *ops = cc_by_name(value);
 
 	if (ops == NULL)
-		return bad_value(k, value, "cubic or reno", why);
+		return bad_value(k, value, "cubic, reno or dctcp", why);
 	if (k->size != sizeof(ops))
 		return put_name(k, obj, value, why);
 	memcpy((char *)obj + k->offset, &ops, sizeof(ops));

@@ -51,7 +51,7 @@ static void wrong_text_is_told(void **state)
 		 "S:2: loss = '101%' is out of range; it may be from 0 to 1"},
 		{"[host a]\nloss = -1", "S:2: loss = '-1' is out of range; it may be from 0 to 1"},
 		{"[tcp]\ncc = vegas",
-		 "S:2: cc = 'vegas' is not understood; write it like cubic or reno"},
+		 "S:2: cc = 'vegas' is not understood; write it like cubic, reno or dctcp"},
 		{"[tcp]\nsack = yes",
 		 "S:2: sack = 'yes' is not understood; write it like on or off"},
 		{"[at 1s]\nx.rate = 1M",

@@ -6,18 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "program.h"
 #include "sim/run.h"
 
-/* Of the processor: what else the machine does has no part in it. */
-static double spent_s(void)
+static bool interrupted(void *unused, const struct scn_result *so_far)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	(void)unused;
+	(void)so_far;
+	return program_stopped();
 }
 
 static FILE *open_file(const char *dir, const char *name)
@@ -92,12 +89,12 @@ static void summary(const struct scenario *s, const struct scn_result *r)
 static int run(const struct scenario *s, const struct program_options *o, FILE *rows, FILE *capture)
 {
 	struct scn_run_options opt = {
-		.seed = o->seed, .rows = rows, .capture = capture, .stop = program_stopped};
-	double start = spent_s(), took;
+		.seed = o->seed, .rows = rows, .capture = capture, .watch = interrupted};
+	double start = program_cpu_s(), took;
 	struct scn_result *r = scn_run(s, &opt);
 	bool corrupted = r->corrupted;
 
-	took = spent_s() - start;
+	took = program_cpu_s() - start;
 	summary(s, r);
 	/* The only line that differs from run to run, so not on standard output. */
 	fprintf(stderr, "%.3f s in %.3f s of processor time: %.0f times faster than real time\n",

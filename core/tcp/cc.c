@@ -9,7 +9,6 @@
 #include "tcp/tcp.h"
 
 #define IW_SEG_BYTES	1460u /* RFC 6928 2: 14600 bytes for ten segments */
-#define SLOW_START_SEGS 8u
 
 #define ALGORITHM(name) &cc_##name,
 static const struct cc_ops *const algorithms[] = {CC_ALGORITHMS(ALGORITHM)};
@@ -72,10 +71,10 @@ uint32_t cc_slow_start(struct cc *cc, uint32_t n_acked)
 		return n_acked;
 	room -= cc->cwnd;
 	if (n_acked > room) {
-		cc->cwnd += min_u32(room, SLOW_START_SEGS * cc->mss);
+		cc->cwnd += min_u32(room, CC_SLOW_START_SEGS * cc->mss);
 		return cc->cwnd >= cc->ssthresh ? n_acked - room : 0;
 	}
-	cc->cwnd += min_u32(n_acked, SLOW_START_SEGS * cc->mss);
+	cc->cwnd += min_u32(n_acked, CC_SLOW_START_SEGS * cc->mss);
 	return 0;
 }
 

@@ -17,14 +17,27 @@
 /* Bound of cwnd: the largest window a peer can offer (RFC 7323 2.3). Keeps all arithmetic in 64 bits. */
 #define CC_CWND_MAX (1u << 30)
 
+struct cc_hystart { /* RFC 9406 4.2 */
+	uint32_t left; /* bytes to be acknowledged until the round ends */
+	uint32_t last_us, min_us; /* smallest round trip of the last round, of this one; 0: none */
+	uint32_t baseline_us;	  /* ... when conservative slow start began */
+	uint8_t n_samples, n_rounds;
+	bool css; /* conservative slow start */
+};
+
 struct cc_cubic_state { /* RFC 9438 */
 	mt_time epoch_at;    /* 0: no epoch */
 	mt_time last_at;     /* last ACK or end of an idle time in this epoch */
-	uint32_t w_max;      /* bytes */
-	uint32_t w_est;      /* Reno-friendly estimate, bytes */
-	uint32_t k_ms;
-	uint32_t cwnd_prior; /* cwnd before the last reduction */
-	uint32_t acked_est;  /* bytes acked not yet turned into w_est growth */
+	union {
+		struct {
+			uint32_t w_max; /* bytes */
+			uint32_t w_est; /* Reno-friendly estimate, bytes */
+			uint32_t k_ms;
+			uint32_t cwnd_prior; /* cwnd before the last reduction */
+			uint32_t acked_est;  /* bytes acked not yet turned into w_est growth */
+		};
+		struct cc_hystart hystart; /* while ssthresh is UINT32_MAX */
+	};
 };
 
 /* What a receiver still has to tell of changes of CE (RFC 8257 3.2): an ACK for each. */
@@ -84,7 +97,6 @@ struct cc_rate {
 	uint32_t prior_delivered; /* total when the newest of these bytes left */
 	uint32_t delivered;	  /* bytes delivered since, */
 	uint32_t interval_us;	  /* in this time */
-	uint32_t rtt_us;	  /* of the newest byte; 0: it was sent again */
 	bool app_limited;	  /* the application bounded the rate */
 };
 
@@ -94,6 +106,7 @@ struct cc_ack {
 	bool cwnd_limited; /* the window, not the application, bounded the flight (RFC 7661's
 			    * condition) */
 	bool ece;	   /* it says ECE, and ECN is in use */
+	uint32_t rtt_us;   /* of the newest byte; 0: not measured. on_ack: only in slow start */
 	const struct rtt *rtt;
 	mt_time now;
 	/* on_sample only: */
@@ -143,9 +156,12 @@ void cc_reno_on_ack(struct cc *, const struct cc_ack *);
 void cc_reno_on_loss(struct cc *, uint32_t flight, mt_time now);
 void cc_reno_on_rto(struct cc *, uint32_t flight, mt_time now);
 void cc_reno_on_idle(struct cc *, uint32_t init_cwnd, mt_time idle_since, mt_time now);
+#define CC_SLOW_START_SEGS 8u
 /* Exponential growth below ssthresh, returns bytes of n_acked left over. One ACK counts for at most 8
  * segments (RFC 9406 4.2, L without pacing), so that a stretch ACK does not make a burst of its size. */
 uint32_t cc_slow_start(struct cc *, uint32_t n_acked);
+/* An ACK of the first slow start, with HyStart++. True: it is over, ssthresh is cwnd. */
+bool cc_hystart(struct cc *, struct cc_hystart *, const struct cc_ack *);
 /* A reduction to num/den of the flight, at least 2 segments. What limited transmit added does not
  * count (RFC 5681 3.2 step 2), hence no more than cwnd. */
 uint32_t cc_reduced(const struct cc *, uint32_t flight, uint32_t num, uint32_t den);

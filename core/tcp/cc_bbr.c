@@ -227,7 +227,7 @@ static void probe_rtt(struct cc *cc, struct cc_bbr_state *b, const struct cc_ack
 
 static void note_rtt(struct cc *cc, struct cc_bbr_state *b, const struct cc_ack *a)
 {
-	uint32_t us = a->rate->rtt_us;
+	uint32_t us = a->rtt_us;
 	bool old = a->now > b->min_rtt_at + MIN_RTT_TIME;
 
 	if (us && (us <= b->min_rtt_us || old)) {

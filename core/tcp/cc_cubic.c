@@ -120,10 +120,22 @@ static void grow(struct cc *cc, const struct cc_ack *a, uint32_t n_acked)
 		cc->cwnd = target;
 }
 
+/* 4.10: the first slow start is HyStart++'s; nothing is known of a maximum then. */
+static bool first_slow_start(const struct cc *cc)
+{
+	return cc->ssthresh == UINT32_MAX;
+}
+
 static void cubic_on_ack(struct cc *cc, const struct cc_ack *a)
 {
-	uint32_t rest = a->cwnd_limited ? cc_slow_start(cc, a->n_acked) : 0;
+	uint32_t rest;
 
+	if (first_slow_start(cc)) {
+		if (cc_hystart(cc, &cc->u.cubic.hystart, a))
+			cc->u.cubic = (struct cc_cubic_state){0};
+		return;
+	}
+	rest = a->cwnd_limited ? cc_slow_start(cc, a->n_acked) : 0;
 	if (rest == 0) {
 		epoch_pause(&cc->u.cubic, 0, a->now);
 		return;
@@ -142,6 +154,8 @@ static void cubic_on_loss(struct cc *cc, uint32_t flight, mt_time now)
 	struct cc_cubic_state *c = &cc->u.cubic;
 
 	(void)now;
+	if (first_slow_start(cc))
+		*c = (struct cc_cubic_state){0};
 	/* 4.7: a flow that lost below its last maximum gives way: w_max = cwnd * (1 + beta) / 2. */
 	c->w_max = cc->cwnd < c->w_max ? (uint32_t)((uint64_t)cc->cwnd * 17 / 20) : cc->cwnd;
 	c->cwnd_prior = cc->cwnd;

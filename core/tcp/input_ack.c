@@ -30,6 +30,16 @@ void ack_measure(struct arrival *a, tcp_seq ack)
 		rtt_sample(&t->rtt, age * 1000u);
 }
 
+/* By the times of transmission: of the newest byte this ACK tells of, if it was sent once. */
+static uint32_t newest_rtt(const struct arrival *a)
+{
+	const struct tcp_cold *c = a->t->cold;
+
+	if (!c || !c->xmit.ack_any || c->xmit.newest.again)
+		return 0;
+	return us_of(a->now) - c->xmit.newest.s.at_us;
+}
+
 static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
 {
 	struct tcb *t = a->t;
@@ -37,6 +47,7 @@ static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
 		.n_acked = n_acked,
 		.flight = before,
 		.cwnd_limited = (t->flags & TF_CWND_FULL) || t->phase == PHASE_LOSS,
+		.rtt_us = t->cold && t->cc.cwnd < t->cc.ssthresh ? newest_rtt(a) : 0,
 		.rtt = &t->rtt,
 		.now = a->now,
 	};
@@ -65,7 +76,6 @@ static bool take_rate(const struct arrival *a, struct cc_rate *r)
 		.prior_delivered = s->delivered,
 		.delivered = c->xmit.delivered - s->delivered,
 		.interval_us = max_u32(sent_us, ack_us),
-		.rtt_us = c->xmit.newest.again ? 0 : us_of(a->now) - s->at_us,
 		.app_limited = s->app_limited,
 	};
 	return true;
@@ -82,6 +92,7 @@ void ack_sample(struct arrival *a, uint32_t before)
 		.rtt = &t->rtt,
 		.now = a->now,
 		.in_recovery = t->phase != PHASE_OPEN,
+		.rtt_us = newest_rtt(a),
 		.pipe = recovery_pipe(t),
 		.rate = take_rate(a, &rate) ? &rate : NULL,
 	};

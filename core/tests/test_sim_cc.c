@@ -274,6 +274,31 @@ static void cubic_without_ecn_overflows_it(void **state)
 	assert_true(r.full > 0);
 }
 
+/* 10 Mbit/s x 80 ms, a queue of seven products: what slow start loses, where HyStart++ sees the
+ * queue grow and where nothing does. */
+static void hystart_leaves_slow_start_in_time(void **state)
+{
+	const struct cc_ops *const ccs[] = {&cc_newreno, &cc_cubic};
+	uint64_t full[2];
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct net n;
+
+		net_init(&n, ccs[i], 1);
+		n.bottleneck = (struct sim_pipe){
+			.rate_bps = 10000000, .delay = 40 * MT_MS, .queue_bytes = 700000};
+		n.leg = 40 * MT_MS;
+		net_start(&n);
+		full[i] = net_measure(&n, 2).full + sim_link_stats(n.server, SIM_UP)->queue_full;
+		net_end(&n);
+	}
+	print_message("dropped in slow start: reno %" PRIu64 ", cubic %" PRIu64 "\n", full[0],
+		      full[1]);
+	assert_true(full[0] > 20);
+	assert_int_equal(full[1], 0);
+}
+
 /* A queue shorter than the initial window: what leaves evenly passes it. */
 static void pacing_spares_a_short_queue(void **state)
 {
@@ -330,6 +355,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(two_dctcp_share),
 	cmocka_unit_test(cubic_with_ecn_loses_nothing),
 	cmocka_unit_test(cubic_without_ecn_overflows_it),
+	cmocka_unit_test(hystart_leaves_slow_start_in_time),
 	cmocka_unit_test(pacing_spares_a_short_queue),
 	cmocka_unit_test(fault_09_eight_kilobytes_in_one_round_trip),
 };

@@ -54,9 +54,9 @@ static void ack(struct path *p, uint32_t n, uint64_t bw, uint32_t pipe)
 		.prior_delivered = prior,
 		.delivered = (uint32_t)(bw * RTT / 1000000),
 		.interval_us = RTT,
-		.rtt_us = p->rate.rtt_us ? p->rate.rtt_us : RTT,
 		.app_limited = p->rate.app_limited,
 	};
+	p->ack.rtt_us = p->ack.rtt_us ? p->ack.rtt_us : RTT;
 	p->ack.n_acked = n;
 	p->ack.flight = pipe;
 	p->ack.pipe = pipe;
@@ -266,7 +266,7 @@ static void an_interval_below_the_round_trip_is_no_sample(void **state)
 
 	(void)state;
 	path_known(&p);
-	p.rate.rtt_us = 0;
+	p.ack.rtt_us = 0;
 	p.total += BDP;
 	p.rate = (struct cc_rate){.n_bytes = BDP,
 				  .total = p.total,
@@ -288,12 +288,12 @@ static void after_ten_seconds_the_round_trip_is_probed(void **state)
 	for (int i = 0; i < 4; i++)
 		ack(&p, BDP, BW, BDP);
 	before = p.cc.cwnd;
-	p.rate.rtt_us = RTT + 5000; /* a queue that never empties */
+	p.ack.rtt_us = RTT + 5000; /* a queue that never empties */
 	p.now += 10 * MT_SEC + RTT * MT_US;
 	ack(&p, BDP, BW, BDP);
 	assert_int_equal(bbr(&p)->mode, 3);
 	assert_int_equal(p.cc.cwnd, 4 * MSS);
-	p.rate.rtt_us = RTT - 1000;
+	p.ack.rtt_us = RTT - 1000;
 	ack(&p, MSS, BW, 4 * MSS); /* the queue is gone: 200 ms from now */
 	p.now += 100 * MT_MS;
 	ack(&p, 4 * MSS, BW / 10, 4 * MSS);

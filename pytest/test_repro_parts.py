@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 from conftest import ROOT
-from runner import claims, classify, cpustat, device, figures, packetdrill, plan, rows, scenario, stats, suite, summary, tuning
+from runner import claims, classify, coverage, cpustat, device, figures, packetdrill, plan, rows, scenario, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import SERVER
 
@@ -281,6 +281,20 @@ def test_junit_of_ctest_and_pytest(tmp_path):
                     "</testsuite></testsuites>")
     tally = suite.junit(path)
     assert str(tally) == "1 passed, 1 failed, 1 skipped" and tally.wrong == ["b"] and tally.left_out == ["c: why"]
+
+
+def test_coverage_adds_up_over_objects():
+    counts = coverage.Counts()
+    for times in (0, 2):  # a header's line, as two objects have it
+        counts.add({"line_number": 7, "count": times, "branches": [{"count": times}, {"count": 0}]})
+    counts.add({"line_number": 8, "count": 0, "branches": []})
+    counts.add({"line_number": 9, "count": 0, "branches": []})
+    assert coverage.percent(counts.lines) == pytest.approx(100 / 3) and coverage.percent(counts.branches) == 50
+    assert counts.missing() == "8-9"
+    text, enough = coverage.table({"core/tcp/a.c": counts})
+    assert not enough and text[1].split() == ["core/tcp/a.c", "33.3%", "50.0%", "8-9"]
+    counts.lines, counts.branches = {1: 1}, {}
+    assert coverage.table({"core/tcp/a.c": counts})[1] and not coverage.table({})[1]
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def _parser() -> _Parser:
     commands.add_parser("doctor", help="what will hold a run back", allow_abbrev=False)
     test = commands.add_parser("test", help="all tests", allow_abbrev=False)
     test.add_argument("--fast", action="store_true", help="no sanitizers, no fuzzing, no slow tests")
+    test.add_argument("--coverage", action="store_true", help="only: what the C tests reach of core/tcp and core/wire")
     test.add_argument("--packetdrill", type=Path, metavar="PATH", help="this packetdrill binary plays ...")
     test.add_argument("--scripts", type=Path, metavar="DIR", help="... the *.pkt below DIR to our stack")
     return top
@@ -171,6 +172,8 @@ def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.command == "test":
         from runner import suite
 
+        if arguments.coverage:
+            return suite.covered()
         return suite.main(arguments.fast, arguments.packetdrill, arguments.scripts)
     if arguments.command == "report":
         return _report(arguments.dir)

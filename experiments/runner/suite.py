@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import packetdrill
+from runner import coverage, packetdrill
 from runner.places import ROOT, build_dir
 
 _FUZZ_SECONDS = 30
@@ -169,6 +169,20 @@ def _fuzz(log: Path) -> Tally:
     return tally
 
 
+def _covered(log: Path) -> Tally:
+    """The C tests of an instrumented build: the fuzzers' corpus and the oracle are among them."""
+    folder = _variant("coverage")
+    # unoptimised: each line is there to be counted; warnings that need the optimiser are wrong then
+    _build(log, folder, ["-DMTCP_COVERAGE=ON", "-DMTCP_DPDK=OFF", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS=-w"], [])
+    for old in folder.rglob("*.gcda"):
+        old.unlink()
+    tally = _ctest(log, folder, "^(test_(wire|tcp|stack|sim)_|replay_)")
+    text, enough = coverage.table(coverage.measure(folder, ROOT))
+    print("\n".join(text))
+    tally.add(Tally(passed=1) if enough else Tally(failed=1, wrong=["less is covered than required"]))
+    return tally
+
+
 def _pytest(fast: bool) -> Callable[[Path], Tally]:
     def stage(log: Path) -> Tally:
         result = log.with_suffix(".xml")
@@ -222,6 +236,13 @@ def _one(name: str, stage: Callable[[Path], Tally], logs: Path) -> Tally:
     if tally.failed and log.exists():
         print(f"  all of it: {log}\n{_tail(log)}", flush=True)
     return tally
+
+
+def covered() -> int:
+    """Only the coverage."""
+    logs = build_dir() / "test-logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    return 1 if _one("coverage", _covered, logs).failed else 0
 
 
 def main(fast: bool, program: Path | None = None, scripts: Path | None = None) -> int:

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "runtime/loop.h"
-#include "wire/wire.h"
+#include "wire/ipv6.h"
 
-#define RING_BYTES 4096u /* some thirty answers */
-#define NEWS_LEN   42u	 /* of a frame: what lies behind is padding */
+#define RING_BYTES 16384u /* some thirty answers at least */
+#define ARP_NEWS   42u	  /* of a frame: what lies behind is padding */
+#define NDP_NEWS   (ETH_HLEN + IPV6_HLEN)
+#define NEWS_MAX   512u
 
 struct share {
 	size_t len; /* of the mapping */
@@ -22,24 +24,41 @@ static struct spsc *ring(struct share *s, uint16_t from, uint16_t to)
 }
 
 /* An answer, or an announcement (RFC 5227 3), which asks for the sender's own address. */
-static bool is_arp_news(const struct nic_pkt *p)
+static bool is_arp_news(const uint8_t *d, uint16_t len)
+{
+	return len >= ARP_NEWS && (d[21] == ARP_REPLY || !memcmp(d + 28, d + 38, 4));
+}
+
+/* What a neighbour or a router says of itself. */
+static bool is_ndp_news(const uint8_t *d, uint16_t len)
+{
+	return len > NDP_NEWS && len <= NEWS_MAX && d[ETH_HLEN + 6] == IP_ICMPV6 &&
+	       (d[NDP_NEWS] == ICMP6_NA || d[NDP_NEWS] == ICMP6_RA);
+}
+
+/* Bytes of a frame that the other cores should know of, or 0. */
+static uint16_t news(const struct nic_pkt *p)
 {
 	const uint8_t *d = p->data;
 
-	if (p->len < NEWS_LEN || d[12] != 0x08 || d[13] != 0x06)
-		return false;
-	return d[21] == ARP_REPLY || !memcmp(d + 28, d + 38, 4);
+	if (p->len < ETH_HLEN)
+		return 0;
+	if (d[12] == 0x08 && d[13] == 0x06)
+		return is_arp_news(d, p->len) ? ARP_NEWS : 0;
+	if (d[12] == 0x86 && d[13] == 0xdd)
+		return is_ndp_news(d, p->len) ? p->len : 0;
+	return 0;
 }
 
-static void tell(struct share *s, uint16_t from, const struct nic_pkt *p)
+static void tell(struct share *s, uint16_t from, const struct nic_pkt *p, uint16_t len)
 {
 	for (uint16_t to = 0; to < s->n; to++) {
-		void *rec = to == from ? NULL : spsc_reserve(ring(s, from, to), NEWS_LEN);
+		void *rec = to == from ? NULL : spsc_reserve(ring(s, from, to), len);
 
 		if (!rec)
 			continue; /* full: it asks again */
-		memcpy(rec, p->data, NEWS_LEN);
-		spsc_commit(ring(s, from, to), NEWS_LEN);
+		memcpy(rec, p->data, len);
+		spsc_commit(ring(s, from, to), len);
 		spsc_flush(ring(s, from, to));
 	}
 }
@@ -77,9 +96,12 @@ static uint16_t share_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 	heard = got;
 	got = (uint16_t)(got + sp->real->ops->rx_burst(sp->real->dev, queue, pkts + got,
 						       (uint16_t)(n - got)));
-	for (uint16_t i = heard; i < got; i++)
-		if (is_arp_news(&pkts[i]))
-			tell(sp->share, queue, &pkts[i]);
+	for (uint16_t i = heard; i < got; i++) {
+		uint16_t len = news(&pkts[i]);
+
+		if (len)
+			tell(sp->share, queue, &pkts[i], len);
+	}
 	return got;
 }
 

@@ -116,7 +116,7 @@ struct sim {
 /* sim.c */
 void *sim_alloc(size_t n, size_t size); /* zeroed, never NULL */
 struct sim_node *node_new(struct sim *);
-/* The device's RSS hash of a frame; 0 unless it is TCP over IPv4. */
+/* The device's RSS hash of a frame; 0 unless it is TCP. */
 uint32_t rss_of(const struct sim *, const struct frame *);
 
 /* events.c: first in, first out among equal instants */

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "sim/internal.h"
+#include "wire/ipv6.h"
 
 void *sim_alloc(size_t n, size_t size)
 {
@@ -16,18 +17,24 @@ void *sim_alloc(size_t n, size_t size)
 
 uint32_t rss_of(const struct sim *sim, const struct frame *f)
 {
+	const uint8_t *p = f->data + ETH_HLEN;
 	struct eth_hdr eth;
 	struct ip_hdr ip;
-	uint8_t in[12];
+	uint8_t in[36];
+	enum wire_err err = eth_parse(f->data, f->len, &eth);
+	size_t len;
 
-	if (eth_parse(f->data, f->len, &eth) != WIRE_OK || eth.type != ETH_IPV4 ||
-	    ipv4_parse(f->data + ETH_HLEN, f->len - ETH_HLEN, 0, &ip) != WIRE_OK ||
-	    ip.proto != IP_TCP || ip.payload_len < 4)
+	if (err != WIRE_OK || (eth.type != ETH_IPV4 && eth.type != ETH_IPV6))
 		return 0;
-	memcpy(in, ip.src.b + 12, 4);
-	memcpy(in + 4, ip.dst.b + 12, 4);
-	memcpy(in + 8, ip.payload, 4);
-	return toeplitz_hash(&sim->toeplitz, in, sizeof(in));
+	len = eth.type == ETH_IPV4 ? 4 : 16;
+	err = len == 4 ? ipv4_parse(p, f->len - ETH_HLEN, 0, &ip)
+		       : ipv6_parse(p, f->len - ETH_HLEN, &ip);
+	if (err != WIRE_OK || ip.proto != IP_TCP || ip.payload_len < 4)
+		return 0;
+	memcpy(in, ip.src.b + 16 - len, len);
+	memcpy(in + len, ip.dst.b + 16 - len, len);
+	memcpy(in + 2 * len, ip.payload, 4);
+	return toeplitz_hash(&sim->toeplitz, in, 2 * len + 4);
 }
 
 /* ---- time ---- */

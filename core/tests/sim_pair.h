@@ -19,6 +19,16 @@
 #define SERVER_V4   0x0a000002u
 #define SERVER_PORT 80
 
+static bool pair_v6; /* what the pairs of this run speak */
+
+/* CLIENT_V4 or SERVER_V4, or the same host's address of IPv6. */
+static inline struct ip_addr pair_addr(uint32_t v4)
+{
+	if (!pair_v6)
+		return ip_from_v4(v4);
+	return (struct ip_addr){.b = {0x20, 1, 0x0d, 0xb8, [15] = (uint8_t)v4}};
+}
+
 struct pair {
 	struct sim *sim;
 	struct sim_node *client, *server;
@@ -49,9 +59,9 @@ static inline struct sim_node *pair_host(struct pair *p, unsigned i, uint16_t n_
 {
 	struct sim_host_config hc = {.stack = &p->cfg, .n_cores = n_cores};
 
-	p->addr[i] = (struct stack_addr){ip_from_v4(i ? SERVER_V4 : CLIENT_V4), 24};
+	p->addr[i] = (struct stack_addr){pair_addr(i ? SERVER_V4 : CLIENT_V4), pair_v6 ? 64 : 24};
 	p->neigh[!i] =
-		(struct stack_neigh_entry){ip_from_v4(i ? CLIENT_V4 : SERVER_V4), sim_mac_of(!i)};
+		(struct stack_neigh_entry){pair_addr(i ? CLIENT_V4 : SERVER_V4), sim_mac_of(!i)};
 	p->cfg.neighs = p->know_macs ? &p->neigh[!i] : NULL;
 	p->cfg.n_neighs = p->know_macs;
 	p->cfg.addrs = &p->addr[i];
@@ -69,7 +79,7 @@ static inline void pair_hosts(struct pair *p)
 
 static inline struct ip_endpoint pair_remote(void)
 {
-	return (struct ip_endpoint){.addr = ip_from_v4(SERVER_V4), .port = SERVER_PORT};
+	return (struct ip_endpoint){.addr = pair_addr(SERVER_V4), .port = SERVER_PORT};
 }
 
 /* Hosts, and applications with these plans on them. */
@@ -94,6 +104,18 @@ static inline bool pair_done(void *ctx)
 static inline const struct mtcp_stats *pair_stats(const struct sim_node *n)
 {
 	return stack_stats(sim_core(n, 0));
+}
+
+/* The tests over each family. */
+#define pair_run_tests(tests)                                                                      \
+	(cmocka_run_group_tests_name("IPv4", tests, NULL, NULL) +                                  \
+	 cmocka_run_group_tests_name("IPv6", tests, pair_use_v6, NULL))
+
+static inline int pair_use_v6(void **state)
+{
+	(void)state;
+	pair_v6 = true;
+	return 0;
 }
 
 /* On a failure: what happened last. */

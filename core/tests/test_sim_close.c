@@ -184,7 +184,7 @@ static void abort_resets(void **state)
 static void refused(void **state)
 {
 	struct conn_pair k;
-	struct ip_endpoint nobody = {.addr = ip_from_v4(SERVER_V4), .port = 81};
+	struct ip_endpoint nobody = {.addr = pair_addr(SERVER_V4), .port = 81};
 
 	(void)state;
 	open_pair(&k, seed);
@@ -256,5 +256,5 @@ int main(int argc, char **argv)
 	};
 
 	seed = test_seed(argc, argv);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return pair_run_tests(tests);
 }

@@ -190,5 +190,5 @@ int main(int argc, char **argv)
 	};
 
 	seed = test_seed(argc, argv);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return pair_run_tests(tests);
 }

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What routers advertise (RFC 4861 6.3, RFC 4862 5.5), and what of it is not believed. */
+#include <errno.h>
+
+#include "test_stack_raw6.h"
+
+static const struct ip_addr far6 = {.b = {0x20, 2, [15] = 7}};
+/* 2001:db8::/64 with the identifier of 02:00:00:00:00:01 */
+static const struct ip_addr made = {.b = {0x20, 1, 0x0d, 0xb8, [11] = 0xff, 0xfe, 0, 0, 1}};
+static const struct ip_addr second = {.b = {0xfe, 0x80, [15] = 3}};
+
+static struct net *open_net(bool on)
+{
+	struct stack_config cfg = net_config();
+
+	cfg.ipv6_autoconf = on;
+	return raw6_net(&cfg);
+}
+
+static struct ndp_msg advertisement(void)
+{
+	return (struct ndp_msg){
+		.type = ICMP6_RA,
+		.has_mac = true,
+		.mac = raw_mac,
+		.router_lifetime = 1800,
+		.n_prefixes = 1,
+		.prefix = {{{.b = {0x20, 1, 0x0d, 0xb8}}, 64, true, true, 7200, 3600}},
+	};
+}
+
+static void advertise(struct net *n, const struct ip_addr *router, const struct ndp_msg *m)
+{
+	struct ip_addr all = ip_all_nodes();
+
+	raw6_ndp(n, router, &all, m);
+	net_turn(n);
+}
+
+static int64_t connect6(struct net *n, const struct ip_addr *to)
+{
+	struct ip_endpoint e = {.addr = *to, .port = 80};
+
+	return stack_connect(n->a.sc, NULL, &e, n->now);
+}
+
+static bool has(struct net *n, const struct ip_addr *a)
+{
+	struct ip_endpoint e = {.addr = *a, .port = 99};
+	int64_t lid = stack_listen(n->a.sc, &e, 1, n->now);
+
+	if (lid >= 0)
+		stack_listen_close(n->a.sc, (uint32_t)lid, n->now);
+	return lid >= 0;
+}
+
+static void routers_are_asked_for(void **state)
+{
+	struct net *n = open_net(true);
+	struct raw6 r;
+	int asked = 0;
+
+	(void)state;
+	net_run_ms(n, 20000);
+	while (raw6_get(n, &r))
+		asked += r.icmp.type == ICMP6_RS && r.eth.dst.b[5] == 2;
+	assert_int_equal(asked, 3);
+	assert_int_equal(connect6(n, &far6), -ENETUNREACH);
+	net_free(n);
+}
+
+static void router_and_address(void **state)
+{
+	struct net *n = open_net(true);
+	struct ndp_msg m = advertisement();
+	struct ip_endpoint local, remote;
+	struct raw6 r;
+	int64_t id;
+
+	(void)state;
+	m.mtu = 1400;
+	m.hop_limit = 33;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	assert_true(has(n, &made));
+	id = connect6(n, &far6);
+	assert_true(id >= 0);
+	stack_names(n->a.sc, (uint32_t)id, &local, &remote);
+	assert_true(ip_eq(&local.addr, &made));
+	net_turns(n, 2);
+	assert_true(raw6_get_type(n, &r, 0)); /* the advertisement named its station */
+	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+	assert_int_equal(r.tcp.mss, 1340);
+	assert_int_equal(r.ip.ttl, 33);
+	m.router_lifetime = 0; /* no router any more */
+	advertise(n, &peer_link, &m);
+	assert_int_equal(connect6(n, &far6), -ENETUNREACH);
+	assert_true(connect6(n, &peer6) >= 0); /* the prefix stays on link */
+	net_free(n);
+}
+
+static void lifetimes_end(void **state)
+{
+	struct net *n = open_net(true);
+	struct ndp_msg m = advertisement();
+
+	(void)state;
+	m.router_lifetime = 10;
+	m.prefix[0].valid_s = 30;
+	m.prefix[0].preferred_s = 20;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	net_run_ms(n, 11000);
+	assert_int_equal(connect6(n, &far6), -ENETUNREACH);
+	assert_true(connect6(n, &peer6) >= 0);
+	net_run_ms(n, 10000); /* deprecated: still there, and better than none */
+	assert_true(has(n, &made));
+	assert_true(connect6(n, &peer6) >= 0);
+	net_run_ms(n, 10000);
+	assert_false(has(n, &made));
+	assert_int_equal(connect6(n, &peer6), -ENETUNREACH);
+	advertise(n, &peer_link, &m); /* and again */
+	assert_true(has(n, &made));
+	net_free(n);
+}
+
+/* RFC 4862 5.5.3 (e): nobody can end an address within two hours by an advertisement. */
+static void two_hours(void **state)
+{
+	struct net *n = open_net(true);
+	struct ndp_msg m = advertisement();
+
+	(void)state;
+	m.prefix[0].valid_s = 100000;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	m.prefix[0].valid_s = m.prefix[0].preferred_s = 1;
+	m.router_lifetime = 9000;
+	advertise(n, &peer_link, &m);
+	n->now += 7100 * MT_SEC;
+	net_turns(n, 3);
+	assert_true(has(n, &made));
+	n->now += 200 * MT_SEC;
+	net_turns(n, 3);
+	assert_false(has(n, &made));
+	net_free(n);
+}
+
+/* The first router in use stops answering: the second takes over. */
+static void second_router(void **state)
+{
+	struct net *n = open_net(true);
+	struct ndp_msg m = advertisement();
+	struct raw6 r;
+
+	(void)state;
+	m.has_mac = false;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	advertise(n, &second, &m);
+	raw6_advertise(n, &peer_link, NDP_NA_ROUTER, &raw_mac); /* says where it is ... */
+	assert_true(connect6(n, &far6) >= 0);
+	net_turn(n);
+	raw6_advertise(n, &peer_link, NDP_NA_ROUTER, &raw_mac);
+	net_run_ms(n, 12000); /* ... and answers no probe */
+	while (raw6_get(n, &r))
+		;
+	assert_true(connect6(n, &far6) >= 0);
+	net_turn(n);
+	assert_true(raw6_get_type(n, &r, ICMP6_NS));
+	assert_true(ip_eq(&r.nd.target, &second));
+	net_free(n);
+}
+
+/* Lists are bounded, what makes no sense is passed over, and without the key nothing is believed.
+ */
+static void fault_17_forged_advertisements(void **state)
+{
+	static const struct ndp_prefix wrong[] = {
+		{{.b = {0xfe, 0x80}}, 64, true, true, 100, 100},
+		{{.b = {0xff, 2}}, 64, true, true, 100, 100},
+		{{.b = {[10] = 0xff, 0xff, 10}}, 104, true, true, 100, 100},
+		{{.b = {0}}, 0, true, true, 100, 100},
+		{{.b = {0x20, 9}}, 63, false, true, 100, 100},
+		{{.b = {0x20, 9}}, 64, false, true, 100, 200}, /* preferred longer than valid */
+		{{.b = {0x20, 9}}, 64, false, true, 0, 0},
+	};
+	struct ip_addr liar = {.b = {0xfe, 0x80, [15] = 1}}, fifth = made, odd = made;
+	struct ndp_msg m = advertisement();
+	struct net *n = open_net(true);
+
+	(void)state;
+	net_turn(n);
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		m.prefix[0] = wrong[i];
+		m.router_lifetime = 0;
+		advertise(n, &peer_link, &m);
+	}
+	odd.b[1] = 9;
+	odd.b[2] = odd.b[3] = 0;
+	assert_false(has(n, &odd));
+	assert_int_equal(connect6(n, &far6), -ENETUNREACH);
+	m = advertisement();
+	for (unsigned i = 0; i < 300; i++) {
+		liar.b[14] = (uint8_t)i;
+		m.prefix[0].prefix.b[5] = (uint8_t)i;
+		m.mac.b[4] = (uint8_t)i;
+		advertise(n, &liar, &m);
+	}
+	fifth.b[5] = 3;
+	assert_false(has(n, &odd));
+	assert_true(has(n, &fifth) || has(n, &made));
+	fifth.b[5] = 200;
+	assert_false(has(n, &fifth));
+	net_free(n);
+}
+
+/* Without the key no advertisement is believed. */
+static void not_asked_for(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = raw6_net(&cfg);
+	struct ndp_msg m = advertisement();
+	struct stack_usage u;
+
+	(void)state;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	stack_usage(n->a.sc, &u);
+	assert_int_equal(u.neighs, 0);
+	assert_false(has(n, &made));
+	assert_int_equal(connect6(n, &far6), -ENETUNREACH);
+	net_free(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(routers_are_asked_for),
+		cmocka_unit_test(router_and_address),
+		cmocka_unit_test(lifetimes_end),
+		cmocka_unit_test(two_hours),
+		cmocka_unit_test(second_router),
+		cmocka_unit_test(fault_17_forged_advertisements),
+		cmocka_unit_test(not_asked_for),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

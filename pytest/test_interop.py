@@ -10,6 +10,8 @@ from apps import SIZES, make_site, row_of, serving
 
 PORT = 80
 STACKS = ("mtcp", "mtcp-paired")
+FAMILIES = ("IPv4", "IPv6")
+OURS6, THEIRS6 = "fd00::1", "fd00::2"
 
 
 @pytest.fixture(scope="module")
@@ -20,26 +22,36 @@ def site(tmp_path_factory):
 class Wire:
     """A namespace pair, and how to run our server at one end and Linux programs at the other."""
 
-    def __init__(self, pair, program):
+    def __init__(self, pair, program, family):
         self.pair, self.program = pair, program
-        self.url = f"http://{pair.server_address}:{PORT}"
         # the server's end gets no address: the kernel there must not answer for us
-        pair.address("client", *pair.client_addresses[:2])
+        if family == "IPv4":
+            self.address, self.prefix, self.far = pair.server_address, 24, pair.client_addresses[0]
+            pair.address("client", *pair.client_addresses[:2])
+        else:
+            self.address, self.prefix, self.far = OURS6, 64, THEIRS6
+            pair.run("client", "sysctl", "-qw", f"net.ipv6.conf.{pair.client_iface}.disable_ipv6=0")
+            pair.run("client", "ip", "addr", "add", f"{THEIRS6}/64", "dev", pair.client_iface, "nodad")
+        self.url = f"http://{self.port_of(self.address)}"
         pair.plain_frames()
+
+    @staticmethod
+    def port_of(address):
+        return f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}"
 
     def server(self, stack, *more):
         return serving(*self.pair.server, self.program("mtcp-server"), "--stack", stack, "--device",
-                       f"af_packet:{self.pair.server_iface}", "--address", f"{self.pair.server_address}/24",
-                       "--listen", f"{self.pair.server_address}:{PORT}", *more)
+                       f"af_packet:{self.pair.server_iface}", "--address", f"{self.address}/{self.prefix}",
+                       "--listen", self.port_of(self.address), *more)
 
     def client(self, *argv, **options):
         given = {"capture_output": True, "text": True, "check": True, "timeout": 120} | options
         return subprocess.run([*self.pair.client, *(str(word) for word in argv)], **given)
 
 
-@pytest.fixture
-def wire(netns_pair, program):
-    return Wire(netns_pair, program)
+@pytest.fixture(params=FAMILIES)
+def wire(netns_pair, program, request):
+    return Wire(netns_pair, program, request.param)
 
 
 @pytest.fixture(params=STACKS)
@@ -52,7 +64,7 @@ def test_ping(wire):
     if not shutil.which("ping"):
         pytest.skip("ping is not installed")
     with wire.server("mtcp"):
-        assert " 0% packet loss" in wire.client("ping", "-c", "3", "-i", "0.2", "-s", "1400", wire.pair.server_address).stdout
+        assert " 0% packet loss" in wire.client("ping", "-c", "3", "-i", "0.2", "-s", "1400", wire.address).stdout
 
 
 def test_curl_gets_every_byte(web, site, tmp_path):
@@ -86,7 +98,7 @@ def test_ab(web, options):
 def test_linux_loads_our_server(wire, stack, messages):
     with wire.server(stack):
         row = row_of([*wire.pair.client, wire.program("mtcp-load"), "--stack", "kernel", "--target",
-                      f"{wire.pair.server_address}:{PORT}", "--concurrency", "200", "--messages", messages, "--warmup", "0.5",
+                      wire.port_of(wire.address), "--concurrency", "200", "--messages", messages, "--warmup", "0.5",
                       "--seconds", "1", "--json", "-"])
     assert row["failed"] == 0 and row["transactions"] > 100 and not row["ramp_incomplete"]
 
@@ -95,9 +107,9 @@ def test_linux_loads_our_server(wire, stack, messages):
 def test_we_load_a_linux_server(wire, stack, tmp_path):
     """Our side opens the connections; the far end is Linux's TCP."""
     pair = wire.pair
-    with serving(*pair.client, wire.program("mtcp-server"), "--stack", "kernel", "--listen", f"{pair.client_addresses[0]}:{PORT}"):
+    with serving(*pair.client, wire.program("mtcp-server"), "--stack", "kernel", "--listen", wire.port_of(wire.far)):
         row = row_of([*pair.server, wire.program("mtcp-load"), "--stack", stack, "--device", f"af_packet:{pair.server_iface}",
-                      "--address", f"{pair.server_address}/24", "--target", f"{pair.client_addresses[0]}:{PORT}", "--concurrency",
+                      "--address", f"{wire.address}/{wire.prefix}", "--target", wire.port_of(wire.far), "--concurrency",
                       "100", "--messages", "4", "--warmup", "0.5", "--seconds", "1", "--json", "-"])
     assert row["failed"] == 0 and row["transactions"] > 100
 

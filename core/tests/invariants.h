@@ -122,6 +122,18 @@ static inline void check_conns(const struct stack_core *sc, struct check_sum *su
 	}
 }
 
+/* Half-open connections whose SYN/ACK waits for a frame. */
+static inline uint32_t check_syns_due(const struct stack_core *sc)
+{
+	uint32_t n = 0, id = sc->syn_fifos[SYN_LEVELS].oldest;
+
+	for (; id != POOL_NONE; n++) {
+		check(n < sc->half_opens.n_used);
+		id = ((const struct half_open *)pool_at(&sc->half_opens, id))->newer;
+	}
+	return n;
+}
+
 static inline void check_lists(const struct stack_core *sc, const struct check_sum *sum)
 {
 	uint32_t most = sc->conns.capacity, listed = check_list(&sc->tx_opens, most);
@@ -130,7 +142,7 @@ static inline void check_lists(const struct stack_core *sc, const struct check_s
 		listed += check_list(&sc->tx_lists[i], most);
 	for (unsigned i = 0; i < 2; i++)
 		listed += check_list(&sc->tx_deferred[i], most);
-	check(listed == sum->listed && sc->n_listed == listed);
+	check(listed == sum->listed && sc->n_listed == listed + check_syns_due(sc));
 	check(check_list(&sc->tx_unparked, most) <= sum->parked);
 	check(check_list(&sc->conn_events, most) == sum->events);
 	check(check_list(&sc->starved, most) <= sum->used);

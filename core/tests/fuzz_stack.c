@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "invariants.h"
 #include "sim/sim.h"
+#include "wire/ipv6.h"
 
 #define HOST_V4	    0x0a000001u
 #define WIRE_V4	    0x0a000002u
@@ -45,6 +46,8 @@ struct sock {
 	uint16_t rport;
 	bool live;
 };
+
+static const struct ip_addr host_v6 = {.b = {0x20, 1, 0x0d, 0xb8, [15] = 1}};
 
 struct fuzz {
 	const uint8_t *in;
@@ -311,6 +314,50 @@ static void op_raw(struct fuzz *f)
 	}
 	f->tainted |= eth.type == ETH_IPV4;
 	sim_wire_send(f->wire, frame, ETH_HLEN + n);
+}
+
+/* A checksum at p[at], made right. */
+static void mend_v6(const struct ip_hdr *ip, uint8_t *p, size_t at)
+{
+	uint16_t sum;
+
+	if (ip->payload_len < at + sizeof(sum))
+		return;
+	memset(p + at, 0, sizeof(sum));
+	sum = csum_fold(csum_add(csum_pseudo(&ip->src, &ip->dst, ip->proto, ip->payload_len), p,
+				 ip->payload_len));
+	memcpy(p + at, &sum, sizeof(sum));
+}
+
+/* IPv6 from one of 256 neighbours: extension headers, ICMPv6, neighbour discovery, TCP. */
+static void op_ipv6(struct fuzz *f)
+{
+	static const uint8_t protos[8] = {IP_ICMPV6, IP_ICMPV6, IP_ICMPV6, IP_TCP, 0, 43, 44, 60};
+	uint8_t frame[ETH_HLEN + IPV6_HLEN + 256], *p = frame + ETH_HLEN + IPV6_HLEN;
+	uint8_t kind = byte(f);
+	struct ip_hdr ip = {.src.b = {0xfe, 0x80, [15] = byte(f)},
+			    .dst = host_v6,
+			    .proto = protos[kind & 7],
+			    .ttl = kind & 8 ? 64 : NDP_HOP_LIMIT,
+			    .payload_len = byte(f)};
+	struct eth_hdr eth = {.dst = sim_mac(f->host), .src = sim_mac(f->wire), .type = ETH_IPV6};
+
+	if (kind & 16) {
+		ip.dst = kind & 32 ? ip_all_nodes() : ip_solicited_node(&host_v6);
+		eth.dst = eth_multicast6(&ip.dst);
+	}
+	for (unsigned i = 0; i < ip.payload_len; i++)
+		p[i] = byte(f);
+	if (ip.proto == IP_ICMPV6 && ip.payload_len && (kind & 64))
+		p[0] = (uint8_t)(ICMP6_RS + p[0] % 4);
+	if (ip.proto == IP_ICMPV6)
+		mend_v6(&ip, p, 2);
+	if (ip.proto == IP_TCP)
+		mend_v6(&ip, p, 16);
+	f->tainted |= ip.proto != IP_ICMPV6;
+	eth_build(frame, &eth);
+	ipv6_build(frame + ETH_HLEN, &ip);
+	sim_wire_send(f->wire, frame, ETH_HLEN + IPV6_HLEN + ip.payload_len);
 }
 
 static void op_fragment(struct fuzz *f)
@@ -610,7 +657,10 @@ static void step(struct fuzz *f)
 		op_polite(f);
 		break;
 	case 11:
-		op_link(f);
+		if (op & 0x80)
+			op_link(f);
+		else
+			op_ipv6(f);
 		break;
 	default:
 		op_segment(f);
@@ -621,8 +671,8 @@ static void step(struct fuzz *f)
 
 static void fuzz_start(struct fuzz *f)
 {
-	static const struct stack_addr addr = {
-		.addr.b = {[10] = 0xff, 0xff, HOST_V4 >> 24, 0, 0, HOST_V4 & 0xff}, .prefix = 24};
+	const struct stack_addr addrs[] = {{.addr = ip_from_v4(HOST_V4), .prefix = 24},
+					   {.addr = host_v6, .prefix = 64}};
 	struct stack_config cfg = stack_config_default;
 	struct sim_host_config hc = {.stack = &cfg, .n_bufs = 512};
 	struct ip_endpoint local = {.port = PORT};
@@ -648,8 +698,9 @@ static void fuzz_start(struct fuzz *f)
 	cfg.tcp.data_retries = cfg.tcp.syn_retries = 4;
 	cfg.tcp.rto_max_ms = 3000;
 	cfg.tcp.fin_wait2_ms = 2000;
-	cfg.addrs = &addr;
-	cfg.n_addrs = 1;
+	cfg.addrs = addrs;
+	cfg.n_addrs = 2;
+	cfg.ipv6_autoconf = seed & 2;
 	f->host = sim_host(f->sim, &hc);
 	f->wire = sim_wire(f->sim);
 	f->sc = sim_core(f->host, 0);

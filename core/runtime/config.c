@@ -334,6 +334,8 @@ static const struct rt_key keys[] = {
 	 "largest receive buffer that auto-tuning gives; sets the window scale that is offered"},
 	{"sndbuf_max", parse_u32, AT(sndbuf_max), 1024, 1 << 30, "33554432",
 	 "largest send buffer that auto-tuning gives"},
+	{"mtu_probing", parse_bool, AT(stack.tcp.mtu_probing), 0, 1, "1",
+	 "full segments that time out again and again become smaller (black holes, RFC 8899)"},
 	{"init_cwnd", parse_u8, AT(stack.tcp.init_cwnd), 1, 100, "10",
 	 "initial window, segments (RFC 6928)"},
 	{"pacing", parse_bool, AT(stack.tcp.pacing), 0, 1, "0",

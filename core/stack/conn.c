@@ -65,6 +65,14 @@ void conn_choose(const struct stack_core *sc, const struct flow *f, mt_time now,
 	o->mss_default = ip_is_v4(&f->remote) ? 0 : IPV6_MTU_MIN - IPV6_HLEN - TCP_HLEN;
 }
 
+void conn_know_path(const struct stack_core *sc, struct conn *c, mt_time now)
+{
+	uint16_t mss = pmtu_find(&sc->pmtus, &c->flow.remote, now);
+
+	if (mss)
+		tcp_path_mss(&c->tcb, mss, now);
+}
+
 static void arm(struct stack_core *sc, struct conn *c)
 {
 	mt_time at = tcp_deadline(&c->tcb);
@@ -220,6 +228,7 @@ static void count_rare(struct mtcp_stats *s, const struct conn *c, const struct 
 	s->rto_fired += (ev->flags & TCP_EV_RTO) != 0;
 	s->challenge_acks += (ev->flags & TCP_EV_CHALLENGE) != 0;
 	s->ecn_reductions += (ev->flags & TCP_EV_ECE) != 0;
+	s->mtu_black_holes += (ev->flags & TCP_EV_BLACK_HOLE) != 0;
 	s->delayed_acks += (ev->flags & TCP_EV_DELACK) != 0;
 	s->zero_window_probes += (ev->flags & TCP_EV_PROBE) != 0;
 	if (!(ev->flags & TCP_EV_ERROR))
@@ -301,6 +310,8 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 		count_rare(&sc->stats, c, ev);
 		if (ev->flags & TCP_EV_RCVBUF)
 			tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
+		if (ev->flags & TCP_EV_ESTABLISHED)
+			conn_know_path(sc, c, now);
 	}
 	if (ev->data_len || ev->n_readable)
 		take_data(sc, c, seg, ev);

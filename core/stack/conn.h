@@ -104,6 +104,8 @@ struct conn *conn_new_for(struct stack_core *, const struct flow *, uint64_t has
 void conn_choose(const struct stack_core *, const struct flow *, mt_time now, struct tcp_open *);
 /* Attaches an object for rare state to the tcb, or, out of them, does not. */
 void conn_take_cold(struct stack_core *, struct conn *);
+/* Established: what is known of the path's MTU holds for it, too. */
+void conn_know_path(const struct stack_core *, struct conn *, mt_time now);
 /* A segment for this connection. */
 void conn_input(struct stack_core *, struct conn *, struct tcp_seg *, mt_time now);
 /* Its deadline may have come. */

@@ -11,6 +11,7 @@
 #include "stack/conn.h"
 #include "stack/flow_table.h"
 #include "stack/neigh.h"
+#include "stack/pmtu.h"
 #include "stack/reass.h"
 #include "stack/route.h"
 #include "stack/trace.h"
@@ -68,6 +69,7 @@ struct stack_core {
 
 	struct addr_table addrs;
 	struct route_table routes;
+	struct pmtu_cache pmtus;
 	struct neigh_table neighs;
 	struct reass reass;
 	struct autoconf autoconf;

@@ -4,8 +4,9 @@
 #include "base/num.h"
 #include "stack/core.h"
 
-#define TTL	  64
-#define ICMP_HLEN 8u
+#define TTL	     64
+#define ICMP_HLEN    8u
+#define MTU_IPV4_MIN 68u /* RFC 791 3.2 */
 #define MTU_LOWEST                                                                                 \
 	552u /* a forged message must not cut segments to nothing (RFC 1191 3, Linux's min_pmtu)   \
 	      */
@@ -62,13 +63,19 @@ static int unreachable_errno(uint8_t code)
 	return code < sizeof(by_code) ? by_code[code] : EHOSTUNREACH;
 }
 
+/* RFC 5927 4.1: what quotes nothing in flight is forged. */
 void icmp_path_mtu(struct stack_core *sc, const struct icmp_quote *q, uint32_t mtu, mt_time now)
 {
 	struct conn *c = quoted_conn(sc, q);
-	size_t hlen = ip_hlen(&q->flow.remote) + TCP_HLEN;
+	uint16_t mss = (uint16_t)(mtu - ip_hlen(&q->flow.remote) - TCP_HLEN);
 
-	if (c && mtu <= UINT16_MAX && tcp_path_mtu(&c->tcb, q->seq, (uint16_t)(mtu - hlen), now))
-		conn_settle(sc, c, now, 0);
+	if (!c || mtu > UINT16_MAX || !tcp_path_mtu(&c->tcb, q->seq, mss, now)) {
+		sc->stats.drop_icmp++;
+		return;
+	}
+	sc->stats.mtu_reduced++;
+	pmtu_learn(&sc->pmtus, &c->flow.remote, mss, now);
+	conn_settle(sc, c, now, 0);
 }
 
 /* RFC 1122 4.2.3.9 with RFC 5927: an error ends only an attempt to connect, and only if it quotes
@@ -81,6 +88,17 @@ void icmp_unreachable(struct stack_core *sc, const struct icmp_quote *q, int err
 		conn_kill(sc, c, error, now);
 }
 
+/* RFC 1191 4: a router of before that RFC says 0. What is merely small is not followed all the way.
+ */
+static void frag_needed(struct stack_core *sc, const struct icmp_quote *q, uint32_t mtu,
+			mt_time now)
+{
+	if (mtu && mtu < MTU_IPV4_MIN)
+		sc->stats.drop_icmp++;
+	else
+		icmp_path_mtu(sc, q, max_u32(mtu, MTU_LOWEST), now);
+}
+
 static void error(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
 {
 	struct icmp_quote q;
@@ -88,7 +106,7 @@ static void error(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
 	if (icmp_parse_quote(m, &q) != WIRE_OK)
 		return;
 	if (m->type == ICMP_UNREACHABLE && m->code == ICMP_FRAG_NEEDED)
-		icmp_path_mtu(sc, &q, m->mtu > MTU_LOWEST ? m->mtu : MTU_LOWEST, now);
+		frag_needed(sc, &q, m->mtu, now);
 	else if (m->type == ICMP_UNREACHABLE)
 		icmp_unreachable(sc, &q, unreachable_errno(m->code), now);
 }

@@ -104,6 +104,8 @@ static void error(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
 	/* RFC 8201 4: no path carries less than 1280, whoever says so. */
 	if (m->type == ICMP6_TOO_BIG && m->mtu >= IPV6_MTU_MIN)
 		icmp_path_mtu(sc, &q, m->mtu, now);
+	else if (m->type == ICMP6_TOO_BIG)
+		sc->stats.drop_icmp++;
 	else if (m->type == ICMP6_UNREACHABLE)
 		icmp_unreachable(sc, &q, unreachable_errno(m->code), now);
 }

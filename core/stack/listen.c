@@ -127,6 +127,7 @@ bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const st
 	if (!c)
 		return false;
 	tcp_open_half(&c->tcb, &host, half, &r->seg, now);
+	conn_know_path(sc, c, now);
 	c->flags |= CONN_OPENED | CONN_QUEUED;
 	c->listener = lid;
 	list_append(&l->queue, &c->queue_node);

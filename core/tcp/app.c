@@ -217,24 +217,6 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 	return 0;
 }
 
-bool tcp_path_mtu(struct tcb *t, tcp_seq quoted, uint16_t mss, mt_time now)
-{
-	uint32_t ts = t->flags & TF_TS ? TS_OPT_LEN : 0;
-	uint32_t full = max_u32(mss, MSS_MIN) - ts;
-
-	/* Only who saw the segment can quote a sequence number in flight (RFC 5927 4.1). */
-	if (t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT || seq_lt(quoted, t->snd_una) ||
-	    seq_geq(quoted, t->snd_nxt))
-		return false;
-	if (syn_unacked(t) ||
-	    full >= t->cc.mss) /* a path never grows by this message (RFC 1191 3) */
-		return true;
-	cc_set_mss(&t->cc, full);
-	recovery_go_back(t); /* what was too long is lost, but not by congestion */
-	timer_rto(t, now);
-	return true;
-}
-
 /* ---- the cold object ---- */
 
 bool tcp_wants_cold(const struct tcb *t, const struct tcp_seg *s)

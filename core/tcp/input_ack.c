@@ -109,6 +109,8 @@ void ack_new(struct arrival *a)
 	uint32_t n = ack.v - t->snd_una.v - seq_gt(ack, t->snd_end); /* the FIN is no byte */
 
 	ack_measure(a, ack);
+	if (t->xflags & XF_MSS_CUT)
+		pmtu_raise(t, a->now);
 	t->snd_una = ack;
 	t->unacked_ms = ms_of(a->now);
 	t->n_retries = 0;

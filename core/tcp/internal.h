@@ -144,6 +144,12 @@ static inline uint32_t snd_limit(const struct tcb *t)
 	return max_u32(t->sndbuf, min_u32(2 * t->cc.cwnd, t->cfg->sndbuf_max));
 }
 
+/* ---- pmtu.c ---- */
+/* Before a timeout is acted on: is it the size? */
+void pmtu_timeout(struct tcb *, mt_time now, struct tcp_events *);
+/* XF_MSS_CUT: perhaps the path takes more again. */
+void pmtu_raise(struct tcb *, mt_time now);
+
 /* ---- autotune.c ---- */
 #define RCV_MARK_UNIT 12 /* 4 KiB: growth ends where half a buffer is 2^16 of them */
 

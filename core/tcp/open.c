@@ -24,6 +24,7 @@ const struct tcp_config tcp_config_default = {
 	.init_cwnd = 10,
 	.quick_acks = 16,
 	.ecn = TCP_ECN_ACCEPT,
+	.mtu_probing = true,
 	.timestamps = true,
 	.sack = true,
 	.wscale = true,
@@ -117,6 +118,7 @@ void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	}
 	if ((s->flags & (TCPF_ECE | TCPF_CWR)) || (t->flags & TF_ECN))
 		ecn_take_syn(t, s);
+	t->mss_max = (uint16_t)mss;
 	cc_init(&t->cc, t->cc.ops, mss, cfg->init_cwnd);
 	t->rcv_nxt = t->last_ack = seq_add(s->seq, 1);
 	/* What our SYN offered, or what the SYN/ACK is about to. */

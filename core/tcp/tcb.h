@@ -76,7 +76,8 @@ enum { /* tcb.xflags: what is rarer still */
        XF_CWR_DUE = 1u << 6, /* the next new data says CWR */
        XF_PACE = 1u << 7, /* a quantum has left: data waits until pace_at */
        XF_RCVBUF = 1u << 11, /* set by the application: no auto-tuning */
-       XF_SNDBUF = 1u << 12
+       XF_SNDBUF = 1u << 12,
+       XF_MSS_CUT = 1u << 13 /* the path takes less than mss_max, since mss_cut_s */
 };
 
 /* Anything of these makes the next segment something else than data. */
@@ -136,6 +137,8 @@ struct tcb {
 	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond clock),
 	 * in units of RCV_MARK_UNIT. Both modulo 2^16. */
 	uint16_t rcv_mark, rcv_mark_ms;
+	uint16_t mss_max;   /* cc.mss as the handshake set it */
+	uint16_t mss_cut_s; /* second clock modulo 2^16 */
 	mt_time pace_at; /* by the schedule, when the next data leaves */
 };
 

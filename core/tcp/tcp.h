@@ -71,6 +71,7 @@ struct tcp_config {
 	uint8_t init_cwnd;          /* 10 segments (RFC 6928) */
 	uint8_t quick_acks;         /* segments acknowledged at once at the start of a connection, 16 */
 	uint8_t ecn;                /* enum tcp_ecn; TCP_ECN_ACCEPT */
+	bool mtu_probing;           /* segments that time out again and again become smaller */
 	bool timestamps, sack, wscale;
 	bool pacing;                /* also for an algorithm that does not ask for it */
 	bool fast_path;             /* false: every segment takes the slow path */
@@ -119,7 +120,8 @@ enum { /* tcp_events.flags */
 	TCP_EV_DELACK      = 0x0800, /* the delayed-ACK timer fired */
 	TCP_EV_PROBE       = 0x1000, /* the persist or keepalive timer fired */
 	TCP_EV_ECE         = 0x2000, /* an ECE reduced the congestion window */
-	TCP_EV_RCVBUF      = 0x4000  /* the receive buffer bounds the peer: tcp_grow_rcvbuf is worth it */
+	TCP_EV_RCVBUF      = 0x4000, /* the receive buffer bounds the peer: tcp_grow_rcvbuf is worth it */
+	TCP_EV_BLACK_HOLE  = 0x8000  /* full segments seem to vanish: they are smaller now */
 };
 
 struct tcp_events {
@@ -218,8 +220,11 @@ int tcp_set_option(struct tcb *, enum tcp_option, uint32_t value, mt_time now);
 uint32_t tcp_get_option(const struct tcb *, enum tcp_option);
 /* At any time; the window stays. 0 or -ENOENT (NULL). */
 int tcp_set_cc(struct tcb *, const struct cc_ops *, mt_time now);
-/* Path MTU shrank (RFC 1191), the quoted seq is checked: false if it is not in flight (RFC 5927). */
+/* A router says that the path takes less (RFC 1191): payload mss, options not counted. The quoted seq is
+ * checked: false if it is not in flight (RFC 5927), and then nothing has changed. */
 bool tcp_path_mtu(struct tcb *, tcp_seq quoted, uint16_t mss, mt_time now);
+/* The same, known from before; of an established connection. */
+void tcp_path_mss(struct tcb *, uint16_t mss, mt_time now);
 
 /* ---- TIME-WAIT as a record (RFC 9293 3.10.7.8, 6191, 1337) ---- */
 struct tcp_tw {

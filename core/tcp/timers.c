@@ -121,8 +121,10 @@ static void rto_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 	t->xflags &= (uint16_t)~XF_PACE;
 	if (syn)
 		t->flags |= TF_SYN_DUE;
-	else
+	else {
+		pmtu_timeout(t, now, ev);
 		recovery_timeout(t, now);
+	}
 	count_retry(t);
 	rxt_start(t, now);
 }

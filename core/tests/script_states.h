@@ -175,6 +175,7 @@ static inline void script_init(struct script *s, bool fast)
 	s->cfg.cc = &cc_newreno;
 	s->cfg.rcvbuf = 50000;
 	s->cfg.rcvbuf_max = s->cfg.sndbuf_max = 0;
+	s->cfg.mtu_probing = false;
 	s->iss = seq_of(0xfffffd00u);
 	s->irs = seq_of(0xfffffe00u);
 	s->open = (struct tcp_open){.iss = s->iss, .ts_offset = OUR_TSOFF, .mss = SCRIPT_MSS};

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include "stack/pmtu.h"
 #include "test_stack_raw.h"
 #include "base/rng.h"
 #include "seed.h"
@@ -221,7 +222,79 @@ static void test_path_mtu(void **state)
 	assert_true(raw_get_tcp(n, &r));
 	assert_true(r.tcp.len <= 560);
 	assert_true(r.tcp.len >= 500);
+	assert_int_equal(stack_stats(n->a.sc)->mtu_reduced, 1);
 	net_free(n);
+}
+
+/* What is forged changes nothing and is counted (RFC 5927). */
+static void test_forged_path_mtu(void **state)
+{
+	static const uint8_t data[1400];
+	struct net *n = open_net();
+	struct raw_frame r;
+	int64_t id = establish(n, &r);
+
+	(void)state;
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now), 1400);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	icmp_error(n, &r, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, 67);
+	assert_int_equal(stack_stats(n->a.sc)->drop_icmp, 1);
+	r.buf[ETH_HLEN + 20 + 5] ^= 1;
+	icmp_error(n, &r, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, 600);
+	assert_int_equal(stack_stats(n->a.sc)->drop_icmp, 2);
+	assert_int_equal(stack_stats(n->a.sc)->mtu_reduced, 0);
+	net_turns(n, 2);
+	assert_false(raw_get_tcp(n, &r));
+	net_free(n);
+}
+
+/* The next connection there starts with it, ten minutes long; others do not. */
+static void test_known_path_mtu(void **state)
+{
+	static const uint8_t data[1400];
+	struct net *n = open_net();
+	struct raw_frame r;
+	int64_t id = establish(n, &r);
+
+	(void)state;
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now), 1400);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	icmp_error(n, &r, ICMP_UNREACHABLE, ICMP_FRAG_NEEDED, 1000);
+	stack_abort(n->a.sc, (uint32_t)id, n->now);
+	net_turns(n, 2);
+	raw_skip(n);
+	id = establish(n, &r);
+	assert_int_equal(stack_get_option(n->a.sc, (uint32_t)id, TCP_OPT_MAXSEG), 960);
+	stack_abort(n->a.sc, (uint32_t)id, n->now);
+	net_turns(n, 2);
+	n->now += 600 * MT_SEC;
+	net_turns(n, 2);
+	raw_skip(n);
+	id = establish(n, &r);
+	assert_int_equal(stack_get_option(n->a.sc, (uint32_t)id, TCP_OPT_MAXSEG), 1460);
+	net_free(n);
+}
+
+static void test_path_mtu_bound(void **state)
+{
+	static struct pmtu_cache c;
+	struct ip_addr ip;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		ip = ip_from_v4(0x01000000 + i);
+		pmtu_learn(&c, &ip, (uint16_t)(600 + i % 7), i * MT_MS);
+	}
+	assert_int_equal(c.n, PMTU_ENTRIES);
+	ip = ip_from_v4(0x01000000 + 999);
+	assert_int_equal(pmtu_find(&c, &ip, MT_SEC), 600 + 999 % 7);
+	pmtu_learn(&c, &ip, 1400, MT_SEC); /* of two paths the smaller */
+	assert_int_equal(pmtu_find(&c, &ip, MT_SEC), 600 + 999 % 7);
+	assert_int_equal(pmtu_find(&c, &ip, 602 * MT_SEC), 0);
+	ip = ip_from_v4(0x01000000);
+	assert_int_equal(pmtu_find(&c, &ip, MT_SEC), 0); /* made room */
 }
 
 /* Random damage to random frames: no crash, no leak, nothing half-done. */
@@ -328,10 +401,12 @@ static void test_untouched(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_drops),	    cmocka_unit_test(test_echo),
-		cmocka_unit_test(test_unreachable), cmocka_unit_test(test_path_mtu),
-		cmocka_unit_test(test_noise),	    cmocka_unit_test(test_untouched),
-		cmocka_unit_test(test_config),	    cmocka_unit_test(test_unreachable_half_open),
+		cmocka_unit_test(test_drops),		cmocka_unit_test(test_echo),
+		cmocka_unit_test(test_unreachable),	cmocka_unit_test(test_path_mtu),
+		cmocka_unit_test(test_forged_path_mtu), cmocka_unit_test(test_known_path_mtu),
+		cmocka_unit_test(test_path_mtu_bound),	cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_untouched),	cmocka_unit_test(test_config),
+		cmocka_unit_test(test_unreachable_half_open),
 	};
 
 	seed = test_seed(argc, argv);

@@ -26,6 +26,9 @@
 	X(retransmits, "segments sent again")                                                      \
 	X(rto_fired, "retransmission timeouts")                                                    \
 	X(fast_retransmits, "loss recoveries entered by duplicate ACKs or SACK")                   \
+	X(mtu_reduced, "path MTUs that routers said to be smaller (RFC 1191)")                     \
+	X(mtu_black_holes, "times full segments vanished and were made smaller (RFC 8899)")        \
+	X(drop_icmp, "ICMP errors refused: nothing in flight is quoted, or an impossible MTU")     \
 	X(ecn_reductions, "congestion windows reduced because of ECE (RFC 3168)")                  \
 	X(delayed_acks, "ACKs sent by the delayed-ACK timer")                                      \
 	X(zero_window_probes, "persist probes sent")                                               \

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Path MTU: what routers say (RFC 1191), what they should have said (black holes, RFC 8899 4.3),
+ * and the way back up (RFC 1191 6.3). */
+#include "tcp/internal.h"
+#include "tcp/recovery.h"
+
+#define RAISE_S 600u /* RFC 1191 6.3: ten minutes, then the larger size is tried again */
+#define HOLE_RETRIES                                                                               \
+	2u /* timeouts of one segment before its size is suspected, and between steps */
+
+/* Payloads without options: of an IPv6 minimum MTU, of 1024 as in RFC 4821 7.2, of what all hosts
+ * take. */
+static const uint16_t steps[] = {1220, 984, 536};
+
+static uint32_t now_s(mt_time now)
+{
+	return (uint32_t)(now / MT_SEC);
+}
+
+static void cut(struct tcb *t, uint32_t mss, mt_time now)
+{
+	cc_set_mss(&t->cc, mss);
+	t->mss_cut_s = (uint16_t)now_s(now);
+	t->xflags |= XF_MSS_CUT;
+}
+
+static uint32_t options_len(const struct tcb *t)
+{
+	return t->flags & TF_TS ? TS_OPT_LEN : 0;
+}
+
+void tcp_path_mss(struct tcb *t, uint16_t mss, mt_time now)
+{
+	uint32_t full = max_u32(mss, MSS_MIN) - options_len(t);
+
+	if (t->state >= TCPS_ESTABLISHED && full < t->cc.mss)
+		cut(t, full, now);
+}
+
+bool tcp_path_mtu(struct tcb *t, tcp_seq quoted, uint16_t mss, mt_time now)
+{
+	uint32_t before = t->cc.mss;
+
+	/* Only who saw the segment can quote a sequence number in flight (RFC 5927 4.1). */
+	if (t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT || seq_lt(quoted, t->snd_una) ||
+	    seq_geq(quoted, t->snd_nxt))
+		return false;
+	tcp_path_mss(t, mss, now); /* a path never grows by this message (RFC 1191 3) */
+	if (t->cc.mss < before) {
+		recovery_go_back(t); /* what was too long is lost, but not by congestion */
+		timer_rto(t, now);
+	}
+	return true;
+}
+
+void pmtu_timeout(struct tcb *t, mt_time now, struct tcp_events *ev)
+{
+	uint32_t ts = options_len(t);
+
+	/* What is smaller than the next step is not lost for its size. */
+	if (!t->cfg->mtu_probing || t->n_retries == 0 || t->n_retries % HOLE_RETRIES ||
+	    (t->flags & TF_PROBED))
+		return;
+	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		uint32_t mss = steps[i] - ts;
+
+		if (mss >= t->cc.mss)
+			continue;
+		if (flight(t) > mss) {
+			cut(t, mss, now);
+			ev->flags |= TCP_EV_BLACK_HOLE;
+		}
+		return;
+	}
+}
+
+void pmtu_raise(struct tcb *t, mt_time now)
+{
+	if ((uint16_t)(now_s(now) - t->mss_cut_s) < RAISE_S)
+		return;
+	cc_set_mss(&t->cc, t->mss_max);
+	t->xflags &= (uint16_t)~XF_MSS_CUT;
+}

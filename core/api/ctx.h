@@ -146,6 +146,10 @@ static inline int fd_number(struct ctx *c, const struct fd *f)
 	return (int)pool_id(&c->fds, f);
 }
 
+/* ---- info.c ---- */
+struct tcp_info;
+void api_tcp_info(struct ctx *, struct fd *, struct tcp_info *);
+
 /* ---- context.c ---- */
 /* One poll of the core; its events reach the epoll instances. 0 or -EINTR. */
 int ctx_poll(struct ctx *, mt_time until);

@@ -267,6 +267,12 @@ API int mtcp_getsockopt(mctx_t m, int sockid, int level, int optname, void *optv
 		return api_result(r < 0 ? r : -EFAULT);
 	if (level == IPPROTO_TCP && optname == TCP_CONGESTION)
 		return api_result(get_cc(ctx_of(m), f, optval, optlen));
+	if (level == IPPROTO_TCP && optname == TCP_INFO) {
+		struct tcp_info i;
+
+		api_tcp_info(ctx_of(m), f, &i);
+		return api_result(give(&i, sizeof(i), optval, optlen));
+	}
 	if (level == SOL_SOCKET && optname == SO_LINGER) {
 		struct linger l = {(f->flags & FD_LINGER) != 0, f->linger_s};
 

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "stack/trace_put.h"
+#include "tcp/info.h"
 
 int stack_take_error(struct stack_core *sc, uint32_t id)
 {
@@ -260,6 +261,20 @@ int stack_set_cc(struct stack_core *sc, uint32_t id, const char *name, mt_time n
 const char *stack_get_cc(const struct stack_core *sc, uint32_t id)
 {
 	return cc_name(core_conn(sc, id)->tcb.cc.ops);
+}
+
+uint32_t stack_info(const struct stack_core *sc, uint32_t id, mt_time now,
+		    struct tcp_info_values *v)
+{
+	const struct conn *c = core_conn(sc, id);
+
+	if (!conn_alive(c)) {
+		*v = (struct tcp_info_values){.state = c->flags & CONN_TO_TW ? TCPS_TIME_WAIT
+									     : TCPS_CLOSED};
+		return 0;
+	}
+	tcp_get_info(&c->tcb, now, v);
+	return v->path_mss + (uint32_t)ip_hlen(&c->flow.remote) + TCP_HLEN;
 }
 
 enum tcp_state stack_state(const struct stack_core *sc, uint32_t id)

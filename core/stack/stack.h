@@ -81,6 +81,7 @@ struct stack_config {
 
 extern const struct stack_config stack_config_default;
 
+struct tcp_info_values; /* tcp/info.h */
 struct stack_core; /* stack/core.h, private to core/stack */
 
 /* Bytes of memory stack_core_init needs. */
@@ -178,6 +179,8 @@ int stack_set_option(struct stack_core *, uint32_t id, enum tcp_option, uint32_t
 int64_t stack_get_option(const struct stack_core *, uint32_t id, enum tcp_option);
 int stack_set_cc(struct stack_core *, uint32_t id, const char *name, mt_time now);
 const char *stack_get_cc(const struct stack_core *, uint32_t id);
+/* Values of a connection for TCP_INFO; returns its path MTU. Only the state, and 0, once it has ended. */
+uint32_t stack_info(const struct stack_core *, uint32_t id, mt_time now, struct tcp_info_values *);
 enum tcp_state stack_state(const struct stack_core *, uint32_t id);
 void stack_look(const struct stack_core *, uint32_t id, struct tcp_look *);
 /* Both ends of a connection. */

@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "stack/trace_put.h"
+#include "tcp/autotune.h"
+#include "tcp/pmtu.h"
 
 static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct flow *f)
 {

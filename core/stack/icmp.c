@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "stack/core.h"
+#include "tcp/pmtu.h"
 
 #define TTL	     64
 #define ICMP_HLEN    8u

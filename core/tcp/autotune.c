@@ -6,6 +6,7 @@
  * trip: that needs no work in between, and doubles the buffer once per round trip while it is what
  * bounds the sender.
  */
+#include "tcp/autotune.h"
 #include "tcp/internal.h"
 
 void autotune_start(struct tcb *t, mt_time now)

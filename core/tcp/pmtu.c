@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Path MTU: what routers say (RFC 1191), what they should have said (black holes, RFC 8899 4.3),
  * and the way back up (RFC 1191 6.3). */
+#include "tcp/pmtu.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 

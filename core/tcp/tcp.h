@@ -203,11 +203,6 @@ void tcp_append(struct tcb *, uint32_t n, mt_time now);
 uint32_t tcp_snd_room(const struct tcb *); /* 0 when the send side is closed */
 /* n bytes left the front of the receive buffer; may make a window update pending. */
 void tcp_consumed(struct tcb *, uint32_t n, mt_time now);
-/* Receive auto-tuning, as far as the owner's memory goes. Doubles the buffer, at most to rcvbuf_max and to
- * `most`; the peer is told at once. Nothing after an explicit TCP_OPT_RCVBUF. */
-void tcp_grow_rcvbuf(struct tcb *, uint32_t most);
-/* Memory is short: what auto-tuning added is taken back. What was offered stays offered. */
-void tcp_shrink_rcvbuf(struct tcb *);
 /* No more data from us: FIN behind what is buffered. Idempotent. */
 void tcp_shutdown(struct tcb *, mt_time now);
 /* The application is gone. As shutdown; but with unread data in the receive buffer, a RST (RFC 2525 2.17);
@@ -220,11 +215,6 @@ int tcp_set_option(struct tcb *, enum tcp_option, uint32_t value, mt_time now);
 uint32_t tcp_get_option(const struct tcb *, enum tcp_option);
 /* At any time; the window stays. 0 or -ENOENT (NULL). */
 int tcp_set_cc(struct tcb *, const struct cc_ops *, mt_time now);
-/* A router says that the path takes less (RFC 1191): payload mss, options not counted. The quoted seq is
- * checked: false if it is not in flight (RFC 5927), and then nothing has changed. */
-bool tcp_path_mtu(struct tcb *, tcp_seq quoted, uint16_t mss, mt_time now);
-/* The same, known from before; of an established connection. */
-void tcp_path_mss(struct tcb *, uint16_t mss, mt_time now);
 
 /* ---- TIME-WAIT as a record (RFC 9293 3.10.7.8, 6191, 1337) ---- */
 struct tcp_tw {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Auto-tuning of both buffers, and payload for which there is no memory. */
 #include "script_states.h"
+#include "tcp/autotune.h"
 
 /* Receives n segments of 1000 bytes from `seq` on, spread evenly over `over`, read at once. */
 static int64_t pour(struct script *s, int64_t seq, unsigned n, mt_time over, uint32_t rtt_ms)

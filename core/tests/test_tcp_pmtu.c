@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Path MTU: told by routers, found out by timeouts, raised again. */
 #include "script_states.h"
+#include "tcp/pmtu.h"
 
 static void big_established(struct script *s)
 {

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "script_states.h"
+#include "tcp/pmtu.h"
 
 CASE(nagle_holds_the_second_small_segment)
 {

@@ -28,12 +28,32 @@ static bool may_block(const struct fd *f, int flags)
 }
 
 /* ---- reading ---- */
+static ssize_t peek(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
+{
+	size_t done = 0;
+
+	for (int i = 0; i < n; i++) {
+		ssize_t r;
+
+		if (iov[i].iov_len == 0)
+			continue;
+		r = c->core.ops->peek(&c->core, f->id, (uint32_t)done, iov[i].iov_base,
+				      iov[i].iov_len);
+		if (r <= 0)
+			return done > 0 ? (ssize_t)done : r;
+		done += (size_t)r;
+		if ((size_t)r < iov[i].iov_len)
+			break;
+	}
+	return (ssize_t)done;
+}
+
 static ssize_t recv_once(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
 {
 	const struct rt_ops *ops = c->core.ops;
 
 	if (flags & MSG_PEEK)
-		return ops->peek(&c->core, f->id, iov[0].iov_base, iov[0].iov_len);
+		return peek(c, f, iov, n);
 	if (n == 1)
 		return ops->recv(&c->core, f->id, iov[0].iov_base, iov[0].iov_len);
 	return ops->recvv(&c->core, f->id, iov, n);
@@ -54,8 +74,7 @@ static ssize_t sock_recv(struct ctx *c, struct fd *f, const struct iovec *iov, i
 	}
 }
 
-/* MSG_WAITALL: until the buffer is full, the stream ends, or something goes wrong. */
-static ssize_t recv_all(struct ctx *c, struct fd *f, const struct iovec *iov, int flags)
+static ssize_t fill(struct ctx *c, struct fd *f, const struct iovec *iov, int flags)
 {
 	size_t done = 0;
 
@@ -68,6 +87,23 @@ static ssize_t recv_all(struct ctx *c, struct fd *f, const struct iovec *iov, in
 		done += (size_t)r;
 	}
 	return (ssize_t)done;
+}
+
+/* MSG_WAITALL: until all buffers are full, the stream ends, or something goes wrong. */
+static ssize_t recv_all(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
+{
+	ssize_t total = 0;
+
+	for (int i = 0; i < n; i++) {
+		ssize_t r = fill(c, f, &iov[i], flags);
+
+		if (r < 0)
+			return total > 0 ? total : r;
+		total += r;
+		if ((size_t)r < iov[i].iov_len)
+			break;
+	}
+	return total;
 }
 
 static ssize_t do_recv(mctx_t m, int n, const struct iovec *iov, int n_iov, int flags)
@@ -88,8 +124,8 @@ static ssize_t do_recv(mctx_t m, int n, const struct iovec *iov, int n_iov, int 
 	case MTCP_SOCK_STREAM:
 		if (total == 0)
 			return 0;
-		if ((flags & MSG_WAITALL) && n_iov == 1 && !(flags & MSG_PEEK))
-			return recv_all(c, f, iov, flags);
+		if ((flags & MSG_WAITALL) && !(flags & MSG_PEEK))
+			return recv_all(c, f, iov, n_iov, flags);
 		return sock_recv(c, f, iov, n_iov, flags);
 	case MTCP_SOCK_LISTENER:
 		return -ENOTCONN;

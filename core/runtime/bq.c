@@ -61,11 +61,14 @@ void bq_append(struct bq *q, struct pool *pool, const void *data, uint32_t len)
 	}
 }
 
-uint32_t bq_peek(const struct bq *q, const struct pool *pool, void *out, uint32_t len)
+uint32_t bq_peek(const struct bq *q, const struct pool *pool, uint32_t off, void *out, uint32_t len)
 {
-	uint32_t id = q->head, start = q->start, done = 0;
+	uint32_t id = q->head, start = q->start + off, done = 0;
 
-	len = min_u32(len, q->len);
+	check(off <= q->len);
+	len = min_u32(len, q->len - off);
+	for (; done < len && start >= BQ_CHUNK; start -= BQ_CHUNK)
+		id = ((const struct bq_chunk *)pool_at(pool, id))->next;
 	while (done < len) {
 		const struct bq_chunk *c = pool_at(pool, id);
 		uint32_t n = min_u32(len - done, BQ_CHUNK - start);

@@ -25,8 +25,9 @@ uint64_t bq_chunks(uint64_t n, uint32_t max_len);
 void bq_init(struct bq *);
 /* The pool was made with bq_chunks for all its queues: running out of chunks is a bug. */
 void bq_append(struct bq *, struct pool *, const void *data, uint32_t len);
-/* Copies up to len bytes out, from the front, and leaves them there. */
-uint32_t bq_peek(const struct bq *, const struct pool *, void *out, uint32_t len);
+/* Copies up to len bytes out, from off bytes behind the front, and leaves them there. off <=
+ * q->len. */
+uint32_t bq_peek(const struct bq *, const struct pool *, uint32_t off, void *out, uint32_t len);
 void bq_drop(struct bq *, struct pool *, uint32_t len);
 /* The first contiguous bytes; *len is 0 if empty. */
 const void *bq_front(const struct bq *, const struct pool *, uint32_t *len);

@@ -86,9 +86,9 @@ static ssize_t in_recv(struct rt_core *c, uint32_t id, void *buf, size_t len)
 	return sent(c, stack_recv(sc_of(c), id, buf, len, c->now));
 }
 
-static ssize_t in_peek(struct rt_core *c, uint32_t id, void *buf, size_t len)
+static ssize_t in_peek(struct rt_core *c, uint32_t id, uint32_t off, void *buf, size_t len)
 {
-	return stack_peek(sc_of(c), id, buf, len);
+	return stack_peek(sc_of(c), id, off, buf, len);
 }
 
 static ssize_t in_recvv(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)

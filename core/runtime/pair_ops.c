@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/num.h"
 #include "runtime/clock.h"
 
 static struct app_sock *sock(struct rt_core *c, uint32_t id)
@@ -182,13 +183,13 @@ static ssize_t no_data(struct app_sock *s)
 	return s->flags & (APP_EOF | APP_DEAD | APP_SHUT_RD) ? 0 : -EAGAIN;
 }
 
-static ssize_t pa_peek(struct rt_core *c, uint32_t id, void *buf, size_t len)
+static ssize_t pa_peek(struct rt_core *c, uint32_t id, uint32_t off, void *buf, size_t len)
 {
 	struct app_sock *s = sock(c, id);
 
 	if (s->rx.len == 0)
 		return no_data(s);
-	return bq_peek(&s->rx, &c->pair->app.chunks, buf,
+	return bq_peek(&s->rx, &c->pair->app.chunks, min_u32(off, s->rx.len), buf,
 		       len < s->rx.len ? (uint32_t)len : s->rx.len);
 }
 
@@ -196,7 +197,7 @@ static ssize_t pa_recv(struct rt_core *c, uint32_t id, void *buf, size_t len)
 {
 	struct pair *p = c->pair;
 	struct app_sock *s = sock(c, id);
-	ssize_t n = pa_peek(c, id, buf, len);
+	ssize_t n = pa_peek(c, id, 0, buf, len);
 
 	if (n <= 0)
 		return n;

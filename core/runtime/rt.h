@@ -69,7 +69,8 @@ struct rt_ops {
 	void (*cookie)(struct rt_core *, uint32_t id, uint64_t cookie);
 	uint32_t (*ready)(struct rt_core *, uint32_t id);
 	ssize_t (*recv)(struct rt_core *, uint32_t id, void *buf, size_t len);
-	ssize_t (*peek)(struct rt_core *, uint32_t id, void *buf, size_t len);
+	/* Bytes from off on, which stay; 0 where there are only so many. */
+	ssize_t (*peek)(struct rt_core *, uint32_t id, uint32_t off, void *buf, size_t len);
 	ssize_t (*recvv)(struct rt_core *, uint32_t id, const struct iovec *, int n);
 	ssize_t (*send)(struct rt_core *, uint32_t id, const void *buf, size_t len);
 	ssize_t (*sendv)(struct rt_core *, uint32_t id, const struct iovec *, int n);

@@ -57,14 +57,16 @@ ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt
 	return stack_recvv(sc, id, &iov, 1, now);
 }
 
-ssize_t stack_peek(struct stack_core *sc, uint32_t id, void *buf, size_t len)
+ssize_t stack_peek(struct stack_core *sc, uint32_t id, uint32_t off, void *buf, size_t len)
 {
 	struct conn *c = core_conn(sc, id);
-	uint32_t n = len < c->rcv.len ? (uint32_t)len : c->rcv.len;
+	uint32_t left = off < c->rcv.len ? c->rcv.len - off : 0;
+	uint32_t n = len < left ? (uint32_t)len : left;
 
-	if (!n)
-		return len ? recv_nothing(sc, c) : 0;
-	buf_read(&sc->bufs, &c->rcv, 0, buf, n);
+	if (!c->rcv.len && len)
+		return recv_nothing(sc, c);
+	if (n)
+		buf_read(&sc->bufs, &c->rcv, off, buf, n);
 	return n;
 }
 

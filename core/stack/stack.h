@@ -159,7 +159,8 @@ int64_t stack_accept(struct stack_core *, uint32_t lid);
 /* Bytes read, 0 at the end of the stream (or after SHUT_RD), EAGAIN if none yet, a pending error
  * once. */
 ssize_t stack_recv(struct stack_core *, uint32_t id, void *buf, size_t len, mt_time now);
-ssize_t stack_peek(struct stack_core *, uint32_t id, void *buf, size_t len);
+/* Bytes from off on, which stay; 0 where there are only so many. */
+ssize_t stack_peek(struct stack_core *, uint32_t id, uint32_t off, void *buf, size_t len);
 ssize_t stack_recvv(struct stack_core *, uint32_t id, const struct iovec *, int n, mt_time now);
 /* Bytes taken (possibly fewer than len), EAGAIN if none; EPIPE after shutdown or the peer's reset
  * was reported. */

@@ -129,13 +129,43 @@ static void test_vectors_and_peek(void **state)
 	assert_int_equal(mtcp_sendmsg(w->m[SRV], s, &msg, MSG_NOSIGNAL), 8);
 	msg.msg_iov = in;
 	msg.msg_iovlen = 2;
-	UNTIL(w, mtcp_recvmsg(w->m[CLI], c, &msg, 0) == 8);
+	UNTIL(w, mtcp_recvmsg(w->m[CLI], c, &msg, MSG_PEEK) == 8);
+	assert_memory_equal(a, "abc", 3);
+	assert_memory_equal(b, "defgh", 5);
+	memset(b, 0, sizeof(b));
+	UNTIL(w,
+	      mtcp_recvmsg(w->m[CLI], c, &msg, MSG_WAITALL) == 8); /* non-blocking: what is there */
+	assert_memory_equal(b, "defgh", 5);
 	assert_int_equal(msg.msg_namelen, 0);
 	FAILS(mtcp_recv(w->m[CLI], c, a, 3, MSG_DONTWAIT), EAGAIN);
 	FAILS(mtcp_recv(w->m[CLI], c, a, 3, MSG_OOB), EOPNOTSUPP);
 	FAILS(mtcp_readv(w->m[CLI], c, in, -1), EINVAL);
 	FAILS(mtcp_readv(w->m[CLI], c, NULL, 1), EFAULT);
 	FAILS(mtcp_read(w->m[CLI], c, NULL, 1), EFAULT);
+}
+
+/* What is looked at crosses the queue's pieces; the last buffer is looked at in part. */
+static void test_peek_across_pieces(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 16), s, c = connected(w, l, 80, &s);
+	static char out[3000], in[4000];
+	struct iovec v[] = {{in, 700}, {in + 700, 0}, {in + 700, 1300}, {in + 2000, 2000}};
+	struct msghdr msg = {.msg_iov = v, .msg_iovlen = 4};
+
+	for (unsigned i = 0; i < sizeof(out); i++)
+		out[i] = (char)(i * 7 + i / 256);
+	assert_int_equal(mtcp_write(w->m[CLI], c, out, sizeof(out)), sizeof(out));
+	UNTIL(w, mtcp_recvmsg(w->m[SRV], s, &msg, MSG_PEEK) == sizeof(out));
+	assert_memory_equal(in, out, sizeof(out));
+	memset(in, 0, sizeof(in));
+	msg.msg_iovlen = 3;
+	assert_int_equal(mtcp_recvmsg(w->m[SRV], s, &msg, MSG_WAITALL), 2000);
+	assert_memory_equal(in, out, 2000);
+	assert_int_equal(mtcp_recvmsg(w->m[SRV], s, &msg, MSG_PEEK), 1000);
+	assert_memory_equal(in, out + 2000, 1000);
+	mtcp_close(w->m[SRV], s);
+	mtcp_close(w->m[CLI], c);
 }
 
 static void test_half_close(void **state)
@@ -374,6 +404,7 @@ int main(void)
 		T(test_bulk),
 		T(test_fault_14_large_and_empty_reads),
 		T(test_vectors_and_peek),
+		T(test_peek_across_pieces),
 		T(test_half_close),
 		T(test_reset_is_reported_once),
 		T(test_abort_and_unread_data_reset),

@@ -333,7 +333,7 @@ static void test_half_close(void **state)
 	assert_int_equal(stack_send(n->a.sc, id, "c", 1, n->now), -EPIPE);
 	net_turns(n, 4);
 	assert_int_equal(stack_ready(n->b.sc, sid), STACK_IN | STACK_OUT | STACK_RDHUP);
-	assert_int_equal(stack_peek(n->b.sc, sid, buf, 8), 2);
+	assert_int_equal(stack_peek(n->b.sc, sid, 0, buf, 8), 2);
 	assert_int_equal(stack_recv(n->b.sc, sid, buf, 8, n->now), 2);
 	assert_int_equal(stack_recv(n->b.sc, sid, buf, 8, n->now), 0);
 	stack_send(n->b.sc, sid, "d", 1, n->now);

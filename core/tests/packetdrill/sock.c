@@ -234,8 +234,9 @@ ssize_t sock_recv(struct pd *pd, int fd, const struct iovec *iov, int n, int fla
 		return pipe_take(o, iov, n);
 	err = stream_of(pd, fd, &o);
 	while (!err) {
-		got = flags & MSG_PEEK ? stack_peek(pd->sc, o->id, iov[0].iov_base, iov[0].iov_len)
-				       : stack_recvv(pd->sc, o->id, iov, n, pd->now);
+		got = flags & MSG_PEEK
+			      ? stack_peek(pd->sc, o->id, 0, iov[0].iov_base, iov[0].iov_len)
+			      : stack_recvv(pd->sc, o->id, iov, n, pd->now);
 		if (got != -EAGAIN) {
 			net_settle(pd);
 			return got;

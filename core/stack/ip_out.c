@@ -30,15 +30,15 @@ size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_
 	struct eth_hdr eth = {.dst = *to, .src = sc->mac, .type = v4 ? ETH_IPV4 : ETH_IPV6};
 	uint8_t *tcp = frame + ETH_HLEN + (v4 ? IPV4_HLEN : IPV6_HLEN);
 	size_t hdr_len = tcp_build(tcp, f, s);
-	struct ip_hdr ip = {
-		.src = f->local,
-		.dst = f->remote,
-		.payload_len = (uint16_t)(hdr_len + s->len),
-		.proto = IP_TCP,
-		.ttl = TTL,
-		.tos = s->ip_ecn,
-	};
+	struct ip_hdr ip; /* what the builders read; clearing the rest costs at every packet */
 
+	ip.src = f->local;
+	ip.dst = f->remote;
+	ip.payload_len = (uint16_t)(hdr_len + s->len);
+	ip.id = 0;
+	ip.proto = IP_TCP;
+	ip.ttl = TTL;
+	ip.tos = s->ip_ecn;
 	eth_build(frame, &eth);
 	if (v4)
 		ipv4_build(frame + ETH_HLEN, &ip);

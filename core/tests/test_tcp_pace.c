@@ -136,8 +136,9 @@ CASE(data_written_after_the_schedule_goes_at_once)
 	paced(s, 1000000);
 	app_write(s, 0, 2000);
 	out_at(s, 0, 2);
-	app_write(s, 5 * MS, 1000);
-	out_at(s, 5 * MS, 1);
+	app_write(s, 5 * MS, 4000);
+	out_at(s, 5 * MS, 3); /* a quantum, and a millisecond's credit */
+	out_at(s, 7 * MS, 1);
 }
 
 /* What came late catches up: a timer that fires late does not lower the rate. */

@@ -72,7 +72,7 @@ static int read_bytes(struct fixture *f, int n)
 
 /* The original did not repeat an event that was not consumed; had one epoll per context; reported
  * IN and OUT as two. */
-static void test_fault_13_level_repeats(void **state)
+static void fault_13_level_repeats(void **state)
 {
 	struct fixture *f = *state;
 
@@ -87,7 +87,7 @@ static void test_fault_13_level_repeats(void **state)
 	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLOUT); /* never IN and then EAGAIN */
 }
 
-static void test_fault_13_several_instances(void **state)
+static void fault_13_several_instances(void **state)
 {
 	struct fixture *f = *state;
 	int other = mtcp_epoll_create1(f->w.m[SRV], 0);
@@ -401,8 +401,8 @@ static void test_timeout(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_fault_13_level_repeats),
-		T(test_fault_13_several_instances),
+		T(fault_13_level_repeats),
+		T(fault_13_several_instances),
 		T(test_edge_once_per_edge),
 		T(test_edge_of_another_kind),
 		T(test_one_shot),

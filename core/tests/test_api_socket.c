@@ -85,7 +85,7 @@ static void test_bulk(void **state)
 
 /* The original's read() gave wrong data above 2041 bytes, and its read(0) and write(0) wrong
  * values. */
-static void test_fault_14_large_and_empty_reads(void **state)
+static void fault_14_large_and_empty_reads(void **state)
 {
 	static const size_t sizes[] = {1, 2040, 2041, 2042, 4096, 8191, 20000};
 	struct world *w = *state;
@@ -402,7 +402,7 @@ int main(void)
 	const struct CMUnitTest both[] = {
 		T(test_transaction),
 		T(test_bulk),
-		T(test_fault_14_large_and_empty_reads),
+		T(fault_14_large_and_empty_reads),
 		T(test_vectors_and_peek),
 		T(test_peek_across_pieces),
 		T(test_half_close),

@@ -365,7 +365,7 @@ static void idle_wait(mctx_t m, struct side *s)
 	WANT(s, mtcp_epoll_wait(m, ep, &ev, 1, -1) == -1 && errno == EINTR);
 }
 
-static void test_fault_18_idle_sleeps_and_signals_end_it(void **state)
+static void fault_18_idle_sleeps_and_signals_end_it(void **state)
 {
 	struct side s = {.stack = world_stack(SRV, NULL), .run = idle_wait};
 	mtcp_stack_t other = world_stack(CLI, NULL);
@@ -420,7 +420,7 @@ static void ping(mctx_t m, struct side *s)
 	WANT(s, (seconds() - begun) / s->n < 0.008); /* the original: 16 ms each */
 }
 
-static void test_fault_18_ping_pong(void **state)
+static void fault_18_ping_pong(void **state)
 {
 	(void)state;
 	run_both(pong, ping, 200);
@@ -492,8 +492,8 @@ int main(void)
 		cmocka_unit_test(test_end_loses_nothing),
 		cmocka_unit_test(test_many_short_connections),
 		cmocka_unit_test(test_two_cores),
-		cmocka_unit_test(test_fault_18_idle_sleeps_and_signals_end_it),
-		cmocka_unit_test(test_fault_18_ping_pong),
+		cmocka_unit_test(fault_18_idle_sleeps_and_signals_end_it),
+		cmocka_unit_test(fault_18_ping_pong),
 		cmocka_unit_test(test_statistics),
 	};
 	int failed =

@@ -189,7 +189,7 @@ static void test_replace(void **state)
 }
 
 /* A million flows as a load generator makes them: lookups that leave the home bucket are rare. */
-static void test_fault_11_table_spreads(void **state)
+static void fault_11_table_spreads(void **state)
 {
 	const uint32_t n = 1u << 20;
 	size_t bytes = flow_table_bytes(n);
@@ -219,7 +219,7 @@ static void test_fault_11_table_spreads(void **state)
 
 /* A client's connections, by port, over the queues of a device: none stays empty, none gets double.
  */
-static void test_fault_11_all_queues_get_flows(void **state)
+static void fault_11_all_queues_get_flows(void **state)
 {
 	struct toeplitz hash;
 
@@ -248,8 +248,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_replace),
-		cmocka_unit_test(test_fault_11_table_spreads),
-		cmocka_unit_test(test_fault_11_all_queues_get_flows),
+		cmocka_unit_test(fault_11_table_spreads),
+		cmocka_unit_test(fault_11_all_queues_get_flows),
 	};
 
 	seed = test_seed(argc, argv);

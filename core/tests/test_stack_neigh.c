@@ -104,7 +104,7 @@ static void test_silence(void **state)
 
 /* Fault 3: a hundred connections wait for a neighbour that never answers; another's go through at
  * once, and the wheel and lists of the core stay idle meanwhile. */
-static void test_fault_03_silent_neighbour_blocks_nobody(void **state)
+static void fault_03_silent_neighbour_blocks_nobody(void **state)
 {
 	struct net *n = open_net();
 	struct raw_frame r;
@@ -155,7 +155,7 @@ static void test_vanished(void **state)
 
 /* Fault 17: requests for us from ever new addresses; the table stays bounded, neighbours in use
  * stay in it. */
-static void test_fault_17_forged_arp_storm(void **state)
+static void fault_17_forged_arp_storm(void **state)
 {
 	struct net *n = open_net();
 	struct raw_frame r;
@@ -317,9 +317,9 @@ int main(void)
 		cmocka_unit_test(test_announces),
 		cmocka_unit_test(test_resolves),
 		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_fault_03_silent_neighbour_blocks_nobody),
+		cmocka_unit_test(fault_03_silent_neighbour_blocks_nobody),
 		cmocka_unit_test(test_vanished),
-		cmocka_unit_test(test_fault_17_forged_arp_storm),
+		cmocka_unit_test(fault_17_forged_arp_storm),
 		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_ageing),
 		cmocka_unit_test(test_static_and_gateway),

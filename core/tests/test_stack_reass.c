@@ -223,7 +223,7 @@ static void test_longest_datagram_and_beyond(void **state)
 	net_free(n);
 }
 
-static void test_fault_01_impossible_fragments(void **state)
+static void fault_01_impossible_fragments(void **state)
 {
 	struct net *n = open_net(2);
 	struct piece odd = {
@@ -562,7 +562,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_two_fragments_either_order),
 		cmocka_unit_test(test_random_cuts_orders_and_repeats),
 		cmocka_unit_test(test_longest_datagram_and_beyond),
-		cmocka_unit_test(test_fault_01_impossible_fragments),
+		cmocka_unit_test(fault_01_impossible_fragments),
 		cmocka_unit_test(test_overlap_refuses_the_datagram),
 		cmocka_unit_test(test_repeated_fragment_with_other_bytes),
 		cmocka_unit_test(test_ends_that_contradict),

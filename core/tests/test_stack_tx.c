@@ -37,7 +37,7 @@ static size_t pkts_held(const struct net *n)
 
 /* Fault 16: the device takes nothing for a while, then seven frames a turn. Nothing spins, piles
  * up, is lost or sent twice. */
-static void test_fault_16_full_device(void **state)
+static void fault_16_full_device(void **state)
 {
 	struct stack_config cfg = net_config();
 	bool seen[65536] = {false};
@@ -135,7 +135,7 @@ static void answer_syn(struct net *n, uint16_t wnd)
 
 /* Two bulk senders and a small one share each turn; one that its window stops, stops nobody (fault
  * 3). */
-static void test_fault_03_closed_window_stops_nobody(void **state)
+static void fault_03_closed_window_stops_nobody(void **state)
 {
 	static uint8_t data[50000];
 	struct stack_config cfg = net_config();
@@ -269,7 +269,7 @@ static uint64_t visits(uint32_t waiting)
 }
 
 /* A thousand or forty thousand waiting connections, the same work: one look per segment. */
-static void test_fault_04_cost_of_what_is_sent(void **state)
+static void fault_04_cost_of_what_is_sent(void **state)
 {
 	(void)state;
 	assert_int_equal(visits(1000), 3200);
@@ -380,12 +380,12 @@ static void test_starved_reader(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fault_16_full_device),
+		cmocka_unit_test(fault_16_full_device),
 		cmocka_unit_test(test_no_buffers),
 		cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_fault_03_closed_window_stops_nobody),
+		cmocka_unit_test(fault_03_closed_window_stops_nobody),
 		cmocka_unit_test(test_priority),
-		cmocka_unit_test(test_fault_04_cost_of_what_is_sent),
+		cmocka_unit_test(fault_04_cost_of_what_is_sent),
 		cmocka_unit_test(test_writable),
 		cmocka_unit_test(test_starved_writer),
 		cmocka_unit_test(test_starved_reader),

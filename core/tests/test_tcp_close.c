@@ -102,7 +102,7 @@ CASE(shutdown_twice_is_once)
 	IN(s, 199 * MS, .seq = 1);
 }
 
-CASE(fault12_orphaned_fin_wait_2_ends)
+CASE(fault_12_orphaned_fin_wait_2_ends)
 {
 	be_established(s);
 	app_close(s, 0);
@@ -116,7 +116,7 @@ CASE(fault12_orphaned_fin_wait_2_ends)
 	assert_int_equal(s->ev.flags, TCP_EV_CLOSED);
 }
 
-CASE(fault12_close_after_shutdown_starts_the_timer)
+CASE(fault_12_close_after_shutdown_starts_the_timer)
 {
 	be_fin_wait_2(s);
 	OUT_NONE(s, 100000 * MS);
@@ -228,7 +228,7 @@ CASE(fin_retransmitted_until_retries_run_out)
 	assert_true(s->all_events & TCP_EV_CLOSED);
 }
 
-CASE(fault05_fin_is_not_retransmitted_before_the_floor)
+CASE(fault_05_fin_is_not_retransmitted_before_the_floor)
 {
 	be_established(s);
 	for (unsigned i = 0; i < 20; i++) { /* a round trip of 1 ms, very sure of it */
@@ -254,7 +254,7 @@ CASE(reset)
 	OUT_NONE(s, 1000 * MS);
 }
 
-CASE(fault10_rst_inside_the_window_is_challenged)
+CASE(fault_10_rst_inside_the_window_is_challenged)
 {
 	be_established(s);
 	IN(s, 0, .seq = 2, .flags = TCPF_RST);
@@ -271,7 +271,7 @@ CASE(fault10_rst_inside_the_window_is_challenged)
 	STATE(s, CLOSED);
 }
 
-CASE(fault10_rst_outside_the_window_is_dropped)
+CASE(fault_10_rst_outside_the_window_is_dropped)
 {
 	be_established(s);
 	IN(s, 0, .seq = 0, .flags = TCPF_RST);
@@ -495,8 +495,8 @@ int main(void)
 		T(half_close_of_the_peer_still_sends),
 		T(data_in_fin_wait_1),
 		T(shutdown_twice_is_once),
-		T(fault12_orphaned_fin_wait_2_ends),
-		T(fault12_close_after_shutdown_starts_the_timer),
+		T(fault_12_orphaned_fin_wait_2_ends),
+		T(fault_12_close_after_shutdown_starts_the_timer),
 		T(unread_data_at_close_resets),
 		T(unread_data_at_close_resets_in_last_ack),
 		T(read_data_at_close_does_not_reset),
@@ -506,10 +506,10 @@ int main(void)
 		T(abort_resets_where_the_state_says_so),
 		T(abort_in_last_ack_and_closing_is_silent),
 		T(fin_retransmitted_until_retries_run_out),
-		T(fault05_fin_is_not_retransmitted_before_the_floor),
+		T(fault_05_fin_is_not_retransmitted_before_the_floor),
 		T(reset),
-		T(fault10_rst_inside_the_window_is_challenged),
-		T(fault10_rst_outside_the_window_is_dropped),
+		T(fault_10_rst_inside_the_window_is_challenged),
+		T(fault_10_rst_outside_the_window_is_dropped),
 		T(reset_with_the_window_closed),
 		T(reset_in_each_state),
 		T(syn_in_any_place_is_challenged),

@@ -101,7 +101,7 @@ CASE(overlap_in_front_is_trimmed)
 	OUT(s, 40 * MS, .ack = 151);
 }
 
-CASE(fault14_segment_below_the_previous_one)
+CASE(fault_14_segment_below_the_previous_one)
 {
 	be_established(s);
 	IN(s, 0, .seq = 1001, .len = 500);
@@ -166,7 +166,7 @@ CASE(sack_blocks_most_recent_first)
 	OUT(s, 0, .ack = 401, .n_sack = 0);
 }
 
-CASE(fault08_sack_never_sent_unless_negotiated)
+CASE(fault_08_sack_never_sent_unless_negotiated)
 {
 	be_established(s);
 	IN(s, 0, .seq = 101, .len = 100);
@@ -515,12 +515,12 @@ int main(void)
 		T(held_ack_and_data_coalesce),
 		T(transaction_is_one_segment_each_way),
 		T(overlap_in_front_is_trimmed),
-		T(fault14_segment_below_the_previous_one),
+		T(fault_14_segment_below_the_previous_one),
 		T(overlap_behind_counts_bytes_once),
 		T(segment_covering_everything),
 		T(duplicate_is_acknowledged_at_once),
 		T(sack_blocks_most_recent_first),
-		T(fault08_sack_never_sent_unless_negotiated),
+		T(fault_08_sack_never_sent_unless_negotiated),
 		T(sack_blocks_leave_room_in_data_segments),
 		T(no_memory_for_out_of_order_data),
 		T(too_many_holes),

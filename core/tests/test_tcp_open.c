@@ -245,7 +245,7 @@ CASE(challenge_ack_in_syn_rcvd_for_foreign_syn)
 
 /* ---- options: fault 7 ---- */
 
-CASE(fault07_mss_absent_is_536)
+CASE(fault_07_mss_absent_is_536)
 {
 	s->peer_opts = 0;
 	be_established(s);
@@ -258,7 +258,7 @@ CASE(fault07_mss_absent_is_536)
 	OUT(s, 10 * MS, .len = 392);
 }
 
-CASE(fault07_mss_has_a_floor)
+CASE(fault_07_mss_has_a_floor)
 {
 	s->peer_mss = 1;
 	be_established(s);
@@ -268,14 +268,14 @@ CASE(fault07_mss_has_a_floor)
 	OUT(s, 0, .len = 36);
 }
 
-CASE(fault07_mss_is_bounded_by_the_path)
+CASE(fault_07_mss_is_bounded_by_the_path)
 {
 	s->peer_mss = 65535;
 	be_established(s);
 	assert_int_equal(tcp_get_option(&s->t, TCP_OPT_MAXSEG), SCRIPT_MSS);
 }
 
-CASE(fault07_window_scale_only_if_offered)
+CASE(fault_07_window_scale_only_if_offered)
 {
 	s->cfg.rcvbuf = 1 << 20;
 	be_established(s); /* the peer did not offer */
@@ -325,7 +325,7 @@ CASE(window_scale_not_offered_by_config)
 	assert_int_equal(s->t.snd_wnd, 900);
 }
 
-CASE(fault07_timestamps_only_if_negotiated)
+CASE(fault_07_timestamps_only_if_negotiated)
 {
 	tcp_open_active(&s->t, &s->cfg, &s->open, s->now);
 	script_flush(s);
@@ -366,7 +366,7 @@ CASE(sack_permitted_answered)
 	assert_int_equal(s->log[0].seg.opts, TCPO_MSS | TCPO_SACK_PERM);
 }
 
-CASE(fault14_random_tsecr_in_syn_ack)
+CASE(fault_14_random_tsecr_in_syn_ack)
 {
 	be_syn_sent(s);
 	IN(s, 10 * MS, .seq = 0, .ack = 1, .flags = TCPF_SYN | TCPF_ACK, .tsval = 5,
@@ -384,7 +384,7 @@ CASE(fault14_random_tsecr_in_syn_ack)
 	OUT(s, 30 * MS, .ack = 1, .opts = TCPO_TS, .tsecr = 5);
 }
 
-CASE(fault09_passive_connections_start_in_slow_start)
+CASE(fault_09_passive_connections_start_in_slow_start)
 {
 	be_established(s);
 	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
@@ -476,19 +476,19 @@ int main(void)
 		T(shutdown_before_established_sends_fin_after),
 		T(abort_in_syn_states),
 		T(challenge_ack_in_syn_rcvd_for_foreign_syn),
-		T(fault07_mss_absent_is_536),
-		T(fault07_mss_has_a_floor),
-		T(fault07_mss_is_bounded_by_the_path),
-		T(fault07_window_scale_only_if_offered),
+		T(fault_07_mss_absent_is_536),
+		T(fault_07_mss_has_a_floor),
+		T(fault_07_mss_is_bounded_by_the_path),
+		T(fault_07_window_scale_only_if_offered),
 		T(window_scale_both_ways),
 		T(window_scale_is_capped_at_14),
 		T(window_scale_not_offered_by_config),
-		T(fault07_timestamps_only_if_negotiated),
+		T(fault_07_timestamps_only_if_negotiated),
 		T(timestamps_passive),
 		T(sack_permitted_only_if_offered),
 		T(sack_permitted_answered),
-		T(fault14_random_tsecr_in_syn_ack),
-		T(fault09_passive_connections_start_in_slow_start),
+		T(fault_14_random_tsecr_in_syn_ack),
+		T(fault_09_passive_connections_start_in_slow_start),
 		T(maxseg_before_the_handshake_only),
 		T(receive_buffer_before_the_handshake),
 		cmocka_unit_test(listener),

@@ -90,7 +90,7 @@ CASE(newreno_inflates_and_partial_acks_retransmit)
 	script_skip(s);
 }
 
-CASE(fault08_window_updates_are_no_duplicates)
+CASE(fault_08_window_updates_are_no_duplicates)
 {
 	in_flight(s, 10);
 	for (unsigned i = 0; i < 6; i++)
@@ -218,7 +218,7 @@ CASE(sack_rescues_a_lost_tail)
 	IN(s, 40 * MS, .seq = 1);
 }
 
-CASE(fault08_sack_across_the_wrap)
+CASE(fault_08_sack_across_the_wrap)
 {
 	in_flight_sack(s, 10); /* the wrap is inside segment 0 */
 	assert_true(seq_add(s->iss, 1000).v < 1000);
@@ -401,7 +401,7 @@ CASE(acks_put_the_timer_off)
 	assert_true(tcp_deadline(&s->t) == MT_NEVER);
 }
 
-CASE(fault07_rtt_without_timestamps)
+CASE(fault_07_rtt_without_timestamps)
 {
 	be_established(s);
 	for (unsigned i = 0; i < 30; i++) {
@@ -574,7 +574,7 @@ int main(void)
 		T(third_duplicate_retransmits),
 		T(limited_transmit),
 		T(newreno_inflates_and_partial_acks_retransmit),
-		T(fault08_window_updates_are_no_duplicates),
+		T(fault_08_window_updates_are_no_duplicates),
 		T(data_segments_are_no_duplicates),
 		T(duplicates_with_nothing_in_flight_mean_nothing),
 		T(duplicates_after_newreno_recovery_do_not_start_another),
@@ -582,7 +582,7 @@ int main(void)
 		T(sack_two_holes_in_one_round_trip),
 		T(sack_new_data_while_recovering),
 		T(sack_rescues_a_lost_tail),
-		T(fault08_sack_across_the_wrap),
+		T(fault_08_sack_across_the_wrap),
 		T(sack_blocks_for_what_was_not_sent_are_ignored),
 		T(sack_without_memory_is_newreno),
 		T(sack_not_negotiated_is_ignored),
@@ -596,7 +596,7 @@ int main(void)
 		T(rto_goes_back_and_slow_starts),
 		T(new_data_after_a_timeout),
 		T(acks_put_the_timer_off),
-		T(fault07_rtt_without_timestamps),
+		T(fault_07_rtt_without_timestamps),
 		T(rtt_with_timestamps_across_a_retransmission),
 		T(karn_without_timestamps),
 		T(hostile_timestamp_echo_is_no_measurement),

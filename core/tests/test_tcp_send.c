@@ -115,7 +115,7 @@ CASE(cork_is_timed_though_keepalive_is_set_meanwhile)
 	IN(s, 310 * MS, .seq = 1);
 }
 
-CASE(fault02_fin_never_overtakes_data)
+CASE(fault_02_fin_never_overtakes_data)
 {
 	be_established(s);
 	app_write(s, 0, 25000);
@@ -133,7 +133,7 @@ CASE(fault02_fin_never_overtakes_data)
 	assert_int_equal(s->ev.n_acked, 15000);
 }
 
-CASE(fault02_no_byte_is_skipped_when_the_window_is_small)
+CASE(fault_02_no_byte_is_skipped_when_the_window_is_small)
 {
 	be_established(s);
 	app_write(s, 0, 100);
@@ -311,7 +311,7 @@ CASE(persist_gives_up_on_a_dead_peer)
 	assert_int_equal(s->ev.error, ETIMEDOUT);
 }
 
-CASE(fault12_orphan_behind_a_closed_window_ends)
+CASE(fault_12_orphan_behind_a_closed_window_ends)
 {
 	be_established(s);
 	IN(s, 0, .seq = 1, .wnd = 0);
@@ -470,8 +470,8 @@ int main(void)
 		T(cork_in_front_of_a_closed_window_is_timed),
 		T(cork_with_keepalive_keeps_both_timers),
 		T(cork_is_timed_though_keepalive_is_set_meanwhile),
-		T(fault02_fin_never_overtakes_data),
-		T(fault02_no_byte_is_skipped_when_the_window_is_small),
+		T(fault_02_fin_never_overtakes_data),
+		T(fault_02_no_byte_is_skipped_when_the_window_is_small),
 		T(fin_alone_is_control),
 		T(fin_waits_for_nagle_no_longer),
 		T(fin_needs_its_place_in_the_window),
@@ -483,7 +483,7 @@ int main(void)
 		T(persist_never_gives_up_on_a_living_peer),
 		T(persist_a_peer_that_sends_data_lives),
 		T(persist_gives_up_on_a_dead_peer),
-		T(fault12_orphan_behind_a_closed_window_ends),
+		T(fault_12_orphan_behind_a_closed_window_ends),
 		T(fin_probes_a_closed_window),
 		T(shrinking_window_is_survived),
 		T(older_segment_does_not_shrink_the_window),

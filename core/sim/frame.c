@@ -6,15 +6,13 @@
 
 #include "base/check.h"
 #include "sim/internal.h"
+#include "wire/ipv6.h"
 
-#define FRAME_ROOM     1600u /* of a frame that is kept */
-#define ETH_VLAN       0x8100u
-#define VLAN_LEN       4u
-#define IPV6_HLEN      40u
-#define IP_ICMPV6      58u
-#define ICMPV6_TOO_BIG 2u
-#define ICMP_HLEN      8u
-#define ECN_CE	       3u
+#define FRAME_ROOM 1600u /* of a frame that is kept */
+#define ETH_VLAN   0x8100u
+#define VLAN_LEN   4u
+#define ICMP_HLEN  8u
+#define ECN_CE	   3u
 
 /* Ended frames are kept for the next ones. What lies behind the length of a frame, and all of an
  * ended one, is poisoned: a sanitizer sees who reads it. */
@@ -191,24 +189,15 @@ static void too_big_v4(uint8_t *out, const uint8_t *ip, uint32_t quote, uint16_t
 /* The same with RFC 3849. */
 static void too_big_v6(uint8_t *out, const uint8_t *ip, uint32_t quote, uint16_t mtu)
 {
-	struct ip_addr src = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}}, dst;
-	uint16_t len = (uint16_t)(ICMP_HLEN + quote);
-	uint8_t *icmp = out + IPV6_HLEN;
+	struct ip_hdr h = {.src = {.b = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
+			   .payload_len = (uint16_t)(ICMP6_HLEN + quote),
+			   .proto = IP_ICMPV6,
+			   .ttl = 64};
+	struct icmp_msg m = {
+		.type = ICMP6_TOO_BIG, .mtu = mtu, .payload = ip, .payload_len = (uint16_t)quote};
 
-	memcpy(dst.b, ip + 8, 16);
-	memset(out, 0, IPV6_HLEN + ICMP_HLEN);
-	out[0] = 0x60;
-	out[4] = (uint8_t)(len >> 8);
-	out[5] = (uint8_t)len;
-	out[6] = IP_ICMPV6;
-	out[7] = 64;
-	memcpy(out + 8, src.b, 16);
-	memcpy(out + 24, dst.b, 16);
-	icmp[0] = ICMPV6_TOO_BIG;
-	icmp[6] = (uint8_t)(mtu >> 8);
-	icmp[7] = (uint8_t)mtu;
-	memcpy(icmp + ICMP_HLEN, ip, quote);
-	put_csum(icmp + 2, csum_add(csum_pseudo(&src, &dst, IP_ICMPV6, len), icmp, len));
+	memcpy(h.dst.b, ip + 8, sizeof(h.dst.b));
+	icmp6_build(out + ipv6_build(out, &h), &h.src, &h.dst, &m);
 }
 
 /* As much of the packet as RFC 1812 4.3.2.3 and RFC 4443 3.2 let an error hold. */

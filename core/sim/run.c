@@ -16,6 +16,19 @@
 
 /* ---- building ---- */
 
+/* fd00::1 or 10.0.0.1 is host 0. */
+static struct ip_addr address_of(const struct scenario *s, uint32_t index)
+{
+	struct ip_addr a = {.b = {0xfd}};
+
+	index++;
+	if (s->family == 4)
+		return ip_from_v4(FIRST_V4 - 1 + index);
+	a.b[14] = (uint8_t)(index >> 8);
+	a.b[15] = (uint8_t)index;
+	return a;
+}
+
 static uint32_t conns_of(const struct scenario *s, uint32_t kind)
 {
 	uint64_t n = SPARE_CONNS;
@@ -42,7 +55,7 @@ static void build_host(struct run *r, struct host *h, const struct stack_neigh_e
 	uint64_t buf = 0;
 
 	h->run = r;
-	h->addr = (struct stack_addr){ip_from_v4(FIRST_V4 + index), 8};
+	h->addr = (struct stack_addr){address_of(s, index), s->family == 4 ? 8 : 64};
 	cfg.n_conns = conns_of(s, h->kind);
 	cfg.n_time_wait = cfg.n_conns * 4;
 	cfg.n_neigh = r->n_hosts + 16;
@@ -74,7 +87,7 @@ static void build_hosts(struct run *r)
 	r->hosts = sim_alloc(r->n_hosts, sizeof(*r->hosts));
 	neighs = sim_alloc(r->n_hosts, sizeof(*neighs));
 	for (uint32_t i = 0; i < r->n_hosts; i++)
-		neighs[i] = (struct stack_neigh_entry){ip_from_v4(FIRST_V4 + i), sim_mac_of(i)};
+		neighs[i] = (struct stack_neigh_entry){address_of(s, i), sim_mac_of(i)};
 	for (uint32_t i = 0; i < s->n_hosts; i++) {
 		for (uint32_t k = 0; k < s->hosts[i].count; k++, n++) {
 			struct host *h = &r->hosts[n];

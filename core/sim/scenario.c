@@ -21,6 +21,7 @@ void scn_init(struct scenario *s)
 	*s = (struct scenario){.duration = 10 * MT_SEC,
 			       .sample = 100 * MT_MS,
 			       .snap = 128,
+			       .family = 4,
 			       .time_wait = MT_SEC,
 			       .tcp = tcp_config_default};
 }
@@ -451,6 +452,10 @@ int scn_finish(struct scenario *s, const char *name, char err[SCN_ERR_LEN])
 	    (s->n_hosts < 2 || s->n_flows < 1 || nodes > SCN_MAX_NODES || conns > SCN_MAX_CONNS)) {
 		why = "there must be two hosts and a flow, and not more than 1024 hosts and 65536 "
 		      "connections at once";
+		of = "scenario";
+	}
+	if (why == NULL && s->family == 5) {
+		why = "the family is 4 or 6";
 		of = "scenario";
 	}
 	sort_events(s);

@@ -63,6 +63,7 @@ struct scn_event { /* a link changes */
 struct scenario {
 	mt_time duration, warmup, sample;
 	uint32_t snap;
+	uint32_t family; /* 4 or 6 */
 	mt_time time_wait;
 	struct tcp_config tcp; /* of all hosts */
 	struct scn_host hosts[SCN_MAX_HOSTS];

@@ -23,6 +23,7 @@ static const struct scn_key run_keys[] = {
 	{"sample", SCN_TIME, RUN(sample), 1e6, YEAR, "100ms", "distance of the rows of flows.csv"},
 	{"snap", SCN_NUMBER, RUN(snap), 64, 65536, "128",
 	 "bytes of a frame that the capture keeps"},
+	{"family", SCN_NUMBER, RUN(family), 4, 6, "4", "4 or 6: addresses of all hosts"},
 	{"time_wait", SCN_TIME, RUN(time_wait), 0, 600e9, "1s", "how long hosts keep TIME-WAIT"},
 };
 
@@ -270,7 +271,7 @@ static int put_cc(const struct scn_key *k, void *obj, const char *value, char *w
 	const struct cc_ops *ops = cc_by_name(value);
 
 	if (ops == NULL)
-		return bad_value(k, value, "cubic, reno or dctcp", why);
+		return bad_value(k, value, "cubic, reno, dctcp or bbr", why);
 	if (k->size != sizeof(ops))
 		return put_name(k, obj, value, why);
 	memcpy((char *)obj + k->offset, &ops, sizeof(ops));

@@ -51,7 +51,7 @@ static void wrong_text_is_told(void **state)
 		 "S:2: loss = '101%' is out of range; it may be from 0 to 1"},
 		{"[host a]\nloss = -1", "S:2: loss = '-1' is out of range; it may be from 0 to 1"},
 		{"[tcp]\ncc = vegas",
-		 "S:2: cc = 'vegas' is not understood; write it like cubic, reno or dctcp"},
+		 "S:2: cc = 'vegas' is not understood; write it like cubic, reno, dctcp or bbr"},
 		{"[tcp]\nsack = yes",
 		 "S:2: sack = 'yes' is not understood; write it like on or off"},
 		{"[at 1s]\nx.rate = 1M",
@@ -65,6 +65,7 @@ static void wrong_text_is_told(void **state)
 		{"[host a]\nqueue=5k\n[host b]\n" FLOW, "S: a: queue and ecn need a rate"},
 		{"[host a]\nswitch=1\n[host b]\n" FLOW,
 		 "S: a: its switch is at the end of no trunk"},
+		{"family=5\n" HOSTS FLOW, "S: scenario: the family is 4 or 6"},
 		{HOSTS FLOW "start=20s", "S: f: it stops before it starts"},
 		{HOSTS FLOW "response=1k", "S: f: a response needs a request; set bytes"},
 	};
@@ -238,14 +239,16 @@ static void capture_is_whole(void **state)
 	output_free(&o);
 }
 
-static void flows_do_what_they_say(void **state)
+static void flows_do_what_they_say_over(const char *family)
 {
+	char text[512];
 	struct scn_result *r;
 
-	(void)state;
-	r = run("duration=100s\n" HOSTS FLOW
-		"bytes=300\nresponse=10k\nexchanges=5\nconnections=7\nparallel=2\n",
-		seed, NULL);
+	snprintf(text, sizeof(text),
+		 "family=%s\nduration=100s\n" HOSTS FLOW
+		 "bytes=300\nresponse=10k\nexchanges=5\nconnections=7\nparallel=2\n",
+		 family);
+	r = run(text, seed, NULL);
 	assert_int_equal(r->flows[0].started, 7);
 	assert_int_equal(r->flows[0].done, 7);
 	assert_int_equal(r->flows[0].failed, 0);
@@ -253,7 +256,17 @@ static void flows_do_what_they_say(void **state)
 	assert_int_equal(r->flows[0].bytes, 35 * 10300);
 	assert_true(hist_quantile(&r->flows[0].times, 0) >= 10 * MT_MS);
 	free(r);
-	r = run("duration=10s\nwarmup=2s\n" HOSTS FLOW "parallel=4\nstop=8s\nsndbuf=50k\n", seed, NULL);
+}
+
+static void flows_do_what_they_say(void **state)
+{
+	struct scn_result *r;
+
+	(void)state;
+	flows_do_what_they_say_over("4");
+	flows_do_what_they_say_over("6");
+	r = run("duration=10s\nwarmup=2s\n" HOSTS FLOW "parallel=4\nstop=8s\nsndbuf=50k\n", seed,
+		NULL);
 	assert_int_equal(r->flows[0].done, 4);
 	assert_true(r->ran < 9 * MT_SEC);
 	assert_true(r->flows[0].goodput_bps > 8e6 && r->flows[0].goodput_bps < 10e6);

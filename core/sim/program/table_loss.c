@@ -17,7 +17,7 @@ static const double losses[] = {0, 0.001, 0.01, 0.03, 0.1};
 static const unsigned all_rtts_ms[] = {1, 10, 30, 100, 300};
 static const unsigned rtts_ms[] = {1, 10, 100, 300};
 static const double queues[] = {1, 0.25}; /* of a bandwidth-delay product */
-static const char *const ccs[] = {"cubic", "reno"};
+static const char *const ccs[] = {"cubic", "reno", "bbr"};
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -47,18 +47,23 @@ static double segments_per_s(double bps)
 	return bps / (PAYLOAD * 8);
 }
 
+static bool is_bbr(const struct cell *c)
+{
+	return strcmp(c->cc, "bbr") == 0;
+}
+
 static double window_of(const struct cell *c)
 {
 	return strcmp(c->cc, "reno") == 0 ? theory_reno_window(c->p)
 					  : theory_cubic_window(c->p, c->rtt);
 }
 
-/* bit/s, above the link's rate too; timeouts counted or not. */
+/* bit/s, above the link's rate too; timeouts counted or not. BBR takes no loss for congestion. */
 static double theory_of(const struct cell *c, bool timeouts)
 {
 	double rto = fmax(RTO_MIN, 1.25 * c->rtt), w;
 
-	if (c->p == 0)
+	if (c->p == 0 || is_bbr(c))
 		return INFINITY;
 	w = window_of(c);
 	return PAYLOAD * 8 * (timeouts ? theory_with_timeouts(w, c->p, c->rtt, rto) : w / c->rtt);
@@ -90,7 +95,9 @@ static void check_cell(struct table *t, const struct cell *c, double got)
 	double free_of_timeouts = theory_of(c, false), with = theory_of(c, true);
 	double low = 0, high = fmin(1.35 * free_of_timeouts, 1.002 * capacity());
 
-	if (free_of_timeouts < 0.5 * capacity())
+	if (is_bbr(c))
+		low = c->sack && c->p <= 0.001 ? 0.4 * capacity() : 0;
+	else if (free_of_timeouts < 0.5 * capacity())
 		low = (c->sack ? 0.5 : 0.25) * with;
 	else if (with > 3 * capacity() && seconds_for(t, c) > 2 * growth_s(c))
 		low = (c->queue >= 1 ? 0.8 : 0.6) * capacity();
@@ -131,8 +138,10 @@ static void print_theory(const struct table *t, struct cell c, bool timeouts)
 static void print_group(struct table *t, struct cell c)
 {
 	printf("\n%s, RTT %g ms\n", c.cc, c.rtt * 1e3);
-	print_theory(t, c, false);
-	print_theory(t, c, true);
+	if (!is_bbr(&c)) {
+		print_theory(t, c, false);
+		print_theory(t, c, true);
+	}
 	for (unsigned k = 0; k < 2 * N(queues); k++) {
 		c.sack = k < N(queues);
 		c.queue = queues[k % N(queues)];

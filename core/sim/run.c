@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "sim/internal.h"
 #include "sim/run_internal.h"
+#include "tcp/info.h"
 
 #define FIRST_V4    0x0a000001u
 #define BUF_MAX	    (256u << 20) /* buffer memory of a host; untouched memory costs nothing */
@@ -196,7 +197,7 @@ static void apply(struct run *r, const struct scn_event *e)
 static void row(struct run *r, const struct traffic *f, struct end *client)
 {
 	struct end *tx = client, *rx = client->peer;
-	struct tcp_look l;
+	struct tcp_info_values v;
 	uint64_t got;
 
 	if (rx == NULL)
@@ -207,13 +208,13 @@ static void row(struct run *r, const struct traffic *f, struct end *client)
 	}
 	got = rx->got - rx->got_sampled;
 	rx->got_sampled = rx->got;
-	stack_look(sim_core(tx->node, 0), tx->id, &l);
-	fprintf(r->opt->rows, "%.6f,%s,%" PRIu64 ",%u,", (double)run_time(r) / 1e9, f->cfg->name,
-		client->number, l.cwnd);
-	if (l.ssthresh != UINT32_MAX)
-		fprintf(r->opt->rows, "%u", l.ssthresh);
-	fprintf(r->opt->rows, ",%.3f,%u,%.0f,%" PRIu64 "\n", l.srtt_us / 1e3, l.in_flight,
-		(double)got * 8e9 / (double)r->scn->sample,
+	stack_info(sim_core(tx->node, 0), tx->id, sim_now(r->sim), &v);
+	fprintf(r->opt->rows, "%.6f,%s,%" PRIu64 ",%" PRIu64 ",", (double)run_time(r) / 1e9,
+		f->cfg->name, client->number, (uint64_t)v.cwnd * v.snd_mss);
+	if (v.ssthresh != INT32_MAX)
+		fprintf(r->opt->rows, "%" PRIu64, (uint64_t)v.ssthresh * v.snd_mss);
+	fprintf(r->opt->rows, ",%.3f,%" PRIu64 ",%.0f,%" PRIu64 "\n", v.srtt_us / 1e3,
+		(uint64_t)v.unacked * v.snd_mss, (double)got * 8e9 / (double)r->scn->sample,
 		stack_stats(sim_core(tx->node, 0))->retransmits);
 }
 

@@ -284,11 +284,6 @@ enum tcp_state stack_state(const struct stack_core *sc, uint32_t id)
 	return (enum tcp_state)core_conn(sc, id)->tcb.state;
 }
 
-void stack_look(const struct stack_core *sc, uint32_t id, struct tcp_look *l)
-{
-	tcp_look(&core_conn(sc, id)->tcb, l);
-}
-
 void stack_names(const struct stack_core *sc, uint32_t id, struct ip_endpoint *local,
 		 struct ip_endpoint *remote)
 {

@@ -20,7 +20,6 @@
 #include "base/time.h"
 #include "mtcp/mtcp_stats.h"
 #include "mtcp/nic.h"
-#include "tcp/look.h"
 #include "tcp/tcp.h"
 #include "wire/addr.h"
 
@@ -183,7 +182,6 @@ const char *stack_get_cc(const struct stack_core *, uint32_t id);
 /* Values of a connection for TCP_INFO; returns its path MTU. Only the state, and 0, once it has ended. */
 uint32_t stack_info(const struct stack_core *, uint32_t id, mt_time now, struct tcp_info_values *);
 enum tcp_state stack_state(const struct stack_core *, uint32_t id);
-void stack_look(const struct stack_core *, uint32_t id, struct tcp_look *);
 /* Both ends of a connection. */
 void stack_names(const struct stack_core *, uint32_t id, struct ip_endpoint *local,
 		 struct ip_endpoint *remote);

@@ -57,14 +57,17 @@ struct conn *conn_new_for(struct stack_core *sc, const struct flow *f, uint64_t 
  * its timestamps go on where the last one's ended. */
 void conn_choose(const struct stack_core *sc, const struct flow *f, mt_time now, struct tcp_open *o)
 {
-	uint64_t id[5] = {f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1],
-			  (uint64_t)f->lport << 16 | f->rport};
-	uint64_t h = siphash(&sc->open_key, id, sizeof(id));
+	bool v4 = ip_is_v4(&f->remote);
+	uint64_t ports = (uint64_t)f->lport << 16 | f->rport;
+	uint64_t id4[2] = {(uint64_t)f->local.w[3] << 32 | f->remote.w[3], ports};
+	uint64_t id6[5] = {f->local.d[0], f->local.d[1], f->remote.d[0], f->remote.d[1], ports};
+	uint64_t h = v4 ? siphash(&sc->open_key, id4, sizeof(id4))
+			: siphash(&sc->open_key, id6, sizeof(id6));
 
 	o->iss = seq_of((uint32_t)h + (uint32_t)(now / (4 * MT_US)));
 	o->ts_offset = (uint32_t)(h >> 32);
 	o->mss = ip_out_mss(sc, &f->remote);
-	o->mss_default = ip_is_v4(&f->remote) ? 0 : IPV6_MTU_MIN - IPV6_HLEN - TCP_HLEN;
+	o->mss_default = v4 ? 0 : IPV6_MTU_MIN - IPV6_HLEN - TCP_HLEN;
 }
 
 void conn_know_path(const struct stack_core *sc, struct conn *c, mt_time now)

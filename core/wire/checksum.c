@@ -72,11 +72,14 @@ uint64_t csum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8
 	return sum + dst->w[0] + dst->w[1] + dst->w[2] + dst->w[3];
 }
 
+/* A word added to itself with its halves swapped has both halves' sum, end-around carry included,
+ * in its upper half. */
 uint16_t csum_fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
+	uint32_t half;
+
+	sum += sum << 32 | sum >> 32;
+	half = (uint32_t)(sum >> 32);
+	half += half << 16 | half >> 16;
+	return (uint16_t) ~(half >> 16);
 }

@@ -231,6 +231,8 @@ static void count_rare(struct mtcp_stats *s, const struct conn *c, const struct 
 	core_count_drop(s, (enum tcp_drop)ev->drop);
 	s->fast_retransmits += (ev->flags & TCP_EV_RETRANSMIT) != 0;
 	s->rto_fired += (ev->flags & TCP_EV_RTO) != 0;
+	s->tail_loss_probes += (ev->flags & TCP_EV_TLP) != 0;
+	s->recoveries_undone += (ev->flags & TCP_EV_UNDO) != 0;
 	s->challenge_acks += (ev->flags & TCP_EV_CHALLENGE) != 0;
 	s->ecn_reductions += (ev->flags & TCP_EV_ECE) != 0;
 	s->mtu_black_holes += (ev->flags & TCP_EV_BLACK_HOLE) != 0;
@@ -311,7 +313,8 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 	uint32_t edge;
 
 	sc->stats.fast_path += (ev->flags & TCP_EV_FAST) != 0;
-	if (ev->drop || (ev->flags & ~(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE))) {
+	if (ev->drop ||
+	    (ev->flags & ~(uint32_t)(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE))) {
 		count_rare(&sc->stats, c, ev);
 		if (ev->flags & TCP_EV_RCVBUF)
 			tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
@@ -380,7 +383,7 @@ void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
 		return;
 	}
 	ev = tcp_timeout(&c->tcb, now);
-	trace_timer(sc, c, ev.flags, now);
+	trace_timer(sc, c, (uint16_t)ev.flags, now);
 	apply(sc, c, NULL, &ev, now);
 }
 

@@ -63,6 +63,18 @@ void cc_set_mss(struct cc *cc, uint32_t mss)
 	cc->ops->init(cc);
 }
 
+void cc_undo(struct cc *cc, const struct cc *before)
+{
+	if (cc->ops != before->ops || cc->mss != before->mss)
+		return;
+	if (cc->cwnd < before->cwnd)
+		cc->cwnd = before->cwnd;
+	if (cc->ssthresh < before->ssthresh)
+		cc->ssthresh = before->ssthresh;
+	if (cc->ops->undo)
+		cc->ops->undo(cc, before);
+}
+
 uint32_t cc_slow_start(struct cc *cc, uint32_t n_acked)
 {
 	uint32_t room = min_u32(cc->ssthresh, CC_CWND_MAX);

@@ -139,6 +139,8 @@ struct cc_ops {
 	/* Every ACK of ESTABLISHED and later, also in recovery, after on_ack and on_loss, before
 	 * on_ece. */
 	void (*on_sample)(struct cc *, const struct cc_ack *);
+	/* The last loss or timeout was none; the windows are what they were before it. */
+	void (*undo)(struct cc *, const struct cc *before);
 	/* Bytes per second, 0: not paced now. NULL: paced by the window if the configuration says so. */
 	uint64_t (*pacing_rate)(const struct cc *, const struct rtt *);
 	enum cc_ecn ecn;
@@ -149,6 +151,8 @@ struct cc_ops {
 /* The initial window: init_cwnd_segs segments, as RFC 6928 2 bounds ten of them. */
 void cc_init(struct cc *, const struct cc_ops *, uint32_t mss, uint8_t init_cwnd_segs);
 void cc_set_mss(struct cc *, uint32_t mss); /* keeps the window in segments */
+/* The last loss or timeout was none: as before it (RFC 4015, RFC 9438 4.9), but no smaller than now. */
+void cc_undo(struct cc *, const struct cc *before);
 
 /* ---- for the algorithms ---- */
 /* Reno's answers, which others share (RFC 5681 3). */

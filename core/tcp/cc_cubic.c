@@ -178,6 +178,12 @@ static void cubic_on_idle(struct cc *cc, uint32_t init_cwnd, mt_time idle_since,
 	cc_restart(cc, init_cwnd);
 }
 
+/* 4.9: the epoch, its maximum and K go on. */
+static void cubic_undo(struct cc *cc, const struct cc *before)
+{
+	cc->u.cubic = before->u.cubic;
+}
+
 const struct cc_ops cc_cubic = {
 	.name = "cubic",
 	.init = cubic_init,
@@ -185,5 +191,6 @@ const struct cc_ops cc_cubic = {
 	.on_loss = cubic_on_loss,
 	.on_rto = cubic_on_rto,
 	.on_idle = cubic_on_idle,
+	.undo = cubic_undo,
 	.on_ece = cubic_on_loss,
 };

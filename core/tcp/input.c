@@ -260,7 +260,7 @@ static const step_fn sync_steps[] = {step_paws, step_sequence, step_rst, step_sy
 
 static void note_holes(struct tcb *t)
 {
-	bool holes = t->cold && (t->cold->ooo.n || t->cold->board.n);
+	bool holes = (t->xflags & XF_TLP) || (t->cold && (t->cold->ooo.n || t->cold->board.n));
 
 	t->flags = holes ? t->flags | TF_HOLES : t->flags & ~(uint32_t)TF_HOLES;
 }

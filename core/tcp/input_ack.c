@@ -5,6 +5,7 @@
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
+#include "tcp/tlp.h"
 
 /* The timed segment is measured in microseconds and, by Karn's rule, only if nothing was sent again
  * since. Where that rule leaves nothing to time, the echoed timestamp measures in milliseconds (RFC
@@ -189,10 +190,20 @@ static void ack_same(struct arrival *a, bool sacked)
 	 * it, though, once the application is gone. */
 	if (a->seg->wnd == 0 && !(t->flags & TF_ORPHAN))
 		t->n_retries = 0;
-	if ((sacked || is_duplicate(a)) && recovery_duplicate(t, a->now)) {
+	if ((sacked || is_duplicate(a)) && recovery_duplicate(t, a->now))
 		a->ev->flags |= TCP_EV_RETRANSMIT;
-		timer_rto(t, a->now);
-	}
+}
+
+/* What the ACK says about losses, probes and needless retransmissions. */
+static void ack_judge(struct arrival *a, bool advanced, bool sacked)
+{
+	struct recovery_ack r = {a->seg, advanced, sacked, a->now};
+	struct tcb *t = a->t;
+
+	if (t->xflags & XF_TLP)
+		tlp_ack(t, a->seg, advanced, a->now);
+	if (t->cold)
+		a->ev->flags |= recovery_judge(t, &r);
 }
 
 /* What the acknowledgment of our FIN means. */
@@ -259,8 +270,8 @@ enum step step_ack(struct arrival *a)
 {
 	struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
+	bool sacked, advanced;
 	uint32_t before;
-	bool sacked;
 
 	if (!(s->flags & TCPF_ACK))
 		return arrival_drop(a, TCP_DROP_ACK);
@@ -277,15 +288,13 @@ enum step step_ack(struct arrival *a)
 		return STEP_CONTINUE;
 	before = flight(t);
 	sacked = recovery_delivered(t, s, a->now);
-	if (seq_gt(s->ack, t->snd_una)) {
+	advanced = seq_gt(s->ack, t->snd_una);
+	if (advanced)
 		ack_new(a);
-		ack_window(a, true);
-		if (sacked && recovery_duplicate(t, a->now))
-			a->ev->flags |= TCP_EV_RETRANSMIT;
-	} else {
+	else
 		ack_same(a, sacked);
-		ack_window(a, false);
-	}
+	ack_window(a, advanced);
+	ack_judge(a, advanced, sacked);
 	if (t->cc.ops->on_sample)
 		ack_sample(a, before);
 	if (s->flags & TCPF_ECE)

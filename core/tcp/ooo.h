@@ -10,7 +10,7 @@
 #include "base/seq.h"
 #include "wire/wire.h"
 
-#define OOO_RANGES 16
+#define OOO_RANGES 64
 
 struct ooo_set {
 	uint8_t n;

@@ -4,6 +4,7 @@
 #include "tcp/internal.h"
 #include "tcp/pace.h"
 #include "tcp/recovery.h"
+#include "tcp/tlp.h"
 
 enum what {
 	SEND_NOTHING,
@@ -75,7 +76,7 @@ static bool plan_new(const struct tcb *t, struct plan *p)
 	if (len && len < full && !small_may_go(t, len, avail))
 		return false;
 	pipe = recovery_pipe(t);
-	if (len && pipe && pipe + len > t->cc.cwnd)
+	if (len && pipe && pipe + len > t->cc.cwnd && !(t->flags & TF_TLP_DUE))
 		return false;
 	p->what = SEND_RANGE;
 	p->r.start = t->snd_nxt;
@@ -119,7 +120,7 @@ static struct plan plan_next(const struct tcb *t, mt_time now)
 {
 	const uint32_t ack_of_ecn = TF_ACK_NOW | TF_ECN;
 	bool resending = t->phase != PHASE_OPEN || (t->flags & TF_RXT_HEAD);
-	bool held = pace_holds(t, now) && !(t->flags & TF_RXT_HEAD);
+	bool held = pace_holds(t, now) && !(t->flags & (TF_RXT_HEAD | TF_TLP_DUE));
 	struct plan p = {.what = SEND_NOTHING};
 
 	if (!(t->flags & TF_DUE) && t->phase == PHASE_OPEN && !unsent(t))
@@ -139,8 +140,9 @@ static struct plan plan_next(const struct tcb *t, mt_time now)
 		p.again = true;
 	} else if (!held && plan_new(t, &p)) {
 		return p;
-	} else if (resending && !held && recovery_last(t, full_len(t), &p.r)) {
+	} else if (t->flags & TF_TLP_DUE) {
 		p.what = SEND_RANGE;
+		p.r = recovery_tail(t, full_len(t));
 		p.again = true;
 	} else if (t->flags & TF_PROBE_DUE) {
 		plan_probe(t, &p);
@@ -305,15 +307,19 @@ static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 		t->unacked_ms = ms_of(now);
 	t->snd_nxt = p->r.end;
 	if (t->cold)
-		recovery_sent_new(t, now);
+		recovery_sent_new(t, p->r, now);
 	if (p->probe) {
 		t->flags |= TF_PROBED; /* the persist timer goes on */
 		return;
 	}
 	start_timing(t, p->r.end, now);
 	note_limit(t);
-	if (t->rxt_at == MT_NEVER || (t->flags & TF_PERSIST))
+	if (t->flags & TF_TLP_DUE)
+		tlp_sent(t, false);
+	if (t->rxt_at == MT_NEVER || (t->flags & (TF_PERSIST | TF_PTO)))
 		timer_rto(t, now);
+	else if (t->flags & TF_SACK)
+		tlp_schedule(t, now);
 	if (!unsent(t)) {
 		t->flags &= ~(uint32_t)TF_CORK_FLUSH;
 		note_idle(t);
@@ -329,6 +335,8 @@ static void sent_again(struct tcb *t, const struct plan *p, mt_time now)
 	if (p->probe)
 		return;
 	recovery_sent_again(t, p->r, now);
+	if (t->flags & TF_TLP_DUE)
+		tlp_sent(t, true);
 	if (t->rxt_at == MT_NEVER || (head && !(t->flags & TF_RENO_PARTIAL)))
 		timer_rto(t, now);
 }

@@ -2,6 +2,7 @@
 #include "tcp/recovery.h"
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
+#include "tcp/rack.h"
 #include "tcp/ranges.h"
 
 /* SACKed bytes below seq. */
@@ -14,28 +15,24 @@ static uint32_t sacked_below(const struct sack_board *b, tcp_seq seq)
 	return n;
 }
 
-/* After a timeout only what was sent since is in flight. */
-static uint32_t pipe_loss(const struct tcb *t)
+/* RFC 6675 4 SetPipe(), with RACK for IsLost(). */
+static uint32_t pipe_sack(const struct tcb *t)
 {
-	uint32_t n = t->rxt_nxt.v - t->snd_una.v;
+	const struct sack_board *b = &t->cold->board;
 
-	if (uses_sack(t))
-		n -= sacked_below(&t->cold->board, t->rxt_nxt);
-	return n + (t->snd_nxt.v - t->recover.v);
+	if (t->phase == PHASE_OPEN && b->n == 0)
+		return flight(t);
+	return flight(t) - sack_bytes(b) - rack_lost_bytes(t);
 }
 
 uint32_t recovery_pipe(const struct tcb *t)
 {
 	uint32_t n = flight(t), left;
 
-	if (t->phase == PHASE_LOSS)
-		return pipe_loss(t);
-	if (uses_sack(t)) {
-		if (t->phase == PHASE_OPEN && t->cold->board.n == 0)
-			return n;
-		return sack_pipe(&t->cold->board, t->snd_una, t->snd_nxt,
-				 t->phase == PHASE_OPEN ? t->snd_una : t->rxt_nxt, t->cc.mss);
-	}
+	if (uses_sack(t))
+		return pipe_sack(t);
+	if (t->phase == PHASE_LOSS) /* only what was sent since */
+		return (t->rxt_nxt.v - t->snd_una.v) + (t->snd_nxt.v - t->recover.v);
 	/* Each duplicate says that one segment has left the network. Before recovery two of them
 	 * may be answered (RFC 3042); in it, all (RFC 6582 3.2 step 3, as a smaller flight, not a
 	 * larger window). */
@@ -71,143 +68,219 @@ static bool next_head(const struct tcb *t, struct seq_range *r)
 	return true;
 }
 
+/* What is to be mended by a retransmission that the window allows. */
 static bool next_lost(const struct tcb *t, struct seq_range *r)
 {
-	tcp_seq from = seq_max(t->rxt_nxt, t->snd_una);
-
-	*r = (struct seq_range){from, t->recover};
-	if (uses_sack(t) && t->cold->board.n) {
-		const struct sack_board *b = &t->cold->board;
-
-		if (sack_next_hole(b, from, t->snd_una, &r->start, &r->end))
-			return seq_lt(r->start, t->recover);
-		r->start = seq_max(from, b->r[b->n - 1].end); /* above all that was SACKed */
-	}
-	return seq_lt(r->start, r->end);
+	if (uses_sack(t))
+		return rack_next_lost(t, r);
+	/* NewReno: one segment for each partial acknowledgment, as TF_RXT_HEAD */
+	*r = (struct seq_range){seq_max(t->rxt_nxt, t->snd_una), t->recover};
+	return t->phase == PHASE_LOSS && seq_lt(r->start, r->end);
 }
 
 bool recovery_next(const struct tcb *t, uint32_t mss, struct seq_range *r)
 {
 	if (t->flags & TF_RXT_HEAD)
 		return next_head(t, r) && range_cut(t, r, mss);
-	if (t->phase == PHASE_OPEN)
+	if (t->phase == PHASE_OPEN || (t->cold && t->cold->undo.frto == FRTO_NEW))
 		return false;
-	if (t->phase == PHASE_LOSS)
-		return next_lost(t, r) && room_for_one(t) && range_cut(t, r, mss);
-	if (!uses_sack(
-		    t)) /* NewReno: one segment for each partial acknowledgment, as TF_RXT_HEAD */
-		return false;
-	/* RFC 6675 NextSeg rule 1 */
-	return sack_next_hole(&t->cold->board, t->rxt_nxt, t->snd_una, &r->start, &r->end) &&
-	       sack_is_lost(&t->cold->board, r->start, t->cc.mss) && room_for_one(t) &&
-	       range_cut(t, r, mss);
+	return next_lost(t, r) && room_for_one(t) && range_cut(t, r, mss);
 }
 
-bool recovery_last(const struct tcb *t, uint32_t mss, struct seq_range *r)
+struct seq_range recovery_tail(const struct tcb *t, uint32_t mss)
 {
-	const struct sack_board *b;
+	uint32_t n = min_u32(mss + fin_sent(t), flight(t));
 
-	if (t->phase != PHASE_RECOVERY || !uses_sack(t) || !room_for_one(t))
-		return false;
-	b = &t->cold->board;
-	if (sack_next_hole(b, t->rxt_nxt, t->snd_una, &r->start, &r->end)) /* rule 3 */
-		return range_cut(t, r, mss);
-	/* Rule 4, only when all that was sent again has arrived and nothing is known of the rest:
-	 * once in a recovery the very last segment, whose SACK will tell. */
-	if ((t->flags & TF_RESCUED) || b->n || seq_gt(t->rxt_nxt, t->snd_una))
-		return false;
-	r->end = t->snd_nxt;
-	r->start = seq_add(r->end, 0u - min_u32(mss, flight(t)));
-	return true;
+	return (struct seq_range){seq_add(t->snd_nxt, 0u - n), t->snd_nxt};
 }
 
-void recovery_sent_new(struct tcb *t, mt_time now)
+void recovery_sent_new(struct tcb *t, struct seq_range r, mt_time now)
 {
-	xmit_sent(&t->cold->xmit, t->snd_una, t->snd_nxt, us_of(now),
-		  rtt_srtt_us(&t->rtt) / XMIT_MARKS);
+	struct tcp_cold *c = t->cold;
+
+	if (seq_eq(r.start, t->snd_una)) /* times of long ago have no order with those of now */
+		rack_restart(t);
+	xmit_sent(&c->xmit, t->snd_una, r.end, us_of(now), rtt_srtt_us(&t->rtt) / XMIT_MARKS);
+	if (t->phase == PHASE_RECOVERY)
+		prr_sent(&c->prr, range_len(r));
+}
+
+/* What the cold object keeps of it. */
+static void note_again(struct tcb *t, struct seq_range r, mt_time now)
+{
+	struct tcp_cold *c = t->cold;
+
+	xmit_resent(&c->xmit, r, rack_stamp(t, r.end, now));
+	undo_sent_again(t, r, now);
+	if (t->phase == PHASE_RECOVERY)
+		prr_sent(&c->prr, range_len(r));
 }
 
 void recovery_sent_again(struct tcb *t, struct seq_range r, mt_time now)
 {
 	if (t->cold)
-		xmit_resent(&t->cold->xmit, r, us_of(now));
+		note_again(t, r, now);
 	t->flags &= ~(uint32_t)TF_RXT_HEAD;
-	if (t->phase == PHASE_OPEN)
-		return;
-	if (t->phase == PHASE_RECOVERY && seq_eq(r.end, t->snd_nxt) &&
-	    seq_gt(r.start, t->rxt_nxt)) {
-		t->flags |= TF_RESCUED; /* rule 4 does not move HighRxt */
-		return;
-	}
-	t->rxt_nxt = seq_max(t->rxt_nxt, r.end);
+	if (t->phase != PHASE_OPEN)
+		t->rxt_nxt = seq_max(t->rxt_nxt, r.end);
 }
 
+/* What is known of an earlier recovery without the object is carried over: all before rxt_nxt was
+ * sent again, all from there to recover is, after a timeout, lost. */
 void recovery_attached(struct tcb *t)
 {
-	struct xmit *x = &t->cold->xmit;
+	struct tcp_cold *c = t->cold;
 	uint32_t us = t->last_snd_ms * 1000u;
 
-	xmit_init(x, us);
-	if (flight(t))
-		xmit_sent(x, t->snd_una, t->snd_nxt, us, 0);
+	xmit_init(&c->xmit, us - 1);
+	rack_init(t);
+	undo_disarm(t);
+	if (!flight(t))
+		return;
+	xmit_sent(&c->xmit, t->snd_una, t->phase == PHASE_LOSS ? t->recover : t->snd_nxt, us - 1,
+		  0);
+	rack_lose_none(t);
+	prr_start(&c->prr, flight(t));
+	if (t->phase == PHASE_OPEN)
+		return;
+	if (t->phase == PHASE_LOSS)
+		rack_lose_all(t);
+	if (seq_lt(t->recover, t->snd_nxt))
+		xmit_sent(&c->xmit, t->snd_una, t->snd_nxt, us, 0);
+	if (seq_lt(t->snd_una, t->rxt_nxt))
+		xmit_resent(&c->xmit, (struct seq_range){t->snd_una, t->rxt_nxt}, us);
 }
 
-/* The SACK blocks of an ACK. */
-static bool take_sack(struct tcb *t, const struct tcp_seg *s, mt_time now)
-{
-	struct tcp_cold *c = t->cold;
-	struct sack_news news;
+/* What an ACK says arrived: by its number in [0], then block by block. */
+struct arrived {
+	uint8_t n;
+	struct sack_fresh part[1 + TCP_SACK_MAX];
+};
 
-	sack_update(&c->board, s, t->snd_una, t->snd_nxt, &news);
+static struct arrived what_arrived(struct tcb *t, const struct tcp_seg *s)
+{
+	struct arrived w = {.n = 1, .part = {{.r = {t->snd_una, s->ack}}}};
+	struct sack_news news = {0};
+
+	w.part[0].n_fresh = range_len(w.part[0].r) - sacked_below(&t->cold->board, s->ack);
+	if (uses_sack(t) && (s->opts & TCPO_SACK))
+		sack_update(&t->cold->board, s, s->ack, t->snd_nxt, &news);
 	for (uint8_t i = 0; i < news.n; i++)
-		xmit_delivered(&c->xmit, news.block[i].r, news.block[i].n_fresh, us_of(now));
-	return news.n > 0;
+		w.part[w.n++] = news.block[i];
+	return w;
 }
 
 bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
-	struct tcp_cold *c = t->cold;
+	struct xmit_piece latest;
+	struct arrived w;
 
-	if (!c)
+	if (!t->cold)
 		return false;
-	xmit_ack_begin(&c->xmit);
-	if (seq_gt(s->ack, t->snd_una)) {
-		struct seq_range r = {t->snd_una, s->ack};
-
-		xmit_delivered(&c->xmit, r, range_len(r) - sacked_below(&c->board, r.end),
-			       us_of(now));
-	}
-	return uses_sack(t) && (s->opts & TCPO_SACK) && take_sack(t, s, now);
+	w = what_arrived(t, s);
+	xmit_ack_begin(&t->cold->xmit);
+	/* All before any: the order within one ACK is not that of the path. */
+	for (uint8_t i = 0; i < w.n; i++)
+		rack_reorder(t, &w.part[i]);
+	for (uint8_t i = 0; i < w.n; i++)
+		if (xmit_delivered(&t->cold->xmit, w.part[i].r, w.part[i].n_fresh, us_of(now),
+				   &latest))
+			rack_update(t, &latest, s, now);
+	return w.n > 1;
 }
 
 static void enter_recovery(struct tcb *t, mt_time now)
 {
+	struct tcp_cold *c = t->cold;
+
+	if (c)
+		undo_arm(t, false);
 	if (ecn_loss_is_news(t))
 		t->cc.ops->on_loss(&t->cc, flight(t), now);
 	ecn_reduced(t);
 	t->phase = PHASE_RECOVERY;
 	t->recover = t->snd_nxt;
 	t->rxt_nxt = t->snd_una;
-	t->flags |= TF_RXT_HEAD;
-	t->flags &= ~(uint32_t)(TF_RENO_PARTIAL | TF_RESCUED | TF_TIMING | TF_CWR);
+	t->flags &= ~(uint32_t)(TF_RENO_PARTIAL | TF_TIMING | TF_CWR | TF_TLP_DUE);
+	/* RecoverFS: what this ACK delivered was in flight when the loss was noticed. */
+	if (c)
+		prr_start(&c->prr, flight(t) - sack_bytes(&c->board) + c->xmit.ack_bytes);
+	timer_rto(t, now);
 }
 
 bool recovery_duplicate(struct tcb *t, mt_time now)
 {
-	bool lost;
-
 	if (t->phase == PHASE_LOSS) /* all is being sent again anyhow */
 		return false;
 	if (t->n_dup < UINT16_MAX)
 		t->n_dup++;
-	if (t->phase != PHASE_OPEN || (t->flags & TF_RENO_HOLD))
+	if (t->phase != PHASE_OPEN || (t->flags & TF_RENO_HOLD) || t->n_dup < DUP_THRESH)
 		return false;
-	lost = t->n_dup >= DUP_THRESH;
-	if (!lost && uses_sack(t))
-		lost = sack_is_lost(&t->cold->board, t->snd_una, t->cc.mss);
-	if (lost)
+	if (uses_sack(t) && t->cold->board.n) /* recovery_judge knows more */
+		return false;
+	enter_recovery(t, now);
+	t->flags |= TF_RXT_HEAD;
+	return true;
+}
+
+/* How much may be sent for what this ACK delivered. */
+static void reduce_in_proportion(struct tcb *t, bool safe)
+{
+	struct tcp_cold *c = t->cold;
+	struct prr_ack a = {
+		.delivered = c->xmit.ack_bytes,
+		.pipe = recovery_pipe(t),
+		.ssthresh = t->cc.ssthresh,
+		.mss = t->cc.mss,
+		.safe = safe,
+	};
+
+	t->cc.cwnd = a.pipe + prr_allow(&c->prr, &a);
+}
+
+/* Losses by time. True: recovery begins. */
+static bool judge_losses(struct tcb *t, bool advanced, mt_time now)
+{
+	uint32_t before = rack_lost_bytes(t), wait_us = rack_detect(t, now);
+	uint32_t lost = rack_lost_bytes(t);
+	bool begins = t->phase == PHASE_OPEN && lost > 0;
+
+	if (begins)
 		enter_recovery(t, now);
-	return lost;
+	if (t->phase == PHASE_RECOVERY && !t->cc.ops->own_window)
+		reduce_in_proportion(t, advanced && lost <= before);
+	if (wait_us && ((t->flags & TF_PTO) || now + wait_us * MT_US < t->rxt_at)) {
+		t->rxt_at = now + wait_us * MT_US;
+		t->flags &= ~(uint32_t)TF_PTO;
+		t->xflags |= XF_REO;
+	}
+	return begins;
+}
+
+uint32_t recovery_judge(struct tcb *t, const struct recovery_ack *a)
+{
+	bool undone = false;
+	uint32_t ev = 0;
+
+	if (uses_sack(t) && sack_is_dsack(a->seg)) {
+		rack_dsack(t);
+		undone = undo_dsack(t, a->seg->sack[0]);
+	}
+	if (undone || undo_ack(t, a->seg, a->advanced, a->news))
+		ev |= TCP_EV_UNDO;
+	if (uses_sack(t) && (t->cold->board.n || t->phase != PHASE_OPEN) &&
+	    judge_losses(t, a->advanced, a->now))
+		ev |= TCP_EV_RETRANSMIT;
+	return ev;
+}
+
+bool recovery_reo_fired(struct tcb *t, mt_time now)
+{
+	timer_rto(t, now);
+	if (!uses_sack(t))
+		return false;
+	xmit_ack_begin(&t->cold->xmit);
+	return judge_losses(t, false, now);
 }
 
 /* RFC 6582 3.2: what a partial acknowledgment took off the flight comes off the inflation, but for
@@ -223,7 +296,11 @@ static void reno_partial(struct tcb *t, uint32_t n_acked)
 
 static void leave_recovery(struct tcb *t)
 {
-	if (!uses_sack(t)) {
+	if (uses_sack(t)) {
+		if (t->phase == PHASE_RECOVERY && !t->cc.ops->own_window)
+			t->cc.cwnd = t->cc.ssthresh;
+		rack_recovered(t);
+	} else {
 		/* RFC 6582 3.2 step 3 (1): no burst into an empty pipe. */
 		if (t->phase == PHASE_RECOVERY)
 			t->cc.cwnd =
@@ -256,24 +333,48 @@ void recovery_advanced(struct tcb *t, uint32_t n_acked)
 		reno_partial(t, n_acked);
 }
 
-void recovery_go_back(struct tcb *t)
+static void go_back(struct tcb *t)
 {
 	t->phase = PHASE_LOSS;
 	t->recover = t->snd_nxt;
 	t->rxt_nxt = t->snd_una;
 	t->n_dup = 0;
-	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_TIMING | TF_RENO_HOLD | TF_RENO_PARTIAL | TF_CWR);
+	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_TIMING | TF_RENO_HOLD | TF_RENO_PARTIAL | TF_CWR |
+				TF_TLP_DUE);
+	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
+	if (uses_sack(t))
+		rack_lose_all(t);
+}
+
+void recovery_go_back(struct tcb *t)
+{
+	if (t->cold)
+		undo_disarm(t);
+	go_back(t);
+}
+
+/* The peer may have given up what it SACKed (RFC 2018 8). */
+static void forget_sacked(struct tcb *t)
+{
+	sack_init(&t->cold->board);
+	rack_restart(t);
 }
 
 void recovery_timeout(struct tcb *t, mt_time now)
 {
 	/* The window collapses once in a series (RFC 5681 3.1: ssthresh is held for a segment that
-	 * timed out again). A series means that the SACKed bytes may have been given up by the peer
-	 * (RFC 2018 8). */
-	if (t->n_retries == 0)
+	 * timed out again). F-RTO, too, is for the first timeout of a flight only (RFC 5682 2.1
+	 * step 1). */
+	if (t->n_retries == 0) {
+		if (t->cold && t->phase == PHASE_OPEN)
+			undo_arm(t, true);
+		else if (t->cold)
+			undo_disarm(t);
 		t->cc.ops->on_rto(&t->cc, flight(t), now);
-	else if (t->cold)
-		sack_init(&t->cold->board);
+	} else if (t->cold) {
+		t->cold->undo.frto = FRTO_OFF;
+		forget_sacked(t);
+	}
 	ecn_reduced(t);
-	recovery_go_back(t);
+	go_back(t);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Loss recovery answers "which segment", never "how much": that is congestion control's, told here
- * of losses. NewReno (RFC 6582) without SACK, the scoreboard (RFC 6675) with it, limited transmit
- * (RFC 3042) in both. PRR, RACK-TLP and F-RTO replace decisions inside this file only. A range
- * given by recovery_next or recovery_last may include the FIN's sequence number.
+ * of losses. Without SACK it is NewReno (RFC 6582); with it losses are found by time (rack.h) on the
+ * scoreboard (sack.h, pipe as in RFC 6675) and sent again at the pace of prr.h. In both limited
+ * transmit (RFC 3042), tail loss probes (tlp.h) where SACK was negotiated, and undo.h.
+ * A range given by recovery_next or recovery_tail may include the FIN's sequence number.
  */
 #ifndef TCP_RECOVERY_H
 #define TCP_RECOVERY_H
@@ -15,10 +16,10 @@ uint32_t recovery_pipe(const struct tcb *);
 
 /* The next range to send again before any new data, at most mss long; false: none now. */
 bool recovery_next(const struct tcb *, uint32_t mss, struct seq_range *);
-/* The same when there is no new data to send (RFC 6675 NextSeg rules 3 and 4). */
-bool recovery_last(const struct tcb *, uint32_t mss, struct seq_range *);
-/* New data up to snd_nxt was sent, and a cold object is attached. */
-void recovery_sent_new(struct tcb *, mt_time now);
+/* The last segment sent, for a tail loss probe; something is in flight. */
+struct seq_range recovery_tail(const struct tcb *, uint32_t mss);
+/* The range, new data, was sent; a cold object is attached. */
+void recovery_sent_new(struct tcb *, struct seq_range, mt_time now);
 /* The range was sent again. */
 void recovery_sent_again(struct tcb *, struct seq_range, mt_time now);
 
@@ -27,8 +28,20 @@ void recovery_attached(struct tcb *);
 /* Takes what an acceptable ACK says to be delivered, by number and by SACK; snd_una has not moved yet.
  * True: the SACK blocks told something new. */
 bool recovery_delivered(struct tcb *, const struct tcp_seg *, mt_time now);
-/* A duplicate ACK (RFC 5681 2), or SACK blocks with news. True: fast recovery begins. */
+/* A duplicate ACK (RFC 5681 2), or SACK blocks with news. True: fast recovery begins by their number. */
 bool recovery_duplicate(struct tcb *, mt_time now);
+
+struct recovery_ack {
+	const struct tcp_seg *seg;
+	bool advanced; /* it moved snd_una */
+	bool news;     /* recovery_delivered said so */
+	mt_time now;
+};
+/* When an ACK has been taken and a cold object is attached: what is lost by time, how much may be sent in a
+ * recovery, and was the recovery needed? TCP_EV_RETRANSMIT: one begins; TCP_EV_UNDO: one was not. */
+uint32_t recovery_judge(struct tcb *, const struct recovery_ack *);
+/* RACK's reordering timer fired. True: fast recovery begins. */
+bool recovery_reo_fired(struct tcb *, mt_time now);
 /* snd_una advanced by n_acked bytes. */
 void recovery_advanced(struct tcb *, uint32_t n_acked);
 /* The retransmission timer fired (RFC 6298 5.4, RFC 5681 3.1). */

@@ -9,9 +9,9 @@ void sack_init(struct sack_board *b)
 }
 
 /* RFC 2883 4: the first block lies below the cumulative ACK, or inside the second block. */
-static bool is_dsack(const struct tcp_seg *s)
+bool sack_is_dsack(const struct tcp_seg *s)
 {
-	if (seq_geq(s->sack[0].start, s->sack[0].end))
+	if (!(s->opts & TCPO_SACK) || s->n_sack == 0 || seq_geq(s->sack[0].start, s->sack[0].end))
 		return false;
 	if (seq_lt(s->sack[0].start, s->ack))
 		return true;
@@ -44,13 +44,10 @@ uint32_t sack_update(struct sack_board *b, const struct tcp_seg *s, tcp_seq snd_
 {
 	uint32_t sum = 0;
 
-	news->dsack = false;
 	news->n = 0;
 	if (!(s->opts & TCPO_SACK) || s->n_sack == 0)
 		return 0;
-	news->dsack = is_dsack(s);
-	news->dup = s->sack[0];
-	for (uint8_t i = news->dsack; i < s->n_sack && i < TCP_SACK_MAX; i++) {
+	for (uint8_t i = sack_is_dsack(s); i < s->n_sack && i < TCP_SACK_MAX; i++) {
 		struct seq_range add = s->sack[i];
 		uint32_t fresh;
 
@@ -102,52 +99,4 @@ bool sack_is_lost(const struct sack_board *b, tcp_seq seq, uint32_t mss)
 		bytes_above += b->r[i].end.v - seq_max(b->r[i].start, seq).v;
 	}
 	return lost_below(n_above, bytes_above, mss);
-}
-
-bool sack_covers(const struct sack_board *b, tcp_seq seq)
-{
-	for (uint8_t i = 0; i < b->n && seq_leq(b->r[i].start, seq); i++)
-		if (seq_lt(seq, b->r[i].end))
-			return true;
-	return false;
-}
-
-bool sack_next_hole(const struct sack_board *b, tcp_seq from, tcp_seq snd_una, tcp_seq *start,
-		    tcp_seq *end)
-{
-	tcp_seq at = seq_max(from, snd_una);
-
-	for (uint8_t i = 0; i < b->n; i++) {
-		if (seq_lt(at, b->r[i].start)) {
-			*start = at;
-			*end = b->r[i].start;
-			return true;
-		}
-		at = seq_max(at, b->r[i].end);
-	}
-	return false;
-}
-
-uint32_t sack_pipe(const struct sack_board *b, tcp_seq snd_una, tcp_seq snd_nxt, tcp_seq high_rxt,
-		   uint32_t mss)
-{
-	uint32_t pipe = 0, n_above = 0, bytes_above = 0;
-	tcp_seq hole_end = snd_nxt;
-
-	/* From the top, because IsLost() is the same for all of a hole and follows from the ranges
-	 * above. */
-	for (int i = b->n; i >= 0; i--) {
-		tcp_seq hole_start = i > 0 ? b->r[i - 1].end : snd_una;
-
-		if (!lost_below(n_above, bytes_above, mss))
-			pipe += hole_end.v - hole_start.v;
-		if (seq_gt(high_rxt, hole_start))
-			pipe += seq_min(high_rxt, hole_end).v - hole_start.v;
-		if (i == 0)
-			break;
-		n_above++;
-		bytes_above += range_len(b->r[i - 1]);
-		hole_end = b->r[i - 1].start;
-	}
-	return pipe;
 }

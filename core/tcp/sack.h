@@ -10,7 +10,7 @@
 #include "base/seq.h"
 #include "wire/wire.h"
 
-#define SACK_RANGES 16
+#define SACK_RANGES 64
 #define DUP_THRESH  3u /* RFC 5681 3.2, RFC 6675 2 */
 
 struct sack_board {
@@ -19,28 +19,22 @@ struct sack_board {
 };
 
 struct sack_news {
-	bool dsack;	      /* the first block was a report of a duplicate (RFC 2883), not entered */
-	struct seq_range dup; /* that block */
-	uint8_t n;	      /* blocks with bytes not known before */
+	uint8_t n; /* blocks with bytes not known before */
 	struct sack_fresh {
 		struct seq_range r;
 		uint32_t n_fresh;
 	} block[TCP_SACK_MAX];
 };
 
+/* RFC 2883 4: the segment's first block reports a duplicate. */
+bool sack_is_dsack(const struct tcp_seg *);
 void sack_init(struct sack_board *);
-/* Takes a segment's blocks; returns the bytes newly SACKed. */
+/* Takes a segment's blocks, but for a D-SACK; returns the bytes newly SACKed. */
 uint32_t sack_update(struct sack_board *, const struct tcp_seg *, tcp_seq snd_una, tcp_seq snd_nxt,
 		     struct sack_news *);
 void sack_advance(struct sack_board *, tcp_seq snd_una); /* purges below */
 uint32_t sack_bytes(const struct sack_board *);          /* bytes SACKed */
 /* RFC 6675 IsLost(seq): 3 discontiguous SACKed ranges or more than 2*mss bytes SACKed above it. */
 bool sack_is_lost(const struct sack_board *, tcp_seq seq, uint32_t mss);
-bool sack_covers(const struct sack_board *, tcp_seq seq);
-/* First hole at or above `from`, below the highest SACKed byte: [*start, *end). False if none. */
-bool sack_next_hole(const struct sack_board *, tcp_seq from, tcp_seq snd_una, tcp_seq *start, tcp_seq *end);
-/* RFC 6675 SetPipe(): bytes believed in flight. high_rxt: end of what this recovery has retransmitted. */
-uint32_t sack_pipe(const struct sack_board *, tcp_seq snd_una, tcp_seq snd_nxt, tcp_seq high_rxt,
-		   uint32_t mss);
 
 #endif

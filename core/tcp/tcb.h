@@ -22,9 +22,12 @@
 #include "base/time.h"
 #include "tcp/cc.h"
 #include "tcp/ooo.h"
+#include "tcp/prr.h"
+#include "tcp/rack.h"
 #include "tcp/rtt.h"
 #include "tcp/sack.h"
 #include "tcp/tcp.h"
+#include "tcp/undo.h"
 #include "tcp/xmit.h"
 
 _Static_assert(TCP_OOO_RANGES == OOO_RANGES, "one bound, two headers");
@@ -61,29 +64,34 @@ enum {
 	TF_TIMING = 1u << 20,	   /* rtt_seq is being timed */
 	TF_SYN_RXT = 1u << 21,	   /* the SYN was sent more than once */
 	TF_LAST_RXT = 1u << 22,	   /* see tcp_was_retransmit */
-	TF_RESCUED = 1u << 23,	   /* RFC 6675 NextSeg rule 4 used in this recovery */
+	TF_TLP_DUE = 1u << 23,	   /* a tail loss probe */
 	TF_RENO_HOLD = 1u << 24,   /* RFC 6582 4: duplicates of the last recovery may still come */
 	TF_CWND_FULL = 1u << 25,   /* the congestion window bounded the last sending */
 	TF_RENO_PARTIAL = 1u << 26, /* NewReno: the first partial acknowledgment has been */
 	TF_ECN = 1u << 27,	    /* ECN negotiated */
 	TF_ECE = 1u << 28,	    /* our ACKs say ECE */
 	TF_CWR = 1u << 29,	    /* an ECE has reduced the window for all below recover */
-	/* An ACK means more than its number: the cold object holds ranges. */
+	TF_PTO = 1u << 30,	   /* rxt_at is the probe timeout (RFC 8985 7.2) */
+	/* An ACK means more than its number: the cold object holds ranges, or a probe is out. */
 	TF_HOLES = 1u << 31
 };
 
 enum { /* tcb.xflags: what is rarer still */
-       XF_CWR_DUE = 1u << 6, /* the next new data says CWR */
-       XF_PACE = 1u << 7, /* a quantum has left: data waits until pace_at */
-       XF_RCVBUF = 1u << 11, /* set by the application: no auto-tuning */
+       XF_TLP = 1u << 0,       /* a tail loss probe is out */
+       XF_TLP_AGAIN = 1u << 1, /* it was the last segment again (TLP.is_retrans) */
+       XF_REO = 1u << 2,       /* rxt_at is RACK's reordering timer */
+       XF_REORDERED = 1u << 3, /* RACK.reordering_seen */
+       XF_CWR_DUE = 1u << 6,   /* the next new data says CWR */
+       XF_PACE = 1u << 7,      /* a quantum has left: data waits until pace_at */
+       XF_RCVBUF = 1u << 11,   /* set by the application: no auto-tuning */
        XF_SNDBUF = 1u << 12,
-       XF_MSS_CUT = 1u << 13 /* the path takes less than mss_max, since mss_cut_s */
+       XF_MSS_CUT = 1u << 13   /* the path takes less than mss_max, since mss_cut_s */
 };
 
 /* Anything of these makes the next segment something else than data. */
 #define TF_DUE                                                                                     \
 	(TF_SYN_DUE | TF_ACK_NOW | TF_RST_DUE | TF_STRAY_RST | TF_PROBE_DUE | TF_KEEP_DUE |        \
-	 TF_RXT_HEAD)
+	 TF_RXT_HEAD | TF_TLP_DUE)
 
 struct tcb {
 	/* line 0: every segment in, every segment out */
@@ -132,6 +140,7 @@ struct tcb {
 	uint32_t sndbuf;
 	uint32_t user_timeout_ms;
 	uint32_t keep_idle_ms, keep_interval_ms;
+	tcp_seq tlp_end;    /* TLP.end_seq while XF_TLP */
 	uint16_t mss_local; /* as announced; upper bound of what we send */
 	uint16_t xflags;
 	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond clock),
@@ -152,6 +161,9 @@ struct tcp_cold {
 	struct ooo_set ooo;
 	struct sack_board board;
 	struct xmit xmit; /* of what lies between snd_una and snd_nxt */
+	struct rack rack;
+	struct prr prr;
+	struct undo undo;
 	union cc_cold cc;
 	tcp_seq fin_seq; /* of a FIN that came out of order */
 	bool fin_seen;

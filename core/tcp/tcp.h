@@ -121,11 +121,13 @@ enum { /* tcp_events.flags */
 	TCP_EV_PROBE       = 0x1000, /* the persist or keepalive timer fired */
 	TCP_EV_ECE         = 0x2000, /* an ECE reduced the congestion window */
 	TCP_EV_RCVBUF      = 0x4000, /* the receive buffer bounds the peer: tcp_grow_rcvbuf is worth it */
-	TCP_EV_BLACK_HOLE  = 0x8000  /* full segments seem to vanish: they are smaller now */
+	TCP_EV_BLACK_HOLE  = 0x8000, /* full segments seem to vanish: they are smaller now */
+	TCP_EV_TLP         = 0x10000, /* the probe timeout passed */
+	TCP_EV_UNDO        = 0x20000 /* a recovery turned out needless and was taken back */
 };
 
 struct tcp_events {
-	uint16_t flags;
+	uint32_t flags;
 	uint8_t drop;        /* enum tcp_drop */
 	uint8_t error;       /* errno for the application: ECONNRESET, ETIMEDOUT, ECONNREFUSED ... */
 	/* Payload to store: bytes [data_skip, data_skip + data_len) of the segment belong data_off bytes
@@ -157,7 +159,7 @@ enum tcp_option {
 };
 
 /* Bounds on out-of-order state; it lives in the cold object. */
-#define TCP_OOO_RANGES 16
+#define TCP_OOO_RANGES 64
 
 struct tcb;      /* tcp/tcb.h; plain memory, no destructor */
 struct tcp_cold; /* tcp/tcb.h: out-of-order ranges, SACK scoreboard, times of transmission; absent until needed */

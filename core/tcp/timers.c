@@ -6,6 +6,7 @@
 #include "tcp/internal.h"
 #include "tcp/output.h"
 #include "tcp/recovery.h"
+#include "tcp/tlp.h"
 
 mt_time tcp_deadline(const struct tcb *t)
 {
@@ -31,8 +32,11 @@ static void rxt_start(struct tcb *t, mt_time now)
 
 void timer_rto(struct tcb *t, mt_time now)
 {
-	t->flags &= ~(uint32_t)TF_PERSIST;
+	t->flags &= ~(uint32_t)(TF_PERSIST | TF_PTO);
+	t->xflags &= (uint16_t)~XF_REO;
 	rxt_start(t, now);
+	if (t->flags & TF_SACK)
+		tlp_schedule(t, now);
 }
 
 static bool cork_holds(const struct tcb *t)
@@ -129,6 +133,19 @@ static void rto_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 	rxt_start(t, now);
 }
 
+/* One timer for four things that exclude each other (RFC 8985 8). */
+static void rxt_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
+{
+	if (t->flags & TF_PERSIST)
+		persist_fired(t, now, ev);
+	else if (t->flags & TF_PTO)
+		tlp_fired(t, now, ev);
+	else if (t->xflags & XF_REO)
+		ev->flags |= recovery_reo_fired(t, now) ? TCP_EV_RETRANSMIT : 0;
+	else
+		rto_fired(t, now, ev);
+}
+
 /* RFC 9293 3.8.4. What was received meanwhile puts the next probe off without having touched the
  * timer. */
 static void keepalive_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
@@ -180,12 +197,8 @@ struct tcp_events tcp_timeout(struct tcb *t, mt_time now)
 		t->flags |= TF_ACK_NOW;
 		ev.flags |= TCP_EV_DELACK;
 	}
-	if (now >= t->rxt_at) {
-		if (t->flags & TF_PERSIST)
-			persist_fired(t, now, &ev);
-		else
-			rto_fired(t, now, &ev);
-	}
+	if (now >= t->rxt_at)
+		rxt_fired(t, now, &ev);
 	if (now >= t->idle_at)
 		idle_fired(t, now, &ev);
 	if (now >= t->pace_at)

@@ -30,6 +30,13 @@ static struct xmit_stamp stamp(const struct xmit *x, uint32_t now_us)
 
 /* ---- sending ---- */
 
+/* The caller may give a range sent again a time a little ahead. */
+static void note_time(struct xmit *x, uint32_t us)
+{
+	if ((int32_t)(us - x->last_us) > 0)
+		x->last_us = us;
+}
+
 /* Half the marks go, and half the resolution. */
 static void thin(struct xmit *x)
 {
@@ -48,7 +55,7 @@ void xmit_sent(struct xmit *x, tcp_seq snd_una, tcp_seq end, uint32_t now_us, ui
 	struct xmit_mark *last;
 
 	xmit_advance(x, snd_una);
-	x->last_us = now_us;
+	note_time(x, now_us);
 	if (x->n) {
 		last = mark_at(x, (uint8_t)(x->n - 1));
 		if (last->s.at_us == now_us || now_us - last->from_us <= grain_us) {
@@ -128,7 +135,7 @@ void xmit_resent(struct xmit *x, struct seq_range r, uint32_t now_us)
 {
 	uint8_t i;
 
-	x->last_us = now_us;
+	note_time(x, now_us);
 	while (x->n_again > XMIT_AGAIN - 2) /* a cut may make one more, and the range is one */
 		again_squeeze(x);
 	i = again_cut(x, r);
@@ -153,23 +160,24 @@ void xmit_ack_begin(struct xmit *x)
 	x->ack_bytes = 0;
 }
 
-void xmit_delivered(struct xmit *x, struct seq_range r, uint32_t n_fresh, uint32_t now_us)
+bool xmit_delivered(struct xmit *x, struct seq_range r, uint32_t n_fresh, uint32_t now_us,
+		    struct xmit_piece *latest)
 {
-	struct xmit_piece p;
-
 	x->delivered += n_fresh;
 	x->delivered_us = now_us;
 	x->ack_bytes += n_fresh;
 	if (x->limited && (int32_t)(x->delivered - x->limited_to) > 0)
 		x->limited = false;
-	if (!xmit_latest(x, r, &p))
-		return;
-	if (!x->ack_any || xmit_after(p.s.at_us, p.r.end, x->newest.s.at_us, x->newest.r.end)) {
-		x->newest = p;
-		x->first_us = p.s.at_us;
+	if (!xmit_latest(x, r, latest))
+		return false;
+	if (!x->ack_any ||
+	    xmit_after(latest->s.at_us, latest->r.end, x->newest.s.at_us, x->newest.r.end)) {
+		x->newest = *latest;
+		x->first_us = latest->s.at_us;
 	}
 	x->ack_any = true;
 	again_cut(x, r);
+	return true;
 }
 
 void xmit_advance(struct xmit *x, tcp_seq snd_una)
@@ -187,6 +195,11 @@ void xmit_advance(struct xmit *x, tcp_seq snd_una)
 }
 
 /* ---- asking ---- */
+
+uint32_t xmit_oldest_us(const struct xmit *x)
+{
+	return x->n ? mark_of(x, 0)->s.at_us : x->last_us;
+}
 
 struct xmit_piece xmit_seek(tcp_seq at)
 {

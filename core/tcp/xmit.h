@@ -82,8 +82,10 @@ void xmit_app_limited(struct xmit *, uint32_t in_flight);
 
 /* ---- acknowledgments ---- */
 void xmit_ack_begin(struct xmit *);
-/* The range is delivered, n_fresh bytes of it not known to be before this ACK. */
-void xmit_delivered(struct xmit *, struct seq_range, uint32_t n_fresh, uint32_t now_us);
+/* The range is delivered, n_fresh bytes of it not known to be before this ACK. *latest: what of it
+ * was sent last; false if none of it was. */
+bool xmit_delivered(struct xmit *, struct seq_range, uint32_t n_fresh, uint32_t now_us,
+		    struct xmit_piece *latest);
 /* Forgets what lies below. */
 void xmit_advance(struct xmit *, tcp_seq snd_una);
 
@@ -95,6 +97,8 @@ static inline bool xmit_after(uint32_t us, tcp_seq end, uint32_t than_us, tcp_se
 	return us == than_us ? seq_gt(end, than_end) : (int32_t)(us - than_us) > 0;
 }
 
+/* The oldest transmission of what is in flight left then; nothing in flight: the last. */
+uint32_t xmit_oldest_us(const struct xmit *);
 /* A cursor in front of `at`; may be moved up by another call or by setting r.end. */
 struct xmit_piece xmit_seek(tcp_seq at);
 /* The next part, from r.end and not beyond `end`; false: none. */

@@ -13,13 +13,19 @@ static void in_flight(struct script *s, uint32_t n)
 	script_skip(s);
 }
 
+/* With SACK the round trip so far is 20 ms: it decides when a probe leaves and what is late. */
 static void in_flight_sack(struct script *s, uint32_t n)
 {
 	s->peer_opts |= TCPO_SACK_PERM;
-	in_flight(s, n);
+	be_established(s);
+	rtt_init(&s->t.rtt);
+	rtt_sample(&s->t.rtt, 20000);
+	app_write(s, 0, n * 1000);
+	script_skip(s);
 }
 
 #define SEG(i)	    (1 + 1000 * (i)) /* first byte of segment i */
+#define REO	    (15 * MS + MT_US) /* 10 ms of RACK.rtt and a quarter of 20, sent at 0 */
 #define SACK1(a, b) .n_sack = 1, .sack = {SEG(a), SEG(b)}
 
 /* ---- NewReno ---- */
@@ -176,10 +182,7 @@ CASE(sack_two_holes_in_one_round_trip)
 
 CASE(sack_new_data_while_recovering)
 {
-	s->peer_opts |= TCPO_SACK_PERM;
-	be_established(s);
-	app_write(s, 0, 40000);
-	script_skip(s);
+	in_flight_sack(s, 40);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 4));
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	OUT_NONE(s, 10 * MS); /* pipe 7 of 5 */
@@ -208,13 +211,11 @@ CASE(sack_rescues_a_lost_tail)
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 6));
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	OUT_NONE(s, 20 * MS);
-	/* 6..9 were lost as well: nobody is left to tell. */
-	IN(s, 20 * MS, .seq = 1, .ack = SEG(6));
-	OUT(s, 20 * MS, .seq = SEG(9), .len = 1000, .again = 1);
-	OUT_NONE(s, 30 * MS);
-	IN(s, 30 * MS, .seq = 1, .ack = SEG(6), SACK1(9, 10));
-	OUT(s, 30 * MS, .seq = SEG(6), .len = 1000, .again = 1);
-	script_skip(s);
+	/* 6..9 were lost as well: what was sent after them has arrived. */
+	IN(s, 30 * MS, .seq = 1, .ack = SEG(6));
+	for (unsigned i = 6; i < 10; i++)
+		OUT(s, 30 * MS, .seq = SEG(i), .len = 1000, .again = 1);
+	OUT_NONE(s, 40 * MS);
 	IN(s, 40 * MS, .seq = 1);
 }
 
@@ -263,7 +264,8 @@ CASE(sacked_segments_are_not_sent_again_after_a_timeout)
 {
 	in_flight_sack(s, 4);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 3));
-	OUT(s, 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT(s, REO, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT(s, REO + 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
 	OUT_NONE(s, 250 * MS);
 	IN(s, 250 * MS, .seq = 1, .ack = SEG(3));
 	OUT(s, 250 * MS, .seq = SEG(3), .len = 1000, .again = 1);
@@ -275,7 +277,8 @@ CASE(after_a_timeout_the_tail_above_the_sacked_is_sent_too)
 {
 	in_flight_sack(s, 5);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, .n_sack = 2, .sack = {SEG(3), SEG(4), SEG(1), SEG(2)});
-	OUT(s, 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT(s, REO, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT(s, REO + 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
 	IN(s, 250 * MS, .seq = 1, .ack = SEG(2));
 	OUT(s, 250 * MS, .seq = SEG(2), .len = 1000, .again = 1);
 	OUT(s, 250 * MS, .seq = SEG(4), .len = 1000, .again = 1);
@@ -317,8 +320,9 @@ CASE(reneging_is_survived)
 {
 	in_flight_sack(s, 6);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(2, 4));
-	OUT(s, 200 * MS, .seq = SEG(0), .again = 1, .len = 1000);
-	OUT(s, 600 * MS, .seq = SEG(0), .again = 1, .len = 1000);
+	OUT(s, REO, .seq = SEG(0), .again = 1, .len = 1000);
+	OUT(s, REO + 200 * MS, .seq = SEG(0), .again = 1, .len = 1000);
+	OUT(s, REO + 600 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	IN(s, 650 * MS, .seq = 1, .ack = SEG(1));
 	/* A series of timeouts: the board is forgotten. */
 	OUT(s, 650 * MS, .seq = SEG(1), .again = 1, .len = 1000);

@@ -35,8 +35,16 @@ static uint32_t take(struct sack_board *b, uint32_t base, unsigned n, const uint
 	struct sack_news news;
 	uint32_t fresh = sack_update(b, &s, seq_of(base), seq_of(base + WIN), &news);
 
-	assert_false(news.dsack);
+	assert_false(sack_is_dsack(&s));
 	return fresh;
+}
+
+static bool covers(const struct sack_board *b, tcp_seq seq)
+{
+	for (uint8_t i = 0; i < b->n; i++)
+		if (seq_leq(b->r[i].start, seq) && seq_lt(seq, b->r[i].end))
+			return true;
+	return false;
 }
 
 static void ignores_what_cannot_be(void **state)
@@ -67,13 +75,13 @@ static void duplicate_reports(void **state)
 	(void)state;
 	sack_init(&b);
 	assert_int_equal(sack_update(&b, &s, una, nxt, &news), 10);
-	assert_true(news.dsack);
+	assert_true(sack_is_dsack(&s));
 	s = ack_with(20, 2, inside, 0xfffffff0u);
 	assert_int_equal(sack_update(&b, &s, una, nxt, &news), 0);
-	assert_true(news.dsack);
+	assert_true(sack_is_dsack(&s));
 	s = ack_with(20, 2, empty, 0xfffffff0u);
 	assert_int_equal(sack_update(&b, &s, una, nxt, &news), 0);
-	assert_false(news.dsack);
+	assert_false(sack_is_dsack(&s));
 	assert_int_equal(b.n, 1);
 }
 
@@ -86,7 +94,7 @@ static void full_board_keeps_the_highest(void **state)
 	(void)state;
 	sack_init(&b);
 	for (uint32_t i = 0; i < SACK_RANGES; i++) {
-		uint32_t block[1][2] = {{10 + 20 * i, 15 + 20 * i}};
+		uint32_t block[1][2] = {{10 + 8 * i, 15 + 8 * i}};
 
 		assert_int_equal(take(&b, base, 1, block), 5);
 	}
@@ -94,8 +102,8 @@ static void full_board_keeps_the_highest(void **state)
 	assert_int_equal(b.r[0].start.v, base + 10);
 	assert_int_equal(take(&b, base, 1, highest), 3);
 	assert_int_equal(b.n, SACK_RANGES);
-	assert_int_equal(b.r[0].start.v, base + 30);
-	assert_true(sack_covers(&b, seq_of(base + WIN - 1)));
+	assert_int_equal(b.r[0].start.v, base + 18);
+	assert_true(covers(&b, seq_of(base + WIN - 1)));
 }
 
 /* RFC 6675 4: three ranges above, or more than two segments of bytes above. */
@@ -132,7 +140,7 @@ static void reneging(void **state)
 	take(&b, base, 2, blocks);
 	sack_advance(&b, seq_of(base + 25));
 	assert_int_equal(b.n, 1);
-	assert_false(sack_covers(&b, seq_of(base + 25)));
+	assert_false(covers(&b, seq_of(base + 25)));
 	sack_advance(&b, seq_of(base + 40));
 	assert_int_equal(b.n, 0);
 }
@@ -156,36 +164,16 @@ static bool model_lost(const struct model *m, unsigned seq)
 	return runs >= 3 || bytes > 2 * MSS;
 }
 
-static void compare(const struct sack_board *b, const struct model *m, struct rng *g)
+static void compare(const struct sack_board *b, const struct model *m)
 {
-	unsigned bytes = 0, pipe = 0, rxt = rng_below(g, WIN + 1), from = rng_below(g, WIN + 1);
-	unsigned top = 0, at = from > m->una ? from : m->una;
-	tcp_seq start, end, una = seq_of(m->base + m->una);
+	unsigned bytes = 0;
 
 	for (unsigned i = m->una; i < WIN; i++) {
-		bool lost = model_lost(m, i);
-
 		bytes += m->map[i];
-		top = m->map[i] ? i : top;
-		assert_int_equal(sack_covers(b, seq_of(m->base + i)), m->map[i]);
-		assert_int_equal(sack_is_lost(b, seq_of(m->base + i), MSS), lost);
-		if (!m->map[i])
-			pipe += (unsigned)!lost + (unsigned)(i < rxt);
+		assert_int_equal(covers(b, seq_of(m->base + i)), m->map[i]);
+		assert_int_equal(sack_is_lost(b, seq_of(m->base + i), MSS), model_lost(m, i));
 	}
 	assert_int_equal(sack_bytes(b), bytes);
-	assert_int_equal(sack_pipe(b, una, seq_of(m->base + WIN), seq_of(m->base + rxt), MSS),
-			 pipe);
-	while (at < WIN && m->map[at])
-		at++;
-	bool hole = sack_next_hole(b, seq_of(m->base + from), una, &start, &end);
-
-	assert_int_equal(hole, bytes > 0 && at < top);
-	if (!hole)
-		return;
-	assert_int_equal(start.v - m->base, at);
-	while (!m->map[at])
-		at++;
-	assert_int_equal(end.v - m->base, at);
 }
 
 static void model_step(struct sack_board *b, struct model *m, struct rng *g)
@@ -206,7 +194,7 @@ static void model_step(struct sack_board *b, struct model *m, struct rng *g)
 	uint32_t got =
 		sack_update(b, &seg, seq_of(m->base + m->una), seq_of(m->base + WIN), &news);
 
-	for (unsigned k = news.dsack; k < n; k++) {
+	for (unsigned k = sack_is_dsack(&seg); k < n; k++) {
 		for (uint32_t i = blocks[k][0]; i < blocks[k][1] && blocks[k][0] > m->una; i++) {
 			fresh += !m->map[i];
 			m->map[i] = 1;
@@ -238,7 +226,7 @@ static void against_a_bitmap(void **state)
 		sack_init(&b);
 		for (int i = 0; i < 40 && m.una < WIN; i++) {
 			model_step(&b, &m, &g);
-			compare(&b, &m, &g);
+			compare(&b, &m);
 		}
 	}
 }

@@ -48,6 +48,13 @@ static void send(struct xmit *x, uint32_t una, uint32_t end, uint32_t us)
 	xmit_sent(x, at(una), at(end), US0 + us, 0);
 }
 
+static void deliver(struct xmit *x, struct seq_range r, uint32_t n_fresh, uint32_t us)
+{
+	struct xmit_piece p;
+
+	assert_true(xmit_delivered(x, r, n_fresh, us, &p));
+}
+
 static void nothing_was_sent(void **state)
 {
 	struct xmit_piece p = xmit_seek(at(0));
@@ -225,7 +232,7 @@ static void a_rate_sample(void **state)
 	send(&x, 0, 1000, 100);
 	send(&x, 0, 2000, 200);
 	xmit_ack_begin(&x);
-	xmit_delivered(&x, range(0, 1000), 1000, US0 + 1100);
+	deliver(&x, range(0, 1000), 1000, US0 + 1100);
 	assert_int_equal(x.ack_bytes, 1000);
 	assert_int_equal(x.newest.s.delivered, 0);
 	assert_int_equal(x.newest.s.delivered_us - US0, 100); /* the flight began then */
@@ -234,10 +241,10 @@ static void a_rate_sample(void **state)
 	send(&x, 1000, 3000, 1100);
 	xmit_ack_begin(&x);
 	assert_false(x.ack_any);
-	xmit_delivered(&x, range(1000, 2000), 1000, US0 + 1200);
+	deliver(&x, range(1000, 2000), 1000, US0 + 1200);
 	xmit_advance(&x, at(2000));
 	xmit_ack_begin(&x);
-	xmit_delivered(&x, range(2000, 3000), 1000, US0 + 2100);
+	deliver(&x, range(2000, 3000), 1000, US0 + 2100);
 	assert_true(x.ack_any);
 	assert_int_equal(x.delivered - x.newest.s.delivered, 2000);
 	assert_int_equal(x.newest.s.at_us - x.newest.s.first_us, 1000);
@@ -254,8 +261,8 @@ static void the_newest_delivered_gives_the_sample(void **state)
 		send(&x, 0, 1000 * (i + 1), 100 * i);
 	xmit_resent(&x, range(0, 1000), US0 + 700);
 	xmit_ack_begin(&x);
-	xmit_delivered(&x, range(0, 1000), 1000, US0 + 900);
-	xmit_delivered(&x, range(3000, 4000), 1000, US0 + 900);
+	deliver(&x, range(0, 1000), 1000, US0 + 900);
+	deliver(&x, range(3000, 4000), 1000, US0 + 900);
 	assert_int_equal(x.newest.s.at_us - US0, 700);
 	assert_int_equal(x.ack_bytes, 2000);
 	assert_int_equal(x.n_again, 0); /* delivered: not outstanding twice */
@@ -272,10 +279,10 @@ static void the_application_bounds_the_rate(void **state)
 	xmit_app_limited(&x, 1000);
 	send(&x, 0, 2000, 10);
 	assert_true(latest(&x, 1000, 2000).s.app_limited);
-	xmit_delivered(&x, range(0, 1000), 1000, US0 + 100);
+	deliver(&x, range(0, 1000), 1000, US0 + 100);
 	send(&x, 1000, 3000, 100);
 	assert_true(latest(&x, 2000, 3000).s.app_limited);
-	xmit_delivered(&x, range(1000, 2000), 1000, US0 + 110); /* the bubble has passed */
+	deliver(&x, range(1000, 2000), 1000, US0 + 110); /* the bubble has passed */
 	send(&x, 2000, 4000, 110);
 	assert_false(latest(&x, 3000, 4000).s.app_limited);
 }

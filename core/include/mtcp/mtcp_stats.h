@@ -26,6 +26,8 @@
 	X(retransmits, "segments sent again")                                                      \
 	X(rto_fired, "retransmission timeouts")                                                    \
 	X(fast_retransmits, "loss recoveries entered by duplicate ACKs or SACK")                   \
+	X(tail_loss_probes, "probe timeouts (RFC 8985 7)")                                         \
+	X(recoveries_undone, "timeouts and loss recoveries found needless and taken back")         \
 	X(mtu_reduced, "path MTUs that routers said to be smaller (RFC 1191)")                     \
 	X(mtu_black_holes, "times full segments vanished and were made smaller (RFC 8899)")        \
 	X(drop_icmp, "ICMP errors refused: nothing in flight is quoted, or an impossible MTU")     \

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tail loss probe (RFC 8985 7): when two round trips pass without an ACK, one segment goes out to
+ * draw one, long before the retransmission timer. Of connections that negotiated SACK; it needs no
+ * cold object. While TF_PTO, rxt_at is the probe timeout.
+ */
+#ifndef TCP_TLP_H
+#define TCP_TLP_H
+
+#include "tcp/internal.h"
+
+/* 7.2: the retransmission timer was started; puts the probe timeout in its place if that is sooner.
+ */
+void tlp_schedule(struct tcb *, mt_time now);
+/* 7.3: the probe timeout has passed. */
+void tlp_fired(struct tcb *, mt_time now, struct tcp_events *);
+/* The probe leaves: the last segment again, or new data. */
+void tlp_sent(struct tcb *, bool again);
+/* 7.4: an acceptable ACK while a probe is out; advanced: it moved snd_una. True: the probe has
+ * repaired a loss, to which congestion control has been told to react. */
+bool tlp_ack(struct tcb *, const struct tcp_seg *, bool advanced, mt_time now);
+
+#endif

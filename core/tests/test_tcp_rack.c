@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* RACK (RFC 8985 6) and the tail loss probe (7). The round trip is 20 ms unless a case says else.
+ */
+#include "script_flight.h"
+
+/* ---- steps 1, 2, 5: lost is what was sent long enough before something delivered ---- */
+
+CASE(rack_waits_a_quarter_of_the_shortest_round_trip)
+{
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+	OUT(s, 25 * MS + MT_US, .seq = SEG(0), .len = 1000, .again = 1);
+	assert_true(s->ev.flags & TCP_EV_RETRANSMIT);
+	all_acked(s, 45 * MS);
+}
+
+CASE(rack_hole_filled_in_time_sends_nothing_again)
+{
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	IN(s, 24 * MS, .seq = 1, .ack = SEG(2));
+	IN(s, 24 * MS, .seq = 1, .ack = SEG(4));
+	OUT_NONE(s, 1000 * MS);
+	assert_true(s->t.xflags & XF_REORDERED);
+}
+
+CASE(rack_dupthresh_without_reordering_does_not_wait)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 3));
+	OUT_NONE(s, 20 * MS);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 4));
+	OUT(s, 20 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	all_acked(s, 40 * MS);
+}
+
+CASE(rack_three_small_ranges_are_dupthresh)
+{
+	s->peer_opts |= TCPO_SACK_PERM;
+	be_established(s);
+	rtt_init(&s->t.rtt);
+	rtt_sample(&s->t.rtt, 20000);
+	app_option(s, 0, TCP_OPT_NODELAY, 1);
+	for (unsigned i = 0; i < 7; i++)
+		app_write(s, 0, 10);
+	script_skip(s);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 3, .sack = {61, 71, 41, 51, 21, 31});
+	OUT(s, 20 * MS, .seq = 1, .len = 20, .again = 1);
+	script_skip(s);
+	all_acked(s, 40 * MS);
+}
+
+CASE(rack_after_reordering_dupthresh_waits)
+{
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	IN(s, 21 * MS, .seq = 1, .ack = SEG(4));
+	app_write(s, 30 * MS, 10000);
+	script_skip(s);
+	IN(s, 50 * MS, .seq = 1, .ack = SEG(4), SACK1(5, 12));
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+	OUT(s, 55 * MS + MT_US, .seq = SEG(4), .len = 1000, .again = 1);
+	all_acked(s, 75 * MS);
+}
+
+CASE(rack_blocks_of_one_ack_are_no_reordering)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 2, .sack = {SEG(5), SEG(6), SEG(1), SEG(2)});
+	assert_false(s->t.xflags & XF_REORDERED);
+	script_skip(s);
+	all_acked(s, 24 * MS);
+}
+
+CASE(rack_delivery_of_what_was_sent_again_is_no_reordering)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 10));
+	OUT(s, 20 * MS, .seq = SEG(0), .again = 1, .len = 1000);
+	all_acked(s, 45 * MS);
+	assert_false(s->t.xflags & XF_REORDERED);
+}
+
+CASE(rack_spares_what_was_sent_later)
+{
+	be_flying_sack(s, 4, 20);
+	app_write(s, 15 * MS, 3000);
+	script_skip(s);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(3, 4)); /* of the first turn */
+	OUT(s, 25 * MS + MT_US, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT_NONE(s, 30 * MS);
+	assert_int_equal(rack_lost_bytes(&s->t), 2000); /* 1 and 2; 4 to 6 left later */
+	script_skip(s);
+	all_acked(s, 45 * MS);
+}
+
+CASE(rack_finds_a_lost_retransmission)
+{
+	be_flying_sack(s, 30, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 10));
+	OUT(s, 20 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT(s, 20 * MS, .seq = SEG(10), .len = 1000, .again = 0);
+	script_skip(s);
+	/* What left behind it is there. */
+	IN(s, 40 * MS, .seq = 1, .ack = 1, SACK1(1, 11));
+	OUT(s, 40 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	script_skip(s);
+	all_acked(s, 60 * MS);
+}
+
+CASE(rack_is_not_misled_by_an_ambiguous_ack)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(2, 3));
+	OUT(s, 25 * MS + MT_US, .seq = SEG(0), .len = 1000, .again = 1);
+	script_skip(s);
+	/* Quicker than any round trip: the first transmission of 0 has arrived. */
+	IN(s, 30 * MS, .seq = 1, .ack = SEG(1), SACK1(2, 3));
+	assert_true(s->cold.rack.xmit_us == (uint32_t)(SCRIPT_T0 / MT_US));
+	script_skip(s);
+	all_acked(s, 60 * MS);
+}
+
+CASE(rack_is_not_misled_by_an_old_echo)
+{
+	s->peer_opts |= TCPO_TS;
+	be_flying_sack(s, 9, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {1 + 2 * 988, 1 + 3 * 988});
+	OUT(s, 25 * MS + MT_US, .seq = SEG(0), .len = 988, .again = 1);
+	script_skip(s);
+	IN(s, 60 * MS, .seq = 1, .ack = 1 + 988, .tsecr = (uint32_t)(OUR_TSOFF + 1000000u));
+	assert_true(s->cold.rack.xmit_us == (uint32_t)(SCRIPT_T0 / MT_US));
+	script_skip(s);
+	all_acked(s, 80 * MS);
+}
+
+CASE(rack_timer_goes_with_its_hole)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	assert_true(tcp_deadline(&s->t) == SCRIPT_T0 + 25 * MS + MT_US);
+	IN(s, 22 * MS, .seq = 1, .ack = SEG(2));
+	assert_true(tcp_deadline(&s->t) > SCRIPT_T0 + 40 * MS);
+	OUT_NONE(s, 40 * MS);
+	all_acked(s, 41 * MS);
+}
+
+CASE(rack_without_sack_is_not_used)
+{
+	be_flying(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 10));
+	OUT_NONE(s, 100 * MS);
+	all_acked(s, 100 * MS);
+}
+
+CASE(duplicates_without_blocks_retransmit_the_head)
+{
+	be_flying_sack(s, 10, 20);
+	for (unsigned i = 0; i < 3; i++)
+		IN(s, 20 * MS, .seq = 1, .ack = 1);
+	OUT(s, 20 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT_NONE(s, 20 * MS);
+	all_acked(s, 40 * MS);
+}
+
+/* ---- step 4: the reordering window ---- */
+
+/* A hole below 1; when is it taken for lost? */
+static void expect_wait(struct script *s, mt_time at, unsigned first, mt_time wait)
+{
+	IN(s, at, .seq = 1, .ack = SEG(first), SACK1(first + 1, first + 2));
+	OUT(s, at + wait, .seq = SEG(first), .again = 1, .len = 1000);
+	IN(s, at + wait + 20 * MS, .seq = 1);
+	script_skip(s);
+}
+
+CASE(rack_dsack_widens_the_window)
+{
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(1), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	expect_wait(s, 20 * MS, 1, 10 * MS + MT_US);
+}
+
+CASE(rack_dsack_widens_once_in_a_round_trip)
+{
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(1), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(1), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_int_equal(s->cold.rack.mult, 2);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(4), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_int_equal(s->cold.rack.mult, 3); /* the round is over */
+	script_skip(s);
+}
+
+CASE(rack_window_is_bounded_by_srtt)
+{
+	be_flying_sack(s, 10, 20);
+	s->cold.rack.mult = 200;
+	expect_wait(s, 20 * MS, 0, 20 * MS + MT_US);
+}
+
+CASE(rack_window_shrinks_after_16_recoveries)
+{
+	be_flying_sack(s, 10, 20);
+	s->cold.rack.mult = 3;
+	s->cold.rack.persist = 16;
+	for (unsigned i = 0; i < 15; i++)
+		rack_recovered(&s->t);
+	assert_int_equal(s->cold.rack.mult, 3);
+	rack_recovered(&s->t);
+	assert_int_equal(s->cold.rack.mult, 1);
+	all_acked(s, 20 * MS);
+}
+
+CASE(rack_in_recovery_does_not_wait_without_reordering)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 4));
+	OUT(s, 20 * MS, .seq = SEG(0), .again = 1, .len = 1000);
+	IN(s, 21 * MS, .seq = 1, .ack = 1, .n_sack = 2, .sack = {SEG(5), SEG(6), SEG(1), SEG(4)});
+	assert_int_equal(rack_lost_bytes(&s->t), 1000); /* 4, at once */
+	script_skip(s);
+	all_acked(s, 40 * MS);
+}
+
+/* ---- 7.2: when the probe leaves ---- */
+
+CASE(tlp_after_two_round_trips)
+{
+	be_flying_sack(s, 4, 20);
+	OUT(s, 40 * MS, .seq = SEG(3), .len = 1000, .again = 1);
+	assert_true(s->all_events & TCP_EV_TLP);
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+	assert_int_equal(s->t.n_retries, 0);
+	OUT(s, 240 * MS, .seq = SEG(0), .len = 1000, .again = 1); /* then the RTO, from the probe */
+	assert_true(s->all_events & TCP_EV_RTO);
+	all_acked(s, 260 * MS);
+}
+
+CASE(tlp_sends_new_data_if_there_is)
+{
+	be_flying_sack(s, 20, 20);
+	OUT(s, 40 * MS, .seq = SEG(10), .len = 1000, .again = 0); /* beyond cwnd, once */
+	OUT_NONE(s, 60 * MS);
+	all_acked(s, 60 * MS);
+}
+
+CASE(tlp_closed_window_sends_the_last_again)
+{
+	s->peer_opts |= TCPO_SACK_PERM;
+	be_established(s);
+	rtt_init(&s->t.rtt);
+	rtt_sample(&s->t.rtt, 20000);
+	IN(s, 0, .seq = 1, .wnd = 4000);
+	app_write(s, 0, 8000);
+	script_skip(s);
+	OUT(s, 40 * MS, .seq = SEG(3), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1);
+	script_skip(s);
+	all_acked(s, 80 * MS);
+}
+
+CASE(tlp_carries_the_fin)
+{
+	be_flying_sack(s, 3, 20);
+	app_shutdown(s, 0);
+	OUT(s, 0, .seq = SEG(3), .flags = TCPF_ACK | TCPF_FIN, .len = 0);
+	OUT(s, 40 * MS, .seq = SEG(2), .len = 1000, .flags = TCPF_ACK | TCPF_FIN, .again = 1);
+	IN(s, 60 * MS, .seq = 1);
+	STATE(s, FIN_WAIT_2);
+}
+
+CASE(tlp_new_data_puts_it_off)
+{
+	be_flying_sack(s, 4, 20);
+	app_write(s, 30 * MS, 1000);
+	OUT(s, 30 * MS, .seq = SEG(4), .len = 1000);
+	OUT(s, 70 * MS, .seq = SEG(4), .len = 1000, .again = 1);
+	all_acked(s, 90 * MS);
+}
+
+CASE(tlp_an_ack_puts_it_off)
+{
+	be_flying_sack(s, 8, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(4));
+	OUT(s, 60 * MS, .seq = SEG(7), .len = 1000, .again = 1);
+	all_acked(s, 90 * MS);
+}
+
+CASE(tlp_allows_for_a_delayed_ack)
+{
+	be_flying_sack(s, 1, 300); /* RTO 900 ms, 2 * SRTT + 200 */
+	OUT(s, 800 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	all_acked(s, 1100 * MS);
+}
+
+CASE(tlp_never_later_than_the_rto)
+{
+	be_flying_sack(s, 1, 20);
+	OUT(s, 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	assert_true(s->all_events & TCP_EV_RTO);
+	assert_false(s->all_events & TCP_EV_TLP);
+	all_acked(s, 220 * MS);
+}
+
+CASE(tlp_has_a_floor)
+{
+	be_flying_sack(s, 4, 1);
+	OUT(s, 10 * MS, .seq = SEG(3), .len = 1000, .again = 1);
+	all_acked(s, 11 * MS);
+}
+
+CASE(tlp_one_probe_only)
+{
+	be_flying_sack(s, 8, 20);
+	OUT(s, 40 * MS, .seq = SEG(7), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(4)); /* not the probe's */
+	OUT_NONE(s, 259 * MS);
+	OUT(s, 260 * MS, .seq = SEG(4), .len = 1000, .again = 1);
+	assert_true(s->ev.flags & TCP_EV_RTO);
+	all_acked(s, 280 * MS);
+}
+
+CASE(tlp_needs_sack)
+{
+	be_flying(s, 4, 20);
+	OUT_NONE(s, 199 * MS);
+	all_acked(s, 199 * MS);
+}
+
+CASE(tlp_not_in_recovery)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 4));
+	OUT(s, 20 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT_NONE(s, 219 * MS);
+	assert_false(s->all_events & TCP_EV_TLP);
+	all_acked(s, 219 * MS);
+}
+
+CASE(tlp_not_of_a_probe_that_came_too_late)
+{
+	be_flying_sack(s, 4, 20);
+	s->hold = true;
+	script_until(s, 41 * MS); /* due, but the device is full */
+	IN(s, 42 * MS, .seq = 1, .ack = SEG(4));
+	s->hold = false;
+	OUT_NONE(s, 1000 * MS);
+}
+
+/* ---- 7.4: what its ACK says ---- */
+
+CASE(tlp_sacked_probe_starts_recovery)
+{
+	be_flying_sack(s, 5, 20);
+	OUT(s, 40 * MS, .seq = SEG(4), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = 1, SACK1(4, 5));
+	assert_true(s->ev.flags & TCP_EV_RETRANSMIT);
+	OUT(s, 60 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	script_skip(s);
+	assert_false(s->all_events & TCP_EV_RTO);
+	all_acked(s, 80 * MS);
+}
+
+/* The probe was the only one to arrive of its segment, as far as can be told. */
+CASE(tlp_repaired_loss_reduces_the_window)
+{
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX); /* the next ACK may explain it */
+	app_write(s, 60 * MS, 4000);
+	script_skip(s);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(14));
+	assert_true(s->t.cc.ssthresh < 10000);
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+}
+
+CASE(tlp_needless_probe_by_dsack)
+{
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(10), .n_sack = 1, .sack = {SEG(9), SEG(10)});
+	app_write(s, 60 * MS, 4000);
+	script_skip(s);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(14));
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
+}
+
+CASE(tlp_needless_probe_by_duplicate_ack)
+{
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 41 * MS, .seq = 1, .ack = SEG(10));
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
+	app_write(s, 60 * MS, 4000);
+	script_skip(s);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(14));
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
+}
+
+CASE(tlp_of_new_data_repairs_nothing)
+{
+	be_flying_sack(s, 11, 20);
+	OUT(s, 40 * MS, .seq = SEG(10), .len = 1000, .again = 0);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(11));
+	app_write(s, 60 * MS, 4000);
+	script_skip(s);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(15));
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
+	app_write(s, 80 * MS, 4000); /* and the next tail has a probe again */
+	assert_true(s->t.flags & TF_PTO);
+	script_skip(s);
+	all_acked(s, 100 * MS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(rack_waits_a_quarter_of_the_shortest_round_trip),
+		T(rack_hole_filled_in_time_sends_nothing_again),
+		T(rack_dupthresh_without_reordering_does_not_wait),
+		T(rack_three_small_ranges_are_dupthresh),
+		T(rack_after_reordering_dupthresh_waits),
+		T(rack_blocks_of_one_ack_are_no_reordering),
+		T(rack_delivery_of_what_was_sent_again_is_no_reordering),
+		T(rack_spares_what_was_sent_later),
+		T(rack_finds_a_lost_retransmission),
+		T(rack_is_not_misled_by_an_ambiguous_ack),
+		T(rack_is_not_misled_by_an_old_echo),
+		T(rack_timer_goes_with_its_hole),
+		T(rack_without_sack_is_not_used),
+		T(duplicates_without_blocks_retransmit_the_head),
+		T(rack_dsack_widens_the_window),
+		T(rack_dsack_widens_once_in_a_round_trip),
+		T(rack_window_is_bounded_by_srtt),
+		T(rack_window_shrinks_after_16_recoveries),
+		T(rack_in_recovery_does_not_wait_without_reordering),
+		T(tlp_after_two_round_trips),
+		T(tlp_sends_new_data_if_there_is),
+		T(tlp_closed_window_sends_the_last_again),
+		T(tlp_carries_the_fin),
+		T(tlp_new_data_puts_it_off),
+		T(tlp_an_ack_puts_it_off),
+		T(tlp_allows_for_a_delayed_ack),
+		T(tlp_never_later_than_the_rto),
+		T(tlp_has_a_floor),
+		T(tlp_one_probe_only),
+		T(tlp_needs_sack),
+		T(tlp_not_in_recovery),
+		T(tlp_not_of_a_probe_that_came_too_late),
+		T(tlp_sacked_probe_starts_recovery),
+		T(tlp_repaired_loss_reduces_the_window),
+		T(tlp_needless_probe_by_dsack),
+		T(tlp_needless_probe_by_duplicate_ack),
+		T(tlp_of_new_data_repairs_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

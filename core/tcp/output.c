@@ -318,7 +318,7 @@ static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 		tlp_sent(t, false);
 	if (t->rxt_at == MT_NEVER || (t->flags & (TF_PERSIST | TF_PTO)))
 		timer_rto(t, now);
-	else if (t->flags & TF_SACK)
+	else if (tlp_may_be_sooner(t, now))
 		tlp_schedule(t, now);
 	if (!unsent(t)) {
 		t->flags &= ~(uint32_t)TF_CORK_FLUSH;

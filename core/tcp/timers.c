@@ -35,7 +35,7 @@ void timer_rto(struct tcb *t, mt_time now)
 	t->flags &= ~(uint32_t)(TF_PERSIST | TF_PTO);
 	t->xflags &= (uint16_t)~XF_REO;
 	rxt_start(t, now);
-	if (t->flags & TF_SACK)
+	if (tlp_may_be_sooner(t, now))
 		tlp_schedule(t, now);
 }
 

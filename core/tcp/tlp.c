@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/tlp.h"
 
-#define PTO_MIN_US                                                                                 \
-	10000u /* what a busy peer and the timing wheel need even on the shortest path             \
-		*/
-#define WORST_DELACK 200000u /* TLP.max_ack_delay */
+#define PTO_MIN (10 * MT_MS) /* what a busy peer and the wheel need on the shortest path */
 
-/* The peer may wait with its ACK for a second full segment (RFC 5681 4.2). */
-static uint32_t pto_us(const struct tcb *t)
+static mt_time pto(const struct tcb *t)
 {
-	uint32_t us = 2 * rtt_srtt_us(&t->rtt);
+	mt_time wait = 2 * rtt_srtt_us(&t->rtt) * MT_US;
 
 	if (flight(t) < 2 * t->cc.mss)
-		us += WORST_DELACK;
-	return max_u32(us, PTO_MIN_US);
+		wait += TLP_DELACK;
+	return wait > PTO_MIN ? wait : PTO_MIN;
 }
 
 void tlp_schedule(struct tcb *t, mt_time now)
@@ -23,7 +19,7 @@ void tlp_schedule(struct tcb *t, mt_time now)
 	if ((t->xflags & XF_TLP) || (t->flags & TF_TLP_DUE) || t->phase != PHASE_OPEN ||
 	    t->rtt.srtt_us8 == 0 || t->n_retries || syn_unacked(t))
 		return;
-	at = now + pto_us(t) * MT_US;
+	at = now + pto(t);
 	if (at >= t->rxt_at)
 		return;
 	t->rxt_at = at;

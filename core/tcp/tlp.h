@@ -9,6 +9,16 @@
 
 #include "tcp/internal.h"
 
+#define TLP_DELACK (200 * MT_MS) /* TLP.max_ack_delay */
+
+/* Is tlp_schedule worth a call? Not for the one segment of a short exchange: its timeout is as short
+ * as the peer may wait with an ACK (for a second full segment, RFC 5681 4.2). */
+static inline bool tlp_may_be_sooner(const struct tcb *t, mt_time now)
+{
+	return (t->flags & TF_SACK) &&
+	       (flight(t) >= 2 * t->cc.mss || t->rxt_at > now + TLP_DELACK);
+}
+
 /* 7.2: the retransmission timer was started; puts the probe timeout in its place if that is sooner.
  */
 void tlp_schedule(struct tcb *, mt_time now);

@@ -198,6 +198,7 @@ static void enter_recovery(struct tcb *t, mt_time now)
 	if (ecn_loss_is_news(t))
 		t->cc.ops->on_loss(&t->cc, flight(t), now);
 	ecn_reduced(t);
+	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
 	t->phase = PHASE_RECOVERY;
 	t->recover = t->snd_nxt;
 	t->rxt_nxt = t->snd_una;

@@ -52,31 +52,31 @@ enum {
 	TF_ORPHAN = 1u << 8,  /* the application has closed */
 	TF_SYN_DUE = 1u << 9, /* to be sent at the next turn */
 	TF_ACK_NOW = 1u << 10,
-	TF_RST_DUE = 1u << 11,	   /* state CLOSED: a last RST */
-	TF_STRAY_RST = 1u << 12,   /* answers a bad ACK during the handshake; seq is rxt_nxt */
-	TF_PROBE_DUE = 1u << 13,   /* window probe */
-	TF_KEEP_DUE = 1u << 14,	   /* keepalive probe */
-	TF_RXT_HEAD = 1u << 15,	   /* the segment at snd_una, whatever the congestion window says */
-	TF_PERSIST = 1u << 16,	   /* rxt_at is the persist timer, not the retransmission timer */
-	TF_PROBED = 1u << 17,	   /* what is in flight is a probe beyond the window */
-	TF_CORK_TIMED = 1u << 18,  /* idle_at bounds the wait of a corked segment */
-	TF_CORK_FLUSH = 1u << 19,  /* that bound has passed */
-	TF_TIMING = 1u << 20,	   /* rtt_seq is being timed */
-	TF_SYN_RXT = 1u << 21,	   /* the SYN was sent more than once */
-	TF_LAST_RXT = 1u << 22,	   /* see tcp_was_retransmit */
-	TF_TLP_DUE = 1u << 23,	   /* a tail loss probe */
-	TF_RENO_HOLD = 1u << 24,   /* RFC 6582 4: duplicates of the last recovery may still come */
-	TF_CWND_FULL = 1u << 25,   /* the congestion window bounded the last sending */
+	TF_RST_DUE = 1u << 11,	  /* state CLOSED: a last RST */
+	TF_STRAY_RST = 1u << 12,  /* answers a bad ACK during the handshake; seq is rxt_nxt */
+	TF_PROBE_DUE = 1u << 13,  /* window probe */
+	TF_KEEP_DUE = 1u << 14,	  /* keepalive probe */
+	TF_RXT_HEAD = 1u << 15,	  /* the segment at snd_una, whatever the congestion window says */
+	TF_PERSIST = 1u << 16,	  /* rxt_at is the persist timer, not the retransmission timer */
+	TF_PROBED = 1u << 17,	  /* what is in flight is a probe beyond the window */
+	TF_CORK_TIMED = 1u << 18, /* idle_at bounds the wait of a corked segment */
+	TF_CORK_FLUSH = 1u << 19, /* that bound has passed */
+	TF_TIMING = 1u << 20,	  /* rtt_seq is being timed */
+	TF_SYN_RXT = 1u << 21,	  /* the SYN was sent more than once */
+	TF_LAST_RXT = 1u << 22,	  /* see tcp_was_retransmit */
+	TF_TLP_DUE = 1u << 23,	  /* a tail loss probe */
+	TF_RENO_HOLD = 1u << 24,  /* RFC 6582 4: duplicates of the last recovery may still come */
+	TF_CWND_FULL = 1u << 25,  /* the congestion window bounded the last sending */
 	TF_RENO_PARTIAL = 1u << 26, /* NewReno: the first partial acknowledgment has been */
 	TF_ECN = 1u << 27,	    /* ECN negotiated */
 	TF_ECE = 1u << 28,	    /* our ACKs say ECE */
 	TF_CWR = 1u << 29,	    /* an ECE has reduced the window for all below recover */
-	TF_PTO = 1u << 30,	   /* rxt_at is the probe timeout (RFC 8985 7.2) */
+	TF_PTO = 1u << 30,	    /* rxt_at is the probe timeout (RFC 8985 7.2) */
 	/* An ACK means more than its number: the cold object holds ranges, or a probe is out. */
 	TF_HOLES = 1u << 31
 };
 
-enum { /* tcb.xflags: what is rarer still */
+enum {			       /* tcb.xflags: what is rarer still */
        XF_TLP = 1u << 0,       /* a tail loss probe is out */
        XF_TLP_AGAIN = 1u << 1, /* it was the last segment again (TLP.is_retrans) */
        XF_REO = 1u << 2,       /* rxt_at is RACK's reordering timer */
@@ -85,7 +85,7 @@ enum { /* tcb.xflags: what is rarer still */
        XF_PACE = 1u << 7,      /* a quantum has left: data waits until pace_at */
        XF_RCVBUF = 1u << 11,   /* set by the application: no auto-tuning */
        XF_SNDBUF = 1u << 12,
-       XF_MSS_CUT = 1u << 13   /* the path takes less than mss_max, since mss_cut_s */
+       XF_MSS_CUT = 1u << 13 /* the path takes less than mss_max, since mss_cut_s */
 };
 
 /* Anything of these makes the next segment something else than data. */
@@ -136,19 +136,21 @@ struct tcb {
 	/* line 3: exceptions */
 	uint32_t challenge_ms; /* millisecond clock of the last rate-limited ACK */
 	tcp_seq recover;       /* snd_nxt when the loss or, with TF_CWR, the ECE was noticed */
-	tcp_seq rxt_nxt;       /* HighRxt + 1: below it all that is lost was sent again */
+	union {
+		tcp_seq rxt_nxt; /* HighRxt + 1: below it all that is lost was sent again */
+		tcp_seq tlp_end; /* TLP.end_seq while XF_TLP, which a recovery ends */
+	};
 	uint32_t sndbuf;
 	uint32_t user_timeout_ms;
 	uint32_t keep_idle_ms, keep_interval_ms;
-	tcp_seq tlp_end;    /* TLP.end_seq while XF_TLP */
 	uint16_t mss_local; /* as announced; upper bound of what we send */
 	uint16_t xflags;
-	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond clock),
-	 * in units of RCV_MARK_UNIT. Both modulo 2^16. */
+	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond
+	 * clock), in units of RCV_MARK_UNIT. Both modulo 2^16. */
 	uint16_t rcv_mark, rcv_mark_ms;
 	uint16_t mss_max;   /* cc.mss as the handshake set it */
 	uint16_t mss_cut_s; /* second clock modulo 2^16 */
-	mt_time pace_at; /* by the schedule, when the next data leaves */
+	mt_time pace_at;    /* by the schedule, when the next data leaves */
 };
 
 _Static_assert(offsetof(struct tcb, rtt_seq) == 60, "line 0");

@@ -85,6 +85,8 @@ CASE(info_of_sacked_and_lost)
 
 	s->peer_opts = TCPO_MSS | TCPO_SACK_PERM;
 	be_established(s);
+	rtt_init(&s->t.rtt); /* of a path on which segments may change places */
+	rtt_sample(&s->t.rtt, 10000);
 	app_write(s, 0, 10000);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {1001, 3001});
 	script_skip(s);

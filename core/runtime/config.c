@@ -286,6 +286,8 @@ static const struct rt_key keys[] = {
 	 "routes in mTCP's format"},
 	{"arp_file", parse_str, AT(arp_file), 0, 0, "config/arp.conf",
 	 "neighbours in mTCP's format"},
+	{"vlan", parse_u16, AT(stack.vlan), 0, 4094, "0",
+	 "the VLAN all frames belong to; 0: untagged, but tagged frames are answered in kind"},
 	{"mtu", parse_u16, AT(mtu), 576, 9600, "the device's", "largest IP packet, bytes"},
 	{"frag_datagrams", parse_u32, AT(stack.frag_datagrams), 0, REASS_MAX_DATAGRAMS, "64",
 	 "fragmented datagrams that may wait for their rest, per core; 0: fragments are dropped"},

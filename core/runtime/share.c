@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "runtime/loop.h"
+#include "stack/vlan.h"
 #include "wire/ipv6.h"
 
 #define RING_BYTES 16384u /* some thirty answers at least */
-#define ARP_NEWS   42u	  /* of a frame: what lies behind is padding */
+#define ARP_NEWS   (ETH_HLEN + ARP_LEN) /* of a frame: what lies behind is padding */
 #define NDP_NEWS   (ETH_HLEN + IPV6_HLEN)
 #define NEWS_MAX   512u
 
@@ -37,17 +38,26 @@ static bool is_ndp_news(const uint8_t *d, uint16_t len)
 }
 
 /* Bytes of a frame that the other cores should know of, or 0. */
-static uint16_t news(const struct nic_pkt *p)
+static uint16_t news_untagged(const uint8_t *d, uint16_t len)
 {
-	const uint8_t *d = p->data;
-
-	if (p->len < ETH_HLEN)
+	if (len < ETH_HLEN)
 		return 0;
 	if (d[12] == 0x08 && d[13] == 0x06)
-		return is_arp_news(d, p->len) ? ARP_NEWS : 0;
+		return is_arp_news(d, len) ? ARP_NEWS : 0;
 	if (d[12] == 0x86 && d[13] == 0xdd)
-		return is_ndp_news(d, p->len) ? p->len : 0;
+		return is_ndp_news(d, len) ? len : 0;
 	return 0;
+}
+
+static uint16_t news(const struct nic_pkt *p)
+{
+	uint16_t len;
+
+	if (p->len < ETH_HLEN + VLAN_HLEN || !vlan_tagged(p->data))
+		return news_untagged(p->data, p->len);
+	/* What is compared stands the same way behind the tag as behind the addresses. */
+	len = news_untagged(p->data + VLAN_HLEN, (uint16_t)(p->len - VLAN_HLEN));
+	return len ? (uint16_t)(len + VLAN_HLEN) : 0;
 }
 
 static void tell(struct share *s, uint16_t from, const struct nic_pkt *p, uint16_t len)

@@ -25,6 +25,11 @@ static uint16_t host_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 	return k;
 }
 
+static uint32_t frame_room(const struct sim_node *node)
+{
+	return ETH_HLEN + VLAN_HLEN + node->nic.mtu;
+}
+
 static uint16_t host_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct sim_node *node = dev;
@@ -35,7 +40,7 @@ static uint16_t host_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 		uint32_t len = pkts[k].len < ETH_MIN_LEN ? ETH_MIN_LEN : pkts[k].len;
 		struct frame *f = pkts[k].handle;
 
-		check(pkts[k].data == f->data && pkts[k].len <= ETH_HLEN + node->nic.mtu);
+		check(pkts[k].data == f->data && pkts[k].len <= frame_room(node));
 		frame_resize(f, len);
 		memset(f->data + pkts[k].len, 0, len - pkts[k].len);
 		node->n_held--;
@@ -51,7 +56,7 @@ static uint16_t host_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint
 
 	(void)queue;
 	for (; k < n && node->n_held < node->n_bufs; k++, node->n_held++) {
-		struct frame *f = frame_new(node->sim, ETH_HLEN + node->nic.mtu);
+		struct frame *f = frame_new(node->sim, frame_room(node));
 
 		pkts[k] = (struct nic_pkt){.data = f->data, .handle = f};
 	}

@@ -17,6 +17,7 @@ static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct 
 	c->error = 0;
 	c->neigh_gen = 0;
 	c->n_events = 0;
+	c->vlan = sc->vlan;
 	buf_init(&c->rcv);
 	buf_init(&c->snd);
 	c->tx_node = c->event_node = c->queue_node = (struct list){0};

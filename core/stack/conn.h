@@ -55,6 +55,7 @@ struct conn {
 	struct list queue_node; /* accept queue, or starved writers */
 	struct wheel_node timer;
 	uint64_t cookie;
+	uint16_t vlan;	   /* it was opened in */
 	uint32_t listener; /* while QUEUED */
 };
 
@@ -85,13 +86,15 @@ _Static_assert(sizeof(struct time_wait) <= 64, "a TIME-WAIT record is one cache 
 struct half_open {	       /* the pool's free list uses the first bytes */
 	uint32_t older, newer; /* in its FIFO; POOL_NONE at the ends */
 	struct ip_addr remote;
-	uint16_t lport, rport, local, listener;
-	struct eth_addr from;
-	uint8_t n_timeouts;
+	uint16_t lport, rport, listener;
+	uint8_t local;
 	uint8_t answered; /* when it was last answered out of turn: clock of syn_queue.c */
+	struct eth_addr from;
+	uint16_t vlan : 12, n_timeouts : 4;
 	struct tcp_half half;
 };
 
+_Static_assert(STACK_MAX_ADDRS <= UINT8_MAX + 1, "an index of 8 bits");
 _Static_assert(sizeof(struct half_open) <= 64, "a half-open connection is one cache line");
 
 /* A block with its flow in the table and its tcb not yet opened; NULL (counted) when there is none.

@@ -109,6 +109,8 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 		return "rcvbuf and sndbuf must be 1 B..1 GiB";
 	if (tcp.rcvbuf_max > 1u << 30 || tcp.sndbuf_max > 1u << 30)
 		return "rcvbuf_max and sndbuf_max must be at most 1 GiB";
+	if (cfg->vlan > 4094)
+		return "vlan must be 0..4094";
 	if (cfg->frag_datagrams > REASS_MAX_DATAGRAMS)
 		return "frag_datagrams must be at most 1024";
 	if (cfg->trace_events > TRACE_MAX || (cfg->trace_events & (cfg->trace_events - 1)))
@@ -191,8 +193,8 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 	const struct stack_config *cfg = &sc->cfg;
 	struct layout l = lay_out(cfg);
 	const struct tcp_config *t = &cfg->tcp;
-	uint32_t most = max_u32(max_u32(t->rcvbuf, t->rcvbuf_max),
-				max_u32(t->sndbuf, t->sndbuf_max));
+	uint32_t most =
+		max_u32(max_u32(t->rcvbuf, t->rcvbuf_max), max_u32(t->sndbuf, t->sndbuf_max));
 
 	pool_init(&sc->conns, mem + l.conns, sizeof(struct conn), cfg->n_conns);
 	pool_init(&sc->half_opens, mem + l.half_opens, sizeof(struct half_open), cfg->n_half_open);
@@ -277,6 +279,7 @@ struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_con
 	sc->cfg.rx_batch = cfg->rx_batch ? cfg->rx_batch : 64;
 	sc->cfg.tx_batch = cfg->tx_batch ? cfg->tx_batch : 128;
 	sc->nic = nic;
+	sc->vlan = cfg->vlan;
 	memcpy(&sc->mac, nic->mac, sizeof(sc->mac));
 	rng_seed(&sc->rng, cfg->seed);
 	sc->open_key = (struct siphash_key){rng_next(&sc->rng), rng_next(&sc->rng)};

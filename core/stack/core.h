@@ -15,6 +15,7 @@
 #include "stack/reass.h"
 #include "stack/route.h"
 #include "stack/trace.h"
+#include "stack/vlan.h"
 #include "tcp/syn_cookie.h"
 
 /* Kinds of ids in the flow table; without either they name connections. */
@@ -31,7 +32,8 @@ enum { TIMER_CONN, TIMER_NEIGH, TIMER_AUTOCONF, TIMER_FRAG };
 struct rx_seg { /* a TCP segment between the phases of stack_input */
 	struct flow flow;
 	uint64_t hash;
-	uint32_t id;	      /* the table's candidate; from process() on, what it has */
+	uint32_t id; /* the table's candidate; from process() on, what it has */
+	uint16_t vlan;
 	struct eth_addr from; /* answers without a connection go back the way the segment came */
 	struct tcp_seg seg;
 };
@@ -57,6 +59,7 @@ struct stack_core {
 	struct trace_event *traces; /* by connection id; NULL: off */
 	uint32_t trace_mask;
 	size_t trace_len;    /* of one connection's ring */
+	uint16_t vlan;	     /* of what is being answered or built; else cfg.vlan */
 	mt_time turn_at;     /* of the last turn, for calls that are not told the time */
 	struct list starved; /* connections that wait for buffer memory to write into */
 

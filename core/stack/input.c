@@ -121,14 +121,32 @@ static bool take_ipv6(struct stack_core *sc, const struct nic_pkt *p, struct rx_
 	return input_v6(sc, &rx, r, now);
 }
 
-static bool take_frame(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r,
-		       mt_time now)
+/* False: dropped. */
+static bool take_tag(struct stack_core *sc, struct nic_pkt *p, uint16_t *vlan)
+{
+	*vlan = 0;
+	if (p->len >= ETH_HLEN && vlan_tagged(p->data) && !vlan_strip(p, vlan)) {
+		sc->stats.drop_short++;
+		return false;
+	}
+	if (sc->cfg.vlan && *vlan != sc->cfg.vlan) {
+		sc->stats.drop_vlan++;
+		return false;
+	}
+	sc->vlan = *vlan;
+	return true;
+}
+
+static bool take_frame(struct stack_core *sc, struct nic_pkt *p, struct rx_seg *r, mt_time now)
 {
 	struct eth_hdr eth;
-	enum wire_err err = eth_parse(p->data, p->len, &eth);
+	enum wire_err err;
 	bool ours;
 
 	sc->stats.rx_bytes += p->len;
+	if (!take_tag(sc, p, &r->vlan))
+		return false;
+	err = eth_parse(p->data, p->len, &eth);
 	if (err != WIRE_OK) {
 		core_count_wire(sc, err);
 		return false;
@@ -175,6 +193,7 @@ static void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes,
 {
 	uint32_t id = r->id = confirm(sc, r, n_changes);
 
+	sc->vlan = r->vlan;
 	if (!(id & (FLOW_TW | FLOW_SYN)))
 		conn_input(sc, core_conn(sc, id), &r->seg, now);
 	else if (id != FLOW_NONE && (id & FLOW_SYN))
@@ -183,7 +202,7 @@ static void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes,
 		listen_input(sc, r, now);
 }
 
-static void take_chunk(struct stack_core *sc, const struct nic_pkt *p, unsigned n, mt_time now)
+static void take_chunk(struct stack_core *sc, struct nic_pkt *p, unsigned n, mt_time now)
 {
 	unsigned n_segs = 0;
 	uint64_t n_changes;
@@ -215,6 +234,7 @@ void stack_input(struct stack_core *sc, mt_time now)
 		take_chunk(sc, sc->rx + at, left < RX_CHUNK ? left : RX_CHUNK, now);
 	}
 	reass_release(sc);
+	sc->vlan = sc->cfg.vlan;
 	sc->stats.rx_packets += sc->n_rx;
 	if (sc->n_rx)
 		sc->nic->ops->release(sc->nic->dev, sc->cfg.queue, sc->rx, sc->n_rx);

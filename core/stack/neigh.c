@@ -125,6 +125,7 @@ static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_
 		.hash_next = *head,
 		.used_at = now,
 		.timer.kind = TIMER_NEIGH,
+		.vlan = sc->vlan,
 	};
 	*head = id;
 	list_init(&n->waiting);
@@ -198,6 +199,7 @@ static mt_time reachable_time(struct stack_core *sc, const struct neigh *n)
 /* The address is known. Not confirmed: the first use asks again. */
 static void set_known(struct stack_core *sc, struct neigh *n, bool confirmed, mt_time now)
 {
+	n->vlan = sc->vlan;
 	n->state = NEIGH_ST_REACHABLE;
 	n->check_at = confirmed ? now + reachable_time(sc, n) : now;
 	wheel_disarm(&sc->wheel, &n->timer);
@@ -327,6 +329,7 @@ static bool request(struct stack_core *sc, struct neigh *n, mt_time now)
 	if (!frame)
 		return false;
 	list_remove(&n->asking);
+	sc->vlan = n->vlan;
 	n->n_tries++;
 	wheel_arm(&sc->wheel, &n->timer, now + (v4 ? NEIGH_RETRY : sc->autoconf.retrans));
 	if (v4)
@@ -344,6 +347,7 @@ void neigh_tx(struct stack_core *sc, mt_time now)
 		if (!request(sc, container_of(t->asking.next, struct neigh, asking), now))
 			return;
 	}
+	sc->vlan = sc->cfg.vlan;
 	while (sc->addrs.n_announced < sc->addrs.n) {
 		if (!announce(sc, now))
 			return;

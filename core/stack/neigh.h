@@ -33,6 +33,7 @@ enum neigh_state {
 struct neigh {
 	struct ip_addr ip;
 	struct eth_addr mac;
+	uint16_t vlan; /* it was last heard in, or, unheard, asked for in */
 	uint8_t state;
 	uint8_t n_tries;
 	bool router;  /* IPv6: says it is one */

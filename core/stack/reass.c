@@ -23,7 +23,8 @@ struct datagram { /* the pool's free list uses the first bytes */
 	bool refused;	 /* fragments overlapped: the rest is dropped, too */
 	bool have_first; /* the fragment at offset 0 */
 	struct ip_addr src, dst;
-	uint8_t tos, ttl;     /* the first one's, and for an ICMP error (RFC 792) ... */
+	uint8_t tos, ttl; /* the first one's, and for an ICMP error (RFC 792) ... */
+	uint16_t vlan;
 	struct eth_addr from; /* ... who gave it to us, ... */
 	uint8_t quote_len;    /* ... its header and first bytes; 0: IPv6 */
 	uint8_t quote[IPV4_HLEN_MAX + QUOTED_LEN];
@@ -106,6 +107,7 @@ static struct datagram *create(struct stack_core *sc, const struct ip_hdr *h, mt
 		.src = h->src,
 		.dst = h->dst,
 		.timer.kind = TIMER_FRAG,
+		.vlan = sc->vlan,
 	};
 	list_append(&r->age, &d->node);
 	wheel_arm(&sc->wheel, &d->timer, now + (v4 ? REASS_TIMEOUT_V4 : REASS_TIMEOUT_V6));
@@ -271,7 +273,9 @@ static void tell_sender(struct stack_core *sc, const struct datagram *d)
 		.payload_len = d->quote_len,
 	};
 
+	sc->vlan = d->vlan;
 	icmp_reply(sc, &late, &m, &d->from);
+	sc->vlan = sc->cfg.vlan;
 }
 
 void reass_timer(struct stack_core *sc, struct wheel_node *n)

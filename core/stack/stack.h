@@ -30,7 +30,8 @@
 
 /* When to answer a SYN by a cookie (RFC 4987 3.6) */
 enum {
-	SYN_COOKIES_OFF, /* never: a full queue drops half-open connections from a second of age on */
+	SYN_COOKIES_OFF, /* never: a full queue drops half-open connections from a second of age on
+			  */
 	SYN_COOKIES_ON,	 /* when n_half_open are half-open */
 	SYN_COOKIES_ALWAYS
 };
@@ -63,6 +64,7 @@ struct stack_config {
 	uint32_t time_wait_ms;	     /* 2 MSL; 0: closed at once (the original's default) */
 	uint16_t queue, n_queues;    /* this core's receive queue among the device's */
 	uint16_t rx_batch, tx_batch; /* 1..STACK_MAX_BATCH; 0: 64 / 128 */
+	uint16_t vlan;		     /* 0: untagged, but answers in kind (stack/vlan.h) */
 	uint16_t trace_events;	     /* per connection (stack/trace.h): 0, 2 .. 256 */
 	uint16_t port_min, port_max; /* ephemeral source ports, 1024..65535 */
 	uint64_t seed;		     /* of sc->rng and of the secret keys */

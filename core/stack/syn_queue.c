@@ -128,9 +128,10 @@ bool syn_queue_add(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
 	h->remote = r->flow.remote;
 	h->lport = r->flow.lport;
 	h->rport = r->flow.rport;
-	h->local = addr_find(&sc->addrs, &r->flow.local);
+	h->local = (uint8_t)addr_find(&sc->addrs, &r->flow.local);
 	h->listener = (uint16_t)lid;
 	h->from = r->from;
+	h->vlan = r->vlan & 0xfffu;
 	h->n_timeouts = 0;
 	h->answered = (uint8_t)((now >> ANSWER_TICK) - 2);
 	h->half = *half;
@@ -218,6 +219,7 @@ void syn_queue_send(struct stack_core *sc, unsigned until, mt_time now)
 			h->half.sent_us = us_clock(now);
 		enqueue(sc, id);
 		build(sc, h, now, &s);
+		sc->vlan = h->vlan;
 		tx_commit(sc, ip_out_tcp(sc, frame, &h->from, &f, &s));
 		sc->stats.tx_segs++;
 		sc->stats.retransmits += h->n_timeouts != 0;
@@ -280,7 +282,9 @@ static void reset(struct stack_core *sc, const struct half_open *h)
 	struct tcp_seg rst;
 
 	tcp_half_reset(&h->half, &rst);
+	sc->vlan = h->vlan;
 	ip_out_to(sc, &h->from, &f, &rst);
+	sc->vlan = sc->cfg.vlan;
 }
 
 void syn_queue_forget(struct stack_core *sc, uint32_t lid)

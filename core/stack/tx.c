@@ -73,6 +73,8 @@ void tx_commit(struct stack_core *sc, size_t len)
 	*p = sc->spare[--sc->n_spare];
 	p->len = (uint16_t)len;
 	p->flags = 0;
+	if (sc->vlan)
+		vlan_insert(p, sc->vlan);
 }
 
 uint8_t *tx_reply_frame(struct stack_core *sc)
@@ -126,6 +128,7 @@ static enum hop next_hop(struct stack_core *sc, struct conn *c, struct neigh **o
 			sc->stats.no_route++;
 			return HOP_FAIL;
 		}
+		sc->vlan = c->vlan; /* where an entry that is new asks */
 		n = neigh_get(sc, &hop, now);
 		if (!n)
 			return HOP_FULL;
@@ -218,6 +221,7 @@ static bool serve(struct stack_core *sc, struct conn *c, mt_time now)
 
 	switch (next_hop(sc, c, &n, now)) {
 	case HOP_OK:
+		sc->vlan = n->vlan;
 		return send_quantum(sc, c, &n->mac, now);
 	case HOP_WAIT:
 		tx_unlist(sc, c);
@@ -362,6 +366,7 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	sc->stats.tx_visits += 2u * sc->cfg.tx_batch - sc->n_visits;
 	if (!list_empty(&sc->neighs.asking))
 		neigh_tx(sc, now);
+	sc->vlan = sc->cfg.vlan;
 	flush(sc);
 	sc->n_replies = 0;
 	list_move_all(&sc->tx_deferred[0], list_of(sc, CONN_TX_ACK));

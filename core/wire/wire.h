@@ -29,10 +29,12 @@ enum wire_err {
 	WIRE_ERR_COUNT
 };
 
-/* ---- Ethernet (untagged here; VLAN has its place between this header and the payload) ---- */
+/* ---- Ethernet (a VLAN tag is taken off before, stack/vlan.h) ---- */
 #define ETH_HLEN    14u
 #define ETH_IPV4    0x0800u
 #define ETH_ARP	    0x0806u
+#define ETH_VLAN    0x8100u
+#define VLAN_HLEN   4u
 #define ETH_IPV6    0x86ddu
 #define ETH_MIN_LEN 60u
 

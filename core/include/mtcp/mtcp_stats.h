@@ -59,6 +59,7 @@
 	X(duplicate_address, "claims of another station to an IPv6 address of ours")               \
 	X(replies_dropped, "RST, ARP and ICMP answers not sent because a turn's room was used up") \
 	X(no_route, "packets dropped because no route matched")                                    \
+	X(drop_vlan, "frames of another VLAN than ours")                                           \
 	X(drop_short, "frames shorter than their headers")                                         \
 	X(drop_version, "wrong IP version or header length")                                       \
 	X(drop_length, "IP length outside the frame")                                              \

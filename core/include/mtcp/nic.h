@@ -24,7 +24,7 @@ enum {
 };
 
 struct nic_pkt {
-	uint8_t *data; /* first byte of the Ethernet header */
+	uint8_t *data; /* first byte of the Ethernet header; the caller may change received bytes */
 	uint16_t len;  /* bytes of the frame */
 	uint16_t flags;
 	uint32_t rss;
@@ -37,7 +37,8 @@ struct nic_ops {
 	/* Takes the first k of n frames and returns k; never waits, never spins: a full device
 	 * returns 0. */
 	uint16_t (*tx_burst)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
-	/* k <= n empty frames with room for ETH + mtu bytes at data; len is 0. */
+	/* k <= n empty frames with room for an Ethernet header with a VLAN tag (18 bytes) and mtu
+	 * bytes at data; len is 0. */
 	uint16_t (*alloc)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
 	void (*release)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
 	/* Optional (NULL): arm or disarm the receive interrupt of a queue; the descriptor to wait

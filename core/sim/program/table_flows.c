@@ -99,7 +99,11 @@ static void fair_row(struct table *t, const char *one, const char *other, unsign
 	       100 * (double)q->queue_full / (double)q->frames);
 	table_bound(t, f + g, (struct bounds){bbr ? 60 : 85, 96}, "sum of %u flows %s and %s", n,
 		    one, other);
-	table_bound(t, r->jain, (struct bounds){mixed ? 0.6 : 0.9, 1.0001},
+	table_bound(t, r->jain,
+		    (struct bounds){mixed ? 0.6
+				    : bbr ? 0.75
+					  : 0.9,
+				    1.0001},
 		    "fairness of %u flows %s and %s", n, one, other);
 	free(r);
 }

@@ -212,8 +212,13 @@ static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *
 	if (id < 0)
 		return (int)id;
 	f->id = (uint32_t)id;
-	f->flags |= FD_CONNECTING;
 	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
+	/* A SYN that waits for data (TCP_FASTOPEN_CONNECT) must not keep the caller from writing it. */
+	if ((o->rt.set >> TCP_OPT_FASTOPEN & 1) &&
+	    c->core.ops->get_option(&c->core, f->id, TCP_OPT_FASTOPEN) == 1)
+		f->flags |= FD_CONNECTED;
+	else
+		f->flags |= FD_CONNECTING;
 	return 0;
 }
 
@@ -268,7 +273,7 @@ API int mtcp_connect(mctx_t m, int sockid, const struct sockaddr *addr, socklen_
 	first = !(f->flags & FD_CONNECTING);
 	if (first)
 		r = start_connect(c, f, &remote);
-	if (r < 0)
+	if (r < 0 || (f->flags & FD_CONNECTED))
 		return api_result(r);
 	if (!(f->flags & FD_NONBLOCK))
 		return api_result(wait_connected(c, f));

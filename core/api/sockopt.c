@@ -32,6 +32,8 @@ static const struct opt_map opts[] = {
 	{IPPROTO_TCP, TCP_KEEPCNT, TCP_OPT_KEEPCNT, VALUE_RANGE, 1, 127, 1},
 	{IPPROTO_TCP, TCP_USER_TIMEOUT, TCP_OPT_USER_TIMEOUT_MS, VALUE_RANGE, 0, INT32_MAX, 1},
 	{IPPROTO_TCP, TCP_MAXSEG, TCP_OPT_MAXSEG, VALUE_RANGE, 88, 32767, 1},
+	{IPPROTO_TCP, TCP_FASTOPEN, TCP_OPT_FASTOPEN_QUEUE, VALUE_RANGE, 0, INT32_MAX, 1},
+	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TCP_OPT_FASTOPEN, VALUE_BOOL, 0, 1, 1},
 };
 
 static const struct opt_map *find_opt(int level, int name)
@@ -43,11 +45,24 @@ static const struct opt_map *find_opt(int level, int name)
 }
 
 /* ---- set ---- */
+
+/* A held SYN needs the first write, which the paired stack takes only from open connections. */
+static bool fastopen_allowed(struct ctx *c, enum tcp_option opt)
+{
+	const struct rt_config *cfg = &c->core.stack->cfg;
+
+	if (opt == TCP_OPT_FASTOPEN)
+		return (cfg->stack.fastopen & FASTOPEN_CLIENT) && !cfg->paired;
+	return opt != TCP_OPT_FASTOPEN_QUEUE || (cfg->stack.fastopen & FASTOPEN_SERVER);
+}
+
 static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int value)
 {
 	struct sock_opts *kept = fd_opts(c, f);
 	uint32_t v = (uint32_t)value;
 
+	if (!fastopen_allowed(c, o->opt))
+		return -EOPNOTSUPP;
 	if (o->kind == VALUE_BOOL)
 		v = value != 0;
 	else if (o->kind == VALUE_CLAMP)

@@ -310,6 +310,9 @@ static const struct rt_key keys[] = {
 	{"syn_cookies", parse_u8, AT(stack.syn_cookies), 0, 2, "1",
 	 "SYN cookies (RFC 4987): 1: when max_syn_backlog connections are half-open; 2: always; 0: "
 	 "never"},
+	{"fastopen", parse_u8, AT(stack.fastopen), 0, 3, "3",
+	 "TCP fast open (RFC 7413) for sockets that ask for it: 1: TCP_FASTOPEN_CONNECT, 2: "
+	 "TCP_FASTOPEN"},
 	{"time_wait_max", parse_u32, AT(stack.n_time_wait), 16, 10000000, "16384",
 	 "TIME-WAIT records per core"},
 	{"batch_rx", parse_u16, AT(stack.rx_batch), 1, STACK_MAX_BATCH, "64",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* From what the keys said to what stack and device are given. */
 #include "base/num.h"
+#include "base/rng.h"
 #include "runtime/config.h"
 
 #include <arpa/inet.h>
@@ -63,6 +64,16 @@ static int random_seed(struct rt_config *c, char *err)
 	snprintf(err, RT_ERR_LEN, "no randomness from the kernel (%s); set seed = NUMBER",
 		 strerror(errno));
 	return -EIO;
+}
+
+/* One for all cores, and none that a core draws from the same seed. */
+static void fastopen_secret(struct rt_config *c)
+{
+	struct rng g;
+
+	rng_seed(&g, ~c->stack.seed);
+	c->stack.fastopen_secret[0] = rng_next(&g);
+	c->stack.fastopen_secret[1] = rng_next(&g);
 }
 
 static int memory_channels(struct rt_config *c, char *err)
@@ -139,7 +150,9 @@ int rt_config_finish(struct rt_config *c, char err[RT_ERR_LEN])
 		r = memory_channels(c, err);
 	if (r == 0 && !c->seed_given)
 		r = random_seed(c, err);
-	if (r == 0)
+	if (r == 0) {
+		fastopen_secret(c);
 		rt_config_derive(c);
+	}
 	return r;
 }

@@ -23,15 +23,16 @@ static ssize_t sent(struct rt_core *c, ssize_t r)
 static int64_t in_listen(struct rt_core *c, const struct ip_endpoint *local, uint32_t backlog,
 			 const struct rt_opts *opts)
 {
-	(void)opts; /* given again at accept */
-	return stack_listen(sc_of(c), local, backlog, c->now);
+	int64_t lid = stack_listen(sc_of(c), local, backlog, c->now);
+
+	if (lid >= 0 && opts) /* the others are given again at accept */
+		rt_listen_opts(sc_of(c), (uint32_t)lid, opts);
+	return lid;
 }
 
 static void in_listen_opts(struct rt_core *c, uint32_t lid, const struct rt_opts *opts)
 {
-	(void)c;
-	(void)lid;
-	(void)opts;
+	rt_listen_opts(sc_of(c), lid, opts);
 }
 
 static void in_listen_close(struct rt_core *c, uint32_t lid)

@@ -350,8 +350,9 @@ static void job_shutdown(struct pair *p, struct stk_sock *s, uint32_t how)
 	todo(p, s);
 }
 
-static void set_listen_opts(struct stk_sock *s, const struct pair_call *c)
+static void set_listen_opts(struct pair *p, struct stk_sock *s, const struct pair_call *c)
 {
+	rt_listen_opts(sc_of(p), s->sid, &c->opts);
 	if (!s->opts)
 		s->opts = malloc(sizeof(*s->opts));
 	if (s->opts)
@@ -374,7 +375,7 @@ static int64_t call_open(struct pair *p, uint32_t id, const struct pair_call *c,
 		s->rx_credit = c->value;
 		stack_listen_set_cookie(sc_of(p), s->sid, id + 1);
 		if (c->has_opts)
-			set_listen_opts(s, c);
+			set_listen_opts(p, s, c);
 		return 0;
 	}
 	s->rx_credit = p->rx_credit;
@@ -399,7 +400,7 @@ static void job_call(struct pair *p, struct stk_sock *s, const struct pair_msg *
 		r->result = call_open(p, m->id, &c, &r->names);
 		break;
 	case CALL_LISTEN_OPTS:
-		set_listen_opts(s, &c);
+		set_listen_opts(p, s, &c);
 		break;
 	case CALL_SET:
 		r->result = stack_set_option(sc_of(p), s->sid, c.opt, c.value, p->loop.now);

@@ -186,6 +186,12 @@ void rt_core_cycles(const struct rt_core *c, struct mtcp_cycles *out)
 	out->hz = age ? (uint64_t)((double)out->total * 1e9 / (double)age) : 0;
 }
 
+void rt_listen_opts(struct stack_core *sc, uint32_t lid, const struct rt_opts *o)
+{
+	if (o->set >> TCP_OPT_FASTOPEN_QUEUE & 1)
+		(void)stack_listen_fastopen(sc, lid, o->value[TCP_OPT_FASTOPEN_QUEUE]);
+}
+
 void rt_apply_opts(struct stack_core *sc, uint32_t id, const struct rt_opts *o, mt_time now)
 {
 	for (uint32_t set = o->set; set; set &= set - 1) {

@@ -23,7 +23,7 @@
 #include "stack/stack.h"
 
 #define RT_ID_NONE STACK_ID_NONE
-#define RT_N_OPTS  (TCP_OPT_SNDBUF + 1)
+#define RT_N_OPTS  (TCP_OPT_FASTOPEN_QUEUE + 1)
 /* What a core that ends gives its closing connections: a process that writes, closes and exits does
  * not lose its data. */
 #define RT_LINGER (100 * MT_MS)
@@ -145,5 +145,7 @@ int rt_paired_init(struct rt_core *);
 /* Applies opts to a fresh connection; what the stack refuses keeps its default, as after a refused
  * setsockopt. */
 void rt_apply_opts(struct stack_core *, uint32_t id, const struct rt_opts *, mt_time now);
+/* Those that mean something to the listener itself. */
+void rt_listen_opts(struct stack_core *, uint32_t lid, const struct rt_opts *);
 
 #endif

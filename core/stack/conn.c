@@ -122,6 +122,13 @@ void conn_free(struct stack_core *sc, struct conn *c)
 	sc->stats.closed++;
 }
 
+/* Its handshake is over, or it is. */
+static void end_fastopen(struct stack_core *sc, struct conn *c)
+{
+	sc->n_fastopen -= (c->flags & CONN_FASTOPEN) != 0;
+	c->flags &= (uint16_t)~CONN_FASTOPEN;
+}
+
 /* TCP has finished and has nothing left to say: only what the owner may still read stays. */
 static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 {
@@ -136,6 +143,7 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 	buf_release(&sc->bufs, &c->snd);
 	give_back_cold(sc, c, true);
 	c->flags &= (uint16_t)~CONN_LIVE;
+	end_fastopen(sc, c);
 	if (!(c->flags & (CONN_OWNED | CONN_QUEUED)))
 		conn_free(sc, c);
 }
@@ -171,7 +179,7 @@ uint32_t conn_ready(const struct conn *c)
 	uint32_t r = 0;
 
 	if (!(c->flags & (CONN_OPENED | CONN_FAILED)))
-		return 0;
+		return conn_alive(c) && tcp_fastopen_held(&c->tcb) ? STACK_OUT : 0;
 	if (c->rcv.len)
 		r |= STACK_IN;
 	if (c->flags & (CONN_EOF | CONN_SHUT_RD))
@@ -282,6 +290,7 @@ static uint32_t take_progress(struct stack_core *sc, struct conn *c, const struc
 	if (ev->flags & TCP_EV_ESTABLISHED) {
 		edge |= STACK_OUT;
 		c->flags |= CONN_OPENED;
+		end_fastopen(sc, c);
 	}
 	return edge;
 }
@@ -370,7 +379,24 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 		conn_take_cold(sc, c);
 	ev = tcp_input(&c->tcb, seg, now);
 	trace_in(sc, c, seg, ev.drop, now);
+	if ((ev.flags & TCP_EV_ESTABLISHED) && (seg->flags & TCPF_SYN) &&
+	    (c->tcb.xflags & XF_FASTOPEN))
+		fastopen_learn(sc, c, seg, now);
 	apply(sc, c, seg, &ev, now);
+}
+
+void conn_open_fastopen(struct stack_core *sc, struct conn *c, struct tcp_seg *syn,
+			const struct tcp_open *o, mt_time now)
+{
+	struct tcp_events ev;
+
+	if (syn->len && !buf_reserve(&sc->bufs, &c->rcv, syn->len)) {
+		sc->stats.no_memory++;
+		syn->len = 0;
+	}
+	ev = tcp_open_fastopen(&c->tcb, &sc->cfg.tcp, o, syn, now);
+	trace_in(sc, c, syn, TCP_DROP_NONE, now);
+	apply(sc, c, syn, &ev, now);
 }
 
 void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
@@ -384,6 +410,8 @@ void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
 		return;
 	}
 	ev = tcp_timeout(&c->tcb, now);
+	if ((ev.flags & TCP_EV_RTO) && c->tcb.state == TCPS_SYN_SENT && tcp_was_fast(&c->tcb))
+		fastopen_lost(sc, c, now);
 	trace_timer(sc, c, (uint16_t)ev.flags, now);
 	apply(sc, c, NULL, &ev, now);
 }

@@ -7,12 +7,14 @@
 #include "stack/buf.h"
 #include "stack/stack.h"
 #include "stack/wheel.h"
+#include "tcp/fastopen.h"
 #include "tcp/half_open.h"
 #include "tcp/tcb.h"
 
 /* conn.flags */
 enum {
 	CONN_OWNED = 0x0001,  /* the application has the id */
+	CONN_FASTOPEN = 0x0002, /* opened by data in a SYN, its handshake is not over */
 	CONN_QUEUED = 0x0004, /* on its listener's accept queue */
 	CONN_ORPHAN = 0x0008, /* closed by the application; TCP finishes by itself */
 	CONN_DONE = 0x0010,   /* the tcb has ended; at most a last segment is pending */
@@ -63,6 +65,7 @@ struct listener {
 	struct ip_endpoint local;
 	uint32_t next; /* hash chain; POOL_NONE at the end */
 	uint32_t backlog;
+	uint32_t fastopen; /* connections that may be open before their handshake is over; 0: off */
 	uint32_t n_queued;
 	struct list queue;
 	struct list event_node;
@@ -90,7 +93,7 @@ struct half_open {	       /* the pool's free list uses the first bytes */
 	uint8_t local;
 	uint8_t answered; /* when it was last answered out of turn: clock of syn_queue.c */
 	struct eth_addr from;
-	uint16_t vlan : 12, n_timeouts : 4;
+	uint16_t vlan : 12, n_timeouts : 3, due : 1; /* due: the SYN/ACK is to be sent */
 	struct tcp_half half;
 };
 
@@ -109,6 +112,9 @@ void conn_choose(const struct stack_core *, const struct flow *, mt_time now, st
 void conn_take_cold(struct stack_core *, struct conn *);
 /* Established: what is known of the path's MTU holds for it, too. */
 void conn_know_path(const struct stack_core *, struct conn *, mt_time now);
+/* Opens it in SYN-RECEIVED by a SYN with a good fast-open cookie, and takes the SYN's data. */
+void conn_open_fastopen(struct stack_core *, struct conn *, struct tcp_seg *syn,
+			const struct tcp_open *, mt_time now);
 /* A segment for this connection. */
 void conn_input(struct stack_core *, struct conn *, struct tcp_seg *, mt_time now);
 /* Its deadline may have come. */

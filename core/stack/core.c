@@ -20,6 +20,7 @@ const struct stack_config stack_config_default = {
 	.seed = 1,
 	.ack_data_fin_priority = true,
 	.syn_cookies = SYN_COOKIES_ON,
+	.fastopen = FASTOPEN_CLIENT | FASTOPEN_SERVER,
 };
 
 /* Where everything lies in the one region: offsets, and the total. */

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "stack/autoconf.h"
 #include "stack/conn.h"
+#include "stack/fastopen.h"
 #include "stack/flow_table.h"
 #include "stack/neigh.h"
 #include "stack/pmtu.h"
@@ -51,6 +52,8 @@ struct stack_core {
 	struct siphash_key open_key; /* first sequence numbers, timestamp offsets */
 
 	struct tcp_cookies cookies;
+	uint32_t n_fastopen; /* connections that are CONN_FASTOPEN */
+	struct fastopen_entry fastopens[FASTOPEN_ENTRIES];
 
 	struct pool conns, half_opens, time_waits, colds, listeners;
 	struct flow_table flows;

@@ -111,6 +111,19 @@ void stack_listen_close(struct stack_core *sc, uint32_t lid, mt_time now)
 	pool_put(&sc->listeners, lid);
 }
 
+static void enqueue(struct stack_core *sc, uint32_t lid, struct conn *c)
+{
+	struct listener *l = core_listener(sc, lid);
+
+	c->flags |= CONN_OPENED | CONN_QUEUED;
+	c->listener = lid;
+	list_append(&l->queue, &c->queue_node);
+	l->n_queued++;
+	sc->stats.accepts++;
+	if (!list_linked(&l->event_node))
+		list_append(&sc->listen_events, &l->event_node);
+}
+
 bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const struct tcp_half *half,
 		 mt_time now)
 {
@@ -128,13 +141,7 @@ bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const st
 		return false;
 	tcp_open_half(&c->tcb, &host, half, &r->seg, now);
 	conn_know_path(sc, c, now);
-	c->flags |= CONN_OPENED | CONN_QUEUED;
-	c->listener = lid;
-	list_append(&l->queue, &c->queue_node);
-	l->n_queued++;
-	sc->stats.accepts++;
-	if (!list_linked(&l->event_node))
-		list_append(&sc->listen_events, &l->event_node);
+	enqueue(sc, lid, c);
 	if (seg_len(&r->seg)) {
 		conn_input(sc, c, &r->seg, now);
 	} else {
@@ -208,9 +215,25 @@ static bool has_room(struct stack_core *sc, uint32_t lid)
 	return true;
 }
 
+/* The SYN has a fast-open cookie: its sender is no forgery, and its data need not wait. */
+static void open_by_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r,
+			const struct tcp_open *o, mt_time now)
+{
+	struct conn *c = conn_new(sc, &r->flow, r->hash);
+
+	if (!c)
+		return;
+	c->flags |= CONN_FASTOPEN;
+	sc->n_fastopen++;
+	sc->stats.fastopen_taken++;
+	enqueue(sc, lid, c);
+	conn_open_fastopen(sc, c, &r->seg, o, now);
+}
+
 static void take_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r, mt_time now)
 {
 	uint8_t cookies = sc->cfg.syn_cookies;
+	uint32_t fastopen = core_listener(sc, lid)->fastopen;
 	struct tcp_open open;
 	struct tcp_half half;
 
@@ -222,7 +245,13 @@ static void take_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r, mt_t
 		r->id = FLOW_NONE;
 	}
 	conn_choose(sc, &r->flow, now, &open);
+	if (sc->n_fastopen < fastopen && fastopen_valid(sc, &r->flow.remote, &r->seg, now)) {
+		open_by_syn(sc, lid, r, &open, now);
+		return;
+	}
 	tcp_half_open(&half, &sc->cfg.tcp, &open, &r->seg, now);
+	if (fastopen && (r->seg.opts & TCPO_FASTOPEN))
+		half.flags |= HALF_FASTOPEN;
 	if (cookies == SYN_COOKIES_ALWAYS || (cookies != SYN_COOKIES_OFF && syn_queue_full(sc)))
 		send_cookie(sc, r, &half, now);
 	else if (!syn_queue_add(sc, lid, r, &half, now))
@@ -257,6 +286,14 @@ void listen_input(struct stack_core *sc, struct rx_seg *r, mt_time now)
 		take_syn(sc, lid, r, now);
 	else if (verdict == TCP_LISTEN_RESET && tcp_reset_reply(&r->seg, &rst))
 		ip_out_reply(sc, r, &rst);
+}
+
+int stack_listen_fastopen(struct stack_core *sc, uint32_t lid, uint32_t n)
+{
+	if (!(sc->cfg.fastopen & FASTOPEN_SERVER))
+		return -EOPNOTSUPP;
+	core_listener(sc, lid)->fastopen = n;
+	return 0;
 }
 
 int64_t stack_accept(struct stack_core *sc, uint32_t lid)

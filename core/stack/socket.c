@@ -89,7 +89,7 @@ static uint32_t send_room(const struct stack_core *sc, const struct conn *c)
 {
 	uint32_t room, most;
 
-	if (!(c->flags & CONN_OPENED))
+	if (!(c->flags & CONN_OPENED) && !tcp_fastopen_held(&c->tcb))
 		return 0;
 	room = tcp_snd_room(&c->tcb);
 	if (c->snd.len + room <= sc->cfg.tcp.sndbuf)
@@ -234,6 +234,11 @@ int stack_set_option(struct stack_core *sc, uint32_t id, enum tcp_option opt, ui
 
 	if (!conn_alive(c))
 		return -EINVAL;
+	if (opt == TCP_OPT_FASTOPEN) {
+		err = value ? fastopen_start(sc, c, now) : 0;
+		conn_settle(sc, c, now, 0);
+		return err;
+	}
 	if ((opt == TCP_OPT_RCVBUF || opt == TCP_OPT_SNDBUF) && value > most)
 		value = most; /* as Linux cuts it to its maximum */
 	err = tcp_set_option(&c->tcb, opt, value, now);
@@ -243,7 +248,9 @@ int stack_set_option(struct stack_core *sc, uint32_t id, enum tcp_option opt, ui
 
 int64_t stack_get_option(const struct stack_core *sc, uint32_t id, enum tcp_option opt)
 {
-	return tcp_get_option(&core_conn(sc, id)->tcb, opt);
+	const struct tcb *t = &core_conn(sc, id)->tcb;
+
+	return opt == TCP_OPT_FASTOPEN ? tcp_fastopen_held(t) : tcp_get_option(t, opt);
 }
 
 int stack_set_cc(struct stack_core *sc, uint32_t id, const char *name, mt_time now)

@@ -36,6 +36,9 @@ enum {
 	SYN_COOKIES_ALWAYS
 };
 
+/* TCP fast open (RFC 7413), for those sockets that ask for it; the bits of Linux's tcp_fastopen */
+enum { FASTOPEN_CLIENT = 1, FASTOPEN_SERVER = 2 };
+
 struct stack_addr {
 	struct ip_addr addr;
 	uint8_t prefix; /* IPv4: 0..32, IPv6: 0..128 */
@@ -77,6 +80,8 @@ struct stack_config {
 	uint16_t n_neighs;
 	uint8_t syn_cookies;	    /* SYN_COOKIES_* */
 	bool ipv6_autoconf; /* IPv6 addresses and routes as routers advertise them */
+	uint8_t fastopen;	    /* FASTOPEN_* bits */
+	uint64_t fastopen_secret[2]; /* of the cookies we give; the same for all cores */
 	bool ack_data_fin_priority; /* three lists as in the paper; false: one (ablation) */
 };
 
@@ -143,6 +148,9 @@ void stack_listen_set_cookie(struct stack_core *, uint32_t lid, uint64_t cookie)
  * next SYN/ACK brings, completes it when there is room again. */
 int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint32_t backlog,
 		     mt_time now);
+/* How many connections of this listener may be open before their handshake is over (RFC 7413 5.1; all of the
+ * core's count): their data comes in the SYN. 0: none, as at first. EOPNOTSUPP: not configured. */
+int stack_listen_fastopen(struct stack_core *, uint32_t lid, uint32_t n);
 /* Connections not yet accepted and half-open ones get a RST. O(those, and all half-open ones). */
 void stack_listen_close(struct stack_core *, uint32_t lid, mt_time now);
 /* Id of a connection in SYN-SENT. local: NULL, or address and port each of which may be

@@ -4,7 +4,6 @@
  * needed. Another FIFO holds those whose SYN/ACK waits for a frame. */
 #include "stack/core.h"
 
-#define OWNER_DUE   HALF_OWNER /* in the FIFO of those to send */
 #define DUE	    SYN_LEVELS
 #define ANSWER_TICK 28 /* 268 ms: out of turn, a peer is answered once in one or two of them */
 #define RTO_MAX_US  (16u * 1000 * 1000) /* 127 times this fits the clock */
@@ -37,7 +36,7 @@ void syn_queue_init(struct stack_core *sc)
 
 static unsigned fifo_of(const struct half_open *h)
 {
-	return h->half.flags & OWNER_DUE ? DUE : h->n_timeouts;
+	return h->due ? DUE : h->n_timeouts;
 }
 
 static void enqueue(struct stack_core *sc, uint32_t id)
@@ -135,16 +134,20 @@ bool syn_queue_add(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
 	h->n_timeouts = 0;
 	h->answered = (uint8_t)((now >> ANSWER_TICK) - 2);
 	h->half = *half;
-	h->half.flags |= OWNER_DUE;
+	h->due = true;
 	enqueue(sc, id);
 	return true;
 }
 
-static void build(struct stack_core *sc, const struct half_open *h, mt_time now, struct tcp_seg *s)
+/* *fc holds the cookie while s is in use. */
+static void build(struct stack_core *sc, const struct half_open *h, struct fastopen_cookie *fc,
+		  mt_time now, struct tcp_seg *s)
 {
 	struct tcp_host host = core_host(sc, &h->remote);
 
 	tcp_half_syn_ack(&h->half, &host, now, s);
+	if (h->half.flags & HALF_FASTOPEN)
+		fastopen_grant(sc, &h->remote, fc, now, s);
 }
 
 /* An answer out of turn, if the last one is not too new. */
@@ -170,6 +173,7 @@ void syn_queue_input(struct stack_core *sc, struct rx_seg *r, mt_time now)
 	uint32_t id = r->id & ~FLOW_SYN;
 	struct half_open *h = half_at(sc, id);
 	enum tcp_drop why = TCP_DROP_NONE;
+	struct fastopen_cookie fc;
 	struct tcp_seg reply;
 
 	sc->stats.rx_segs++;
@@ -185,8 +189,8 @@ void syn_queue_input(struct stack_core *sc, struct rx_seg *r, mt_time now)
 		sc->stats.resets_received++;
 		return;
 	case TCP_HALF_AGAIN:
-		if (!(h->half.flags & OWNER_DUE)) {
-			build(sc, h, now, &reply);
+		if (!h->due) {
+			build(sc, h, &fc, now, &reply);
 			answer(sc, h, r, &reply, now);
 		}
 		break;
@@ -209,16 +213,17 @@ void syn_queue_send(struct stack_core *sc, unsigned until, mt_time now)
 		struct half_open *h = half_at(sc, id);
 		struct flow f = flow_of(sc, h);
 		uint8_t *frame = tx_frame(sc);
+		struct fastopen_cookie fc;
 		struct tcp_seg s;
 
 		if (!frame)
 			return;
 		dequeue(sc, id);
-		h->half.flags &= (uint8_t)~OWNER_DUE;
+		h->due = false;
 		if (h->n_timeouts == 0)
 			h->half.sent_us = us_clock(now);
 		enqueue(sc, id);
-		build(sc, h, now, &s);
+		build(sc, h, &fc, now, &s);
 		sc->vlan = h->vlan;
 		tx_commit(sc, ip_out_tcp(sc, frame, &h->from, &f, &s));
 		sc->stats.tx_segs++;
@@ -239,7 +244,8 @@ static void fire(struct stack_core *sc, uint32_t id)
 	}
 	dequeue(sc, id);
 	h->n_timeouts++;
-	h->half.flags |= HALF_AGAIN | HALF_LOST | OWNER_DUE;
+	h->half.flags |= HALF_AGAIN | HALF_LOST;
+	h->due = true;
 	enqueue(sc, id);
 	sc->stats.rto_fired++;
 }

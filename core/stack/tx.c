@@ -199,6 +199,8 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 			more = TCP_TX_NONE;
 			break;
 		}
+		if (seg.flags & TCPF_SYN && seg.opts & TCPO_FASTOPEN)
+			fastopen_fill(sc, c, &seg);
 		if (seg.len)
 			buf_read(&sc->bufs, &c->snd, seg.data_off,
 				 frame + ip_out_payload(&c->flow, &seg), seg.len);

@@ -2,6 +2,7 @@
 /* The application's side: RFC 9293 3.10.2 to 3.10.5, options, and the cold object. */
 #include <errno.h>
 
+#include "tcp/syn_data.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 
@@ -20,6 +21,7 @@ void tcp_append(struct tcb *t, uint32_t n, mt_time now)
 {
 	check(n <= tcp_snd_room(t));
 	t->snd_end = seq_add(t->snd_end, n);
+	fastopen_release(t);
 	timer_settle(t, now);
 }
 
@@ -45,6 +47,7 @@ void tcp_shutdown(struct tcb *t, mt_time now)
 	if ((t->flags & TF_FIN) || t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT)
 		return;
 	t->flags |= TF_FIN;
+	fastopen_release(t);
 	if (t->state == TCPS_ESTABLISHED)
 		tcp_set_state(t, TCPS_FIN_WAIT_1);
 	else if (t->state == TCPS_CLOSE_WAIT)
@@ -156,6 +159,9 @@ static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_tim
 		t->sndbuf = value;
 		t->xflags |= XF_SNDBUF;
 		return 0;
+	case TCP_OPT_FASTOPEN:
+	case TCP_OPT_FASTOPEN_QUEUE:
+		break;
 	}
 	return -ENOPROTOOPT;
 }
@@ -194,6 +200,9 @@ uint32_t tcp_get_option(const struct tcb *t, enum tcp_option opt)
 		return t->rcvbuf;
 	case TCP_OPT_SNDBUF:
 		return snd_limit(t);
+	case TCP_OPT_FASTOPEN:
+	case TCP_OPT_FASTOPEN_QUEUE:
+		break;
 	}
 	return 0;
 }

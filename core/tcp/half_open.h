@@ -17,7 +17,7 @@ enum { /* tcp_half.flags: what both sides agreed on, and what became of the SYN/
        HALF_AGAIN = 0x10,  /* it was sent more than once: measures nothing (Karn) */
        HALF_LOST = 0x20,   /* its timer fired (RFC 5681 3.1) */
        HALF_COOKIE = 0x40, /* nobody knows when it was sent: it was a cookie */
-       HALF_OWNER = 0x80   /* the owner's */
+       HALF_FASTOPEN = 0x80 /* the SYN asked for a fast-open cookie */
 };
 
 struct tcp_half {

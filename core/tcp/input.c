@@ -3,6 +3,7 @@
  * input_data.c. */
 #include <errno.h>
 
+#include "tcp/syn_data.h"
 #include "tcp/fastpath.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
@@ -82,7 +83,7 @@ static enum step synsent_open(struct arrival *a)
 	}
 	ack_measure(a, s->ack);
 	open_established(t, a->now, a->ev);
-	t->snd_una = s->ack;
+	fastopen_acked(a);
 	t->flags |= TF_ACK_NOW;
 	a->seq = seq_add(s->seq, 1);
 	a->len = min_u32(s->len, rcv_wnd(t));
@@ -159,6 +160,12 @@ static enum step sequence_refuse(struct arrival *a)
 
 	if (s->flags & TCPF_RST)
 		return arrival_drop(a, TCP_DROP_RST);
+	if (fastopen_syn_again(t, s)) {
+		ts_note(t, s); /* as in note_repetition */
+		if (arrival_challenge(a))
+			t->flags |= TF_SYN_DUE;
+		return arrival_drop(a, TCP_DROP_SEQ);
+	}
 	if (s->len || (s->flags & TCPF_FIN)) {
 		note_repetition(t, s);
 		t->flags |= TF_ACK_NOW;

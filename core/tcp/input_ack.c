@@ -263,6 +263,10 @@ static enum step ack_synrcvd(struct arrival *a)
 	}
 	ack_measure(a, s->ack);
 	ack_opens(a);
+	if (seq_gt(s->ack, t->snd_una)) /* data left before the handshake was over */
+		ack_new(a);
+	else if (flight(t))
+		timer_rto(t, a->now);
 	return STEP_CONTINUE;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/output.h"
 #include "tcp/ecn.h"
+#include "tcp/syn_data.h"
 #include "tcp/internal.h"
 #include "tcp/pace.h"
 #include "tcp/recovery.h"
@@ -53,7 +54,7 @@ static uint32_t usable_window(const struct tcb *t)
  * nothing is in flight, or half of the largest window seen, or the application wants it so. */
 static bool small_may_go(const struct tcb *t, uint32_t len, uint32_t avail)
 {
-	bool nagle = (t->flags & TF_NODELAY) || flight(t) == 0;
+	bool nagle = (t->flags & TF_NODELAY) || seq_eq(t->snd_nxt, snd_base(t));
 
 	if (len < avail)
 		return nagle && len >= t->max_snd_wnd / 2;
@@ -107,10 +108,25 @@ static void plan_probe(const struct tcb *t, struct plan *p)
 	p->r.end = seq_add(t->snd_una, max_u32(len, 1));
 }
 
+/* RFC 7413 4.2.2: the answer to data in a SYN need not wait for the handshake's end; the FIN does. */
+static bool plan_early(const struct tcb *t, struct plan *p)
+{
+	if (t->state != TCPS_SYN_RCVD || !(t->xflags & XF_FASTOPEN) || !flight(t) || t->n_retries ||
+	    !plan_new(t, p))
+		return false;
+	if (seq_gt(p->r.end, t->snd_end))
+		p->r.end = t->snd_end;
+	return !seq_eq(p->r.start, p->r.end);
+}
+
 static struct plan plan_opening(const struct tcb *t)
 {
+	struct plan p = {.what = SEND_NOTHING};
+
 	if (t->flags & TF_SYN_DUE)
 		return (struct plan){.what = SEND_SYN};
+	if (plan_early(t, &p))
+		return p;
 	if (t->flags & TF_ACK_NOW)
 		return (struct plan){.what = SEND_ACK};
 	return (struct plan){.what = SEND_NOTHING};
@@ -242,7 +258,7 @@ static void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
 	out->opts = TCPO_MSS;
 	out->mss = t->mss_local;
 	out->n_sack = 0;
-	out->wnd = (uint16_t)min_u32(t->rcvbuf, UINT16_MAX);
+	out->wnd = (uint16_t)min_u32(active ? t->rcvbuf : rcv_wnd(t), UINT16_MAX);
 	if (offer_ts) {
 		out->opts |= TCPO_TS;
 		out->ts_val = ms_of(now) + t->ts_offset;
@@ -258,11 +274,13 @@ static void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
 	if (first) {
 		t->unacked_ms = ms_of(now);
 		start_timing(t, seq_add(t->snd_una, 1), now);
+		if (active && (t->xflags & XF_FASTOPEN))
+			fastopen_put_data(t, out);
 	} else {
 		t->flags |= TF_LAST_RXT | (t->n_retries ? TF_SYN_RXT : 0);
 		t->flags &= ~(uint32_t)TF_TIMING;
 	}
-	t->snd_nxt = seq_add(t->snd_una, 1);
+	t->snd_nxt = seq_max(t->snd_nxt, seq_add(t->snd_una, 1u + out->len));
 	if (t->rxt_at == MT_NEVER)
 		timer_rto(t, now);
 }
@@ -348,7 +366,7 @@ static void emit_range(struct tcb *t, struct tcp_seg *out, const struct plan *p,
 
 	out->seq = p->r.start;
 	out->len = (uint16_t)len;
-	out->data_off = p->r.start.v - t->snd_una.v;
+	out->data_off = p->r.start.v - snd_base(t).v;
 	if (fin)
 		out->flags |= TCPF_FIN;
 	if (len && seq_geq(p->r.end, t->snd_end)) /* the last we have: the reader should not wait */

@@ -83,6 +83,9 @@ enum {			       /* tcb.xflags: what is rarer still */
        XF_REORDERED = 1u << 3, /* RACK.reordering_seen */
        XF_CWR_DUE = 1u << 6,   /* the next new data says CWR */
        XF_PACE = 1u << 7,      /* a quantum has left: data waits until pace_at */
+       XF_FASTOPEN = 1u << 8,  /* our SYN asks for a cookie or has one; passive: the SYN had one */
+       XF_HOLD = 1u << 9,      /* that SYN waits for data to carry */
+       XF_SYN_DATA = 1u << 10, /* and left with it */
        XF_RCVBUF = 1u << 11,   /* set by the application: no auto-tuning */
        XF_SNDBUF = 1u << 12,
        XF_MSS_CUT = 1u << 13 /* the path takes less than mss_max, since mss_cut_s */

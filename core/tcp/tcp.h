@@ -155,7 +155,9 @@ enum tcp_option {
 	TCP_OPT_USER_TIMEOUT_MS,
 	TCP_OPT_MAXSEG,          /* before the handshake: upper bound; get: what is in use */
 	TCP_OPT_RCVBUF,          /* set: auto-tuning of it ends; get: the present bound */
-	TCP_OPT_SNDBUF           /* the same */
+	TCP_OPT_SNDBUF,          /* the same */
+	TCP_OPT_FASTOPEN,        /* the stack's: on a connection just opened; get: its SYN waits for data */
+	TCP_OPT_FASTOPEN_QUEUE   /* of a listener: connections open before their handshake */
 };
 
 /* Bounds on out-of-order state; it lives in the cold object. */

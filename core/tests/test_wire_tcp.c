@@ -424,6 +424,41 @@ static void parse_inverts_build(void **state)
 	}
 }
 
+/* RFC 7413 4.1.1: cookies of 4 to 16 bytes, even, or none; padded; whatever else is no option. */
+static void test_fastopen(void **state)
+{
+	static const uint8_t cookie[] = "0123456789abcdefgh";
+	struct flow f = {.lport = 1, .rport = 2};
+
+	(void)state;
+	for (uint8_t n = 0; n <= 18; n++) {
+		bool good = n == 0 || (n >= 4 && n <= 16 && n % 2 == 0);
+		struct tcp_seg s = {.flags = TCPF_SYN, .opts = TCPO_FASTOPEN, .cookie = cookie},
+			       got;
+		struct ip_hdr ip = {.proto = IP_TCP};
+		uint8_t p[64];
+		uint16_t a, b;
+		size_t len;
+
+		s.cookie_len = n;
+		if (n <= TCP_COOKIE_MAX)
+			s.opts |= TCPO_MSS | TCPO_TS | TCPO_SACK_PERM | TCPO_WSCALE;
+		len = tcp_build(p, &f, &s);
+		assert_int_equal(len, tcp_hdr_len(&s));
+		assert_int_equal(len % 4, 0);
+		assert_true(len <= 60);
+		ip.payload = p;
+		ip.payload_len = (uint16_t)len;
+		assert_int_equal(tcp_parse(&ip, WIRE_CSUM_OK, &a, &b, &got), WIRE_OK);
+		assert_int_equal((got.opts & TCPO_FASTOPEN) != 0, good);
+		if (good) {
+			assert_int_equal(got.opts, s.opts);
+			assert_int_equal(got.cookie_len, n);
+			assert_memory_equal(got.cookie, cookie, n);
+		}
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +474,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(options_twice),
 		cmocka_unit_test(options_anywhere),
 		cmocka_unit_test(blocks_that_fit),
+		cmocka_unit_test(test_fastopen),
 		cmocka_unit_test(parse_inverts_build),
 	};
 

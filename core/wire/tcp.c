@@ -3,13 +3,14 @@
 #include "wire/bytes.h"
 #include "wire/wire.h"
 
-enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_PERM, OPT_SACK, OPT_TS = 8 };
+enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_PERM, OPT_SACK, OPT_TS = 8, OPT_FASTOPEN = 34 };
 
 #define LEN_MSS	      4u
 #define LEN_WSCALE    3u
 #define LEN_SACK_PERM 2u
 #define LEN_TS	      10u
 #define LEN_SACK(n)   (2u + 8u * (n))
+#define COOKIE_MIN    4u
 
 /* Kind, length and two NOPs as one word: what almost every segment of a connection begins with. */
 #define WORD_TS (OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | LEN_TS)
@@ -33,6 +34,16 @@ static void read_sack(const uint8_t *p, unsigned len, struct tcp_seg *s)
 		s->sack[i].start = seq_of(get_be32(p + 8 * i));
 		s->sack[i].end = seq_of(get_be32(p + 8 * i + 4));
 	}
+}
+
+/* RFC 7413 4.1.1: a cookie of another length is no option at all. */
+static void read_fastopen(const uint8_t *p, unsigned n, struct tcp_seg *s)
+{
+	if (n && (n < COOKIE_MIN || n > TCP_COOKIE_MAX || n % 2))
+		return;
+	s->opts |= TCPO_FASTOPEN;
+	s->cookie = p;
+	s->cookie_len = (uint8_t)n;
 }
 
 /* p: the option's kind; all len >= 2 bytes are inside the list. */
@@ -61,6 +72,9 @@ static void read_option(const uint8_t *p, unsigned len, struct tcp_seg *s)
 		return;
 	case OPT_SACK:
 		read_sack(p + 2, len, s);
+		return;
+	case OPT_FASTOPEN:
+		read_fastopen(p + 2, len - 2, s);
 		return;
 	default:
 		return;
@@ -124,6 +138,11 @@ enum wire_err tcp_parse(const struct ip_hdr *ip, unsigned flags, uint16_t *sport
 	return WIRE_OK;
 }
 
+static unsigned fastopen_len(const struct tcp_seg *s)
+{
+	return (2u + s->cookie_len + 3u) & ~3u;
+}
+
 /* Bytes of all options but SACK, each padded to a multiple of 4. SACK-permitted takes the place of
  * the two NOPs before timestamps. */
 static unsigned fixed_opts_len(const struct tcp_seg *s)
@@ -138,6 +157,8 @@ static unsigned fixed_opts_len(const struct tcp_seg *s)
 		n += 2 + LEN_SACK_PERM;
 	if (s->opts & TCPO_WSCALE)
 		n += 1 + LEN_WSCALE;
+	if (s->opts & TCPO_FASTOPEN)
+		n += fastopen_len(s);
 	return n;
 }
 
@@ -175,6 +196,19 @@ static uint8_t *write_sack(uint8_t *p, const struct tcp_seg *s, unsigned blocks)
 	return p;
 }
 
+static uint8_t *write_fastopen(uint8_t *p, const struct tcp_seg *s)
+{
+	unsigned pad = fastopen_len(s) - 2 - s->cookie_len;
+
+	memset(p, OPT_NOP, pad);
+	p += pad;
+	*p++ = OPT_FASTOPEN;
+	*p++ = (uint8_t)(2 + s->cookie_len);
+	if (s->cookie_len)
+		memcpy(p, s->cookie, s->cookie_len);
+	return p + s->cookie_len;
+}
+
 /* In the order and with the padding of Linux, so that a capture shows nothing unusual to firewalls
  * that judge by it, and so that Linux takes its own fast path for the timestamps. */
 static uint8_t *write_options(uint8_t *p, const struct tcp_seg *s)
@@ -196,6 +230,8 @@ static uint8_t *write_options(uint8_t *p, const struct tcp_seg *s)
 	}
 	if (s->opts & TCPO_WSCALE)
 		p = write_word(p, OPT_NOP << 24 | OPT_WSCALE << 16 | LEN_WSCALE << 8 | s->wscale);
+	if (s->opts & TCPO_FASTOPEN)
+		p = write_fastopen(p, s);
 	return blocks > 0 ? write_sack(p, s, blocks) : p;
 }
 

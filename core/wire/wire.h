@@ -132,6 +132,7 @@ enum wire_err icmp_parse_quote(const struct icmp_msg *m, struct icmp_quote *out)
 #define TCP_HLEN     20u
 #define TCP_OPTS_MAX 40u
 #define TCP_SACK_MAX 4u
+#define TCP_COOKIE_MAX 16u
 
 /* Header flags */
 enum {
@@ -151,7 +152,8 @@ enum {
 	TCPO_WSCALE = 0x02,
 	TCPO_SACK_PERM = 0x04,
 	TCPO_TS = 0x08,
-	TCPO_SACK = 0x10
+	TCPO_SACK = 0x10,
+	TCPO_FASTOPEN = 0x20
 };
 
 struct seq_range { /* [start, end) */
@@ -170,8 +172,10 @@ struct tcp_seg {
 	uint16_t mss;
 	uint8_t ip_ecn; /* low two bits of TOS */
 	bool no_room;	/* input: the owner has no memory for the payload */
+	uint8_t cookie_len;    /* fast open (RFC 7413): 0: asks for one; else 4..16, even */
 	uint32_t ts_val, ts_ecr;
 	struct seq_range sack[TCP_SACK_MAX];
+	const uint8_t *cookie;	/* cookie_len bytes. input: into the frame */
 	const uint8_t *payload; /* input: into the frame. output: unused */
 	uint32_t data_off;	/* output: offset in the send buffer (0 = snd_una's byte) */
 };

@@ -46,6 +46,8 @@
 	X(syn_overflow, "SYNs dropped because the SYN queue was full")                             \
 	X(syn_cookies_sent, "SYNs answered by a cookie (RFC 4987)")                                \
 	X(syn_cookies_ok, "connections opened by a cookie")                                        \
+	X(fastopen_sent, "SYNs sent with data (RFC 7413)")                                         \
+	X(fastopen_taken, "connections opened by a SYN with a fast-open cookie")                   \
 	X(syn_cookies_bad, "ACKs refused because the cookie was forged or old")                    \
 	X(closed, "connection blocks given back")                                                  \
 	X(time_wait, "TIME-WAIT records made")                                                     \

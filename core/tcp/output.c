@@ -54,7 +54,8 @@ static uint32_t usable_window(const struct tcb *t)
  * nothing is in flight, or half of the largest window seen, or the application wants it so. */
 static bool small_may_go(const struct tcb *t, uint32_t len, uint32_t avail)
 {
-	bool nagle = (t->flags & TF_NODELAY) || seq_eq(t->snd_nxt, snd_base(t));
+	bool nagle = (t->flags & TF_NODELAY) || flight(t) == 0 ||
+		     (flight(t) == 1 && t->state == TCPS_SYN_RCVD);
 
 	if (len < avail)
 		return nagle && len >= t->max_snd_wnd / 2;
@@ -111,25 +112,22 @@ static void plan_probe(const struct tcb *t, struct plan *p)
 /* RFC 7413 4.2.2: the answer to data in a SYN need not wait for the handshake's end; the FIN does. */
 static bool plan_early(const struct tcb *t, struct plan *p)
 {
-	if (t->state != TCPS_SYN_RCVD || !(t->xflags & XF_FASTOPEN) || !flight(t) || t->n_retries ||
+	if (t->state != TCPS_SYN_RCVD || !flight(t) || t->n_retries ||
 	    !plan_new(t, p))
 		return false;
 	if (seq_gt(p->r.end, t->snd_end))
 		p->r.end = t->snd_end;
-	return !seq_eq(p->r.start, p->r.end);
+	if (seq_eq(p->r.start, p->r.end))
+		p->what = SEND_NOTHING;
+	return p->what != SEND_NOTHING;
 }
 
-static struct plan plan_opening(const struct tcb *t)
+static __attribute__((cold)) void plan_opening(const struct tcb *t, struct plan *p)
 {
-	struct plan p = {.what = SEND_NOTHING};
-
 	if (t->flags & TF_SYN_DUE)
-		return (struct plan){.what = SEND_SYN};
-	if (plan_early(t, &p))
-		return p;
-	if (t->flags & TF_ACK_NOW)
-		return (struct plan){.what = SEND_ACK};
-	return (struct plan){.what = SEND_NOTHING};
+		p->what = SEND_SYN;
+	else if (!((t->xflags & XF_FASTOPEN) && plan_early(t, p)) && (t->flags & TF_ACK_NOW))
+		p->what = SEND_ACK;
 }
 
 static struct plan plan_next(const struct tcb *t, mt_time now)
@@ -147,8 +145,10 @@ static struct plan plan_next(const struct tcb *t, mt_time now)
 	}
 	if (t->state == TCPS_CLOSED)
 		return p;
-	if (syn_unacked(t))
-		return plan_opening(t);
+	if (syn_unacked(t)) {
+		plan_opening(t, &p);
+		return p;
+	}
 	if ((t->flags & ack_of_ecn) == ack_of_ecn && ecn_echo_waits(t)) {
 		p.what = SEND_ECHO;
 	} else if (resending && !held && recovery_next(t, full_len(t), &p.r)) {
@@ -245,7 +245,7 @@ static void start_timing(struct tcb *t, tcp_seq end, mt_time now)
 	t->rtt_us = us_of(now);
 }
 
-static void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
+static __attribute__((noinline)) void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
 {
 	bool active = t->state == TCPS_SYN_SENT, first = flight(t) == 0;
 	bool offer_ts = active ? t->cfg->timestamps : t->flags & TF_TS;
@@ -366,7 +366,7 @@ static void emit_range(struct tcb *t, struct tcp_seg *out, const struct plan *p,
 
 	out->seq = p->r.start;
 	out->len = (uint16_t)len;
-	out->data_off = p->r.start.v - snd_base(t).v;
+	out->data_off = p->r.start.v - t->snd_una.v - (t->state == TCPS_SYN_RCVD);
 	if (fin)
 		out->flags |= TCPF_FIN;
 	if (len && seq_geq(p->r.end, t->snd_end)) /* the last we have: the reader should not wait */

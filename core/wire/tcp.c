@@ -149,16 +149,16 @@ static unsigned fixed_opts_len(const struct tcp_seg *s)
 {
 	unsigned n = 0;
 
-	if (s->opts & TCPO_MSS)
+	if (s->opts & TCPO_MSS) { /* a SYN: only there fast open has a place */
 		n += LEN_MSS;
+		n += s->opts & TCPO_FASTOPEN ? fastopen_len(s) : 0;
+	}
 	if (s->opts & TCPO_TS)
 		n += 2 + LEN_TS;
 	else if (s->opts & TCPO_SACK_PERM)
 		n += 2 + LEN_SACK_PERM;
 	if (s->opts & TCPO_WSCALE)
 		n += 1 + LEN_WSCALE;
-	if (s->opts & TCPO_FASTOPEN)
-		n += fastopen_len(s);
 	return n;
 }
 
@@ -215,8 +215,10 @@ static uint8_t *write_options(uint8_t *p, const struct tcp_seg *s)
 {
 	unsigned blocks = sack_blocks(s, fixed_opts_len(s));
 
-	if (s->opts & TCPO_MSS)
+	if (s->opts & TCPO_MSS) {
 		p = write_word(p, OPT_MSS << 24 | LEN_MSS << 16 | s->mss);
+		p = s->opts & TCPO_FASTOPEN ? write_fastopen(p, s) : p;
+	}
 	if (s->opts & TCPO_SACK_PERM && s->opts & TCPO_TS)
 		p = write_word(p, OPT_SACK_PERM << 24 | LEN_SACK_PERM << 16 | OPT_TS << 8 | LEN_TS);
 	else if (s->opts & TCPO_TS)
@@ -230,8 +232,6 @@ static uint8_t *write_options(uint8_t *p, const struct tcp_seg *s)
 	}
 	if (s->opts & TCPO_WSCALE)
 		p = write_word(p, OPT_NOP << 24 | OPT_WSCALE << 16 | LEN_WSCALE << 8 | s->wscale);
-	if (s->opts & TCPO_FASTOPEN)
-		p = write_fastopen(p, s);
 	return blocks > 0 ? write_sack(p, s, blocks) : p;
 }
 

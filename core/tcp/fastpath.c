@@ -17,9 +17,10 @@ bool fastpath_takes(const struct tcb *t, const struct tcp_seg *s)
 	/* Bitwise on purpose: one branch. */
 	unsigned slow = (unsigned)!t->cfg->fast_path | (t->state ^ TCPS_ESTABLISHED) | t->phase |
 			((s->flags & ctl) ^ TCPF_ACK) | (s->seq.v ^ t->rcv_nxt.v) | t->n_retries |
-			t->n_keep | (t->flags & (TF_HOLES | TF_ECE)) | ((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) |
-			stale | s->no_room | (s->len > rcv_wnd(t)) | (n_new > flight(t)) |
-			((n_new | s->len) == 0) | (s->ip_ecn == CE);
+			t->n_keep | (t->flags & (TF_HOLES | TF_ECE)) |
+			((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) | stale | s->no_room |
+			(s->len > rcv_wnd(t)) | (n_new > flight(t)) | ((n_new | s->len) == 0) |
+			(s->ip_ecn == CE);
 
 	return slow == 0;
 }

@@ -291,7 +291,7 @@ enum step step_ack(struct arrival *a)
 	if (seq_lt(s->ack, t->snd_una)) /* an old one: its data may be new */
 		return STEP_CONTINUE;
 	before = flight(t);
-	sacked = recovery_delivered(t, s, a->now);
+	sacked = t->cold && recovery_delivered(t, s, a->now);
 	advanced = seq_gt(s->ack, t->snd_una);
 	if (advanced)
 		ack_new(a);

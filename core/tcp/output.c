@@ -109,11 +109,11 @@ static void plan_probe(const struct tcb *t, struct plan *p)
 	p->r.end = seq_add(t->snd_una, max_u32(len, 1));
 }
 
-/* RFC 7413 4.2.2: the answer to data in a SYN need not wait for the handshake's end; the FIN does. */
+/* RFC 7413 4.2.2: the answer to data in a SYN need not wait for the handshake's end; the FIN does.
+ */
 static bool plan_early(const struct tcb *t, struct plan *p)
 {
-	if (t->state != TCPS_SYN_RCVD || !flight(t) || t->n_retries ||
-	    !plan_new(t, p))
+	if (t->state != TCPS_SYN_RCVD || !flight(t) || t->n_retries || !plan_new(t, p))
 		return false;
 	if (seq_gt(p->r.end, t->snd_end))
 		p->r.end = t->snd_end;
@@ -313,9 +313,12 @@ static void note_limit(struct tcb *t)
  * nothing of the path's rate. */
 static void note_idle(struct tcb *t)
 {
-	uint32_t pipe = recovery_pipe(t);
+	uint32_t pipe;
 
-	if (t->cc.ops->cold && t->cold && pipe < t->cc.cwnd)
+	if (!t->cc.ops->cold || !t->cold)
+		return;
+	pipe = recovery_pipe(t);
+	if (pipe < t->cc.cwnd)
 		xmit_app_limited(&t->cold->xmit, pipe);
 }
 

@@ -25,7 +25,7 @@ static uint32_t pipe_sack(const struct tcb *t)
 	return flight(t) - sack_bytes(b) - rack_lost_bytes(t);
 }
 
-uint32_t recovery_pipe(const struct tcb *t)
+uint32_t recovery_pipe_of_losses(const struct tcb *t)
 {
 	uint32_t n = flight(t), left;
 
@@ -175,8 +175,6 @@ bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	struct xmit_piece latest;
 	struct arrived w;
 
-	if (!t->cold)
-		return false;
 	w = what_arrived(t, s);
 	xmit_ack_begin(&t->cold->xmit);
 	/* All before any: the order within one ACK is not that of the path. */

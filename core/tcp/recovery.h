@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Loss recovery answers "which segment", never "how much": that is congestion control's, told here
- * of losses. Without SACK it is NewReno (RFC 6582); with it losses are found by time (rack.h) on the
- * scoreboard (sack.h, pipe as in RFC 6675) and sent again at the pace of prr.h. In both limited
+ * of losses. Without SACK it is NewReno (RFC 6582); with it losses are found by time (rack.h) on
+ * the scoreboard (sack.h, pipe as in RFC 6675) and sent again at the pace of prr.h. In both limited
  * transmit (RFC 3042), tail loss probes (tlp.h) where SACK was negotiated, and undo.h.
  * A range given by recovery_next or recovery_tail may include the FIN's sequence number.
  */
@@ -12,7 +12,13 @@
 #include "tcp/tcb.h"
 
 /* Bytes believed to be in the network. */
-uint32_t recovery_pipe(const struct tcb *);
+uint32_t recovery_pipe_of_losses(const struct tcb *);
+static inline uint32_t recovery_pipe(const struct tcb *t)
+{
+	if (t->phase == PHASE_OPEN && t->n_dup == 0 && !(t->flags & TF_HOLES))
+		return t->snd_nxt.v - t->snd_una.v; /* all that was sent */
+	return recovery_pipe_of_losses(t);
+}
 
 /* The next range to send again before any new data, at most mss long; false: none now. */
 bool recovery_next(const struct tcb *, uint32_t mss, struct seq_range *);
@@ -25,10 +31,11 @@ void recovery_sent_again(struct tcb *, struct seq_range, mt_time now);
 
 /* A cold object was attached: what is in flight gets a time, the last transmission's. */
 void recovery_attached(struct tcb *);
-/* Takes what an acceptable ACK says to be delivered, by number and by SACK; snd_una has not moved yet.
- * True: the SACK blocks told something new. */
+/* Takes what an acceptable ACK says to be delivered, by number and by SACK; snd_una has not moved
+ * yet. True: the SACK blocks told something new. */
 bool recovery_delivered(struct tcb *, const struct tcp_seg *, mt_time now);
-/* A duplicate ACK (RFC 5681 2), or SACK blocks with news. True: fast recovery begins by their number. */
+/* A duplicate ACK (RFC 5681 2), or SACK blocks with news. True: fast recovery begins by their
+ * number. */
 bool recovery_duplicate(struct tcb *, mt_time now);
 
 struct recovery_ack {
@@ -37,8 +44,9 @@ struct recovery_ack {
 	bool news;     /* recovery_delivered said so */
 	mt_time now;
 };
-/* When an ACK has been taken and a cold object is attached: what is lost by time, how much may be sent in a
- * recovery, and was the recovery needed? TCP_EV_RETRANSMIT: one begins; TCP_EV_UNDO: one was not. */
+/* When an ACK has been taken and a cold object is attached: what is lost by time, how much may be
+ * sent in a recovery, and was the recovery needed? TCP_EV_RETRANSMIT: one begins; TCP_EV_UNDO: one
+ * was not. */
 uint32_t recovery_judge(struct tcb *, const struct recovery_ack *);
 /* RACK's reordering timer fired. True: fast recovery begins. */
 bool recovery_reo_fired(struct tcb *, mt_time now);

@@ -487,13 +487,13 @@ static int inline_with_signal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fault_18_ping_pong),
 		cmocka_unit_test(test_blocking_calls),
 		cmocka_unit_test(test_blocking_connect_refused),
 		cmocka_unit_test(test_end_loses_nothing),
 		cmocka_unit_test(test_many_short_connections),
 		cmocka_unit_test(test_two_cores),
 		cmocka_unit_test(fault_18_idle_sleeps_and_signals_end_it),
-		cmocka_unit_test(fault_18_ping_pong),
 		cmocka_unit_test(test_statistics),
 	};
 	int failed =

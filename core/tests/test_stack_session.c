@@ -271,8 +271,8 @@ static void drain_events(struct stack_core *sc)
 		;
 }
 
-/* ECONNRESET once, then end of stream and EPIPE (fault 10); data that came before can be read. */
-static void test_reset(void **state)
+/* ECONNRESET once, then end of stream and EPIPE; data that came before can be read. */
+static void fault_10_reset_is_an_error_not_the_end(void **state)
 {
 	struct net *n = pair(0);
 	uint32_t lid = (uint32_t)net_listen(n, 80, 8), sid, id = established(n, lid, &sid);
@@ -373,7 +373,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_ack_waits_one_turn),
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_bulk_loss),
-		cmocka_unit_test(test_reset),
+		cmocka_unit_test(fault_10_reset_is_an_error_not_the_end),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_shutdown_both),

@@ -314,7 +314,7 @@ static void test_isn(void **state)
 }
 
 /* Without cookies the oldest forgeries give way, once a second old. */
-static void test_displaced(void **state)
+static void fault_06_the_oldest_forgery_gives_way(void **state)
 {
 	struct stack_config cfg = net_config();
 	struct syn_net t;
@@ -343,6 +343,27 @@ static void test_displaced(void **state)
 		raw_skip(t.n);
 	}
 	assert_int_equal(usage(t.sc).half_open, 0);
+	net_free(t.n);
+}
+
+static void fault_07_passive_mss_has_a_floor(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct syn_net t = syn_open(&cfg, 4);
+	struct tcp_seg syn = syn_seg(TCPO_MSS), ack;
+	struct raw_frame r;
+	int64_t id;
+
+	(void)state;
+	syn.mss = 1;
+	assert_true(syn_put(&t, 5000, &syn, &r));
+	ack = syn_ack_of(&r.tcp);
+	assert_false(syn_put(&t, 5000, &ack, &r));
+	id = stack_accept(t.sc, t.lid);
+	assert_int_equal(stack_send(t.sc, (uint32_t)id, (char[200]){0}, 200, t.n->now), 200);
+	net_turn(t.n);
+	assert_true(raw_get_tcp(t.n, &r));
+	assert_int_equal(r.tcp.len, 64);
 	net_free(t.n);
 }
 
@@ -389,7 +410,7 @@ static void fault_12_listener_closed(void **state)
 	struct stack_config cfg = net_config();
 	struct syn_net t = syn_open(&cfg, 8);
 	struct ip_endpoint other = endpoint(0, 81);
-	struct tcp_seg ack[3];
+	struct tcp_seg ack[3], syn = syn_seg(TCPO_MSS);
 	struct raw_frame r;
 	unsigned n_rst = 0;
 
@@ -411,10 +432,17 @@ static void fault_12_listener_closed(void **state)
 	assert_int_equal(usage(t.sc).conns, 0);
 	assert_true(syn_put(&t, 5001, &ack[1], &r));
 	assert_int_equal(r.tcp.flags, TCPF_RST);
+	assert_true(syn_put(&t, 6000, &syn, &r)); /* nobody listens */
+	assert_int_equal(r.tcp.flags, TCPF_RST | TCPF_ACK);
 	syn_wait(&t, MT_SEC);
 	assert_true(raw_get_tcp(t.n, &r));
 	assert_int_equal(r.sport, 81);
 	assert_false(raw_get_tcp(t.n, &r));
+	other.port = 80;
+	t.lid = (uint32_t)stack_listen(t.sc, &other, 8, t.n->now);
+	ack[0] = syn_half(&t, 6001, TCPO_MSS);
+	assert_false(syn_put(&t, 6001, &ack[0], &r));
+	assert_true(stack_accept(t.sc, t.lid) >= 0);
 	net_free(t.n);
 }
 
@@ -459,7 +487,8 @@ int main(void)
 		cmocka_unit_test(test_later_data_opens),
 		cmocka_unit_test(test_new_client_same_port),
 		cmocka_unit_test(test_isn),
-		cmocka_unit_test(test_displaced),
+		cmocka_unit_test(fault_06_the_oldest_forgery_gives_way),
+		cmocka_unit_test(fault_07_passive_mss_has_a_floor),
 		cmocka_unit_test(fault_17_accept_queue_recovers),
 		cmocka_unit_test(fault_12_listener_closed),
 		cmocka_unit_test(fault_12_accepted_once),

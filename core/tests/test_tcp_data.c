@@ -166,6 +166,16 @@ CASE(sack_blocks_most_recent_first)
 	OUT(s, 0, .ack = 401, .n_sack = 0);
 }
 
+CASE(fault_08_sack_is_sent)
+{
+	s->peer_opts |= TCPO_SACK_PERM;
+	be_established(s);
+	IN(s, 0, .seq = 1001, .len = 1000);
+	OUT(s, 0, .ack = 1, .opts = TCPO_SACK, .n_sack = 1, .sack = {1001, 2001});
+	IN(s, 10 * MS, .seq = 1, .len = 1000);
+	OUT(s, 10 * MS, .ack = 2001, .opts = 0, .n_sack = 0);
+}
+
 CASE(fault_08_sack_never_sent_unless_negotiated)
 {
 	be_established(s);
@@ -520,6 +530,7 @@ int main(void)
 		T(segment_covering_everything),
 		T(duplicate_is_acknowledged_at_once),
 		T(sack_blocks_most_recent_first),
+		T(fault_08_sack_is_sent),
 		T(fault_08_sack_never_sent_unless_negotiated),
 		T(sack_blocks_leave_room_in_data_segments),
 		T(no_memory_for_out_of_order_data),

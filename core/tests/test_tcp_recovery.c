@@ -230,6 +230,30 @@ CASE(fault_08_sack_across_the_wrap)
 	assert_null(s->t.cold); /* purged */
 }
 
+CASE(fault_08_what_was_acknowledged_is_purged)
+{
+	in_flight_sack(s, 10);
+	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(2, 4));
+	assert_int_equal(s->cold.board.n, 1);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(4));
+	assert_int_equal(s->cold.board.n, 0);
+	IN(s, 30 * MS, .seq = 1);
+	script_skip(s);
+}
+
+CASE(fault_08_snd_nxt_stays_at_a_fast_retransmit)
+{
+	in_flight(s, 10);
+	for (unsigned i = 0; i < 3; i++)
+		IN(s, 10 * MS, .seq = 1, .ack = 1);
+	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
+	assert_int_equal(s->t.snd_nxt.v - s->iss.v, SEG(10));
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(10));
+	app_write(s, 20 * MS, 1000);
+	OUT(s, 20 * MS, .seq = SEG(10), .len = 1000, .again = 0);
+	IN(s, 30 * MS, .seq = 1);
+}
+
 CASE(sack_blocks_for_what_was_not_sent_are_ignored)
 {
 	in_flight_sack(s, 5);
@@ -587,6 +611,8 @@ int main(void)
 		T(sack_new_data_while_recovering),
 		T(sack_rescues_a_lost_tail),
 		T(fault_08_sack_across_the_wrap),
+		T(fault_08_what_was_acknowledged_is_purged),
+		T(fault_08_snd_nxt_stays_at_a_fast_retransmit),
 		T(sack_blocks_for_what_was_not_sent_are_ignored),
 		T(sack_without_memory_is_newreno),
 		T(sack_not_negotiated_is_ignored),

@@ -133,6 +133,19 @@ CASE(fault_02_fin_never_overtakes_data)
 	assert_int_equal(s->ev.n_acked, 15000);
 }
 
+CASE(fault_02_what_is_sent_again_is_not_shifted)
+{
+	be_established(s);
+	app_write(s, 0, 3000);
+	for (unsigned i = 0; i < 3; i++)
+		OUT(s, 0, .seq = 1 + 1000 * i, .len = 1000, .off = 1000 * i);
+	OUT(s, 200 * MS, .seq = 1, .len = 1000, .off = 0, .again = 1);
+	IN(s, 210 * MS, .seq = 1, .ack = 1001);
+	OUT(s, 210 * MS, .seq = 1001, .len = 1000, .off = 0, .again = 1);
+	OUT(s, 210 * MS, .seq = 2001, .len = 1000, .off = 1000, .again = 1);
+	IN(s, 220 * MS, .seq = 1, .ack = 3001);
+}
+
 CASE(fault_02_no_byte_is_skipped_when_the_window_is_small)
 {
 	be_established(s);
@@ -472,6 +485,7 @@ int main(void)
 		T(cork_is_timed_though_keepalive_is_set_meanwhile),
 		T(fault_02_fin_never_overtakes_data),
 		T(fault_02_no_byte_is_skipped_when_the_window_is_small),
+		T(fault_02_what_is_sent_again_is_not_shifted),
 		T(fin_alone_is_control),
 		T(fin_waits_for_nagle_no_longer),
 		T(fin_needs_its_place_in_the_window),

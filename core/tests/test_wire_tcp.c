@@ -241,6 +241,32 @@ static void fault_01_option_lengths(void **state)
 	assert_int_equal(s.opts, 0);
 }
 
+/* Kind and length at the end of the header as well: not a byte of either is read beyond it. */
+static void fault_01_timestamp_and_sack_lengths(void **state)
+{
+	(void)state;
+	for (uint8_t len = 0; len <= 40; len++) {
+		bool blocks = len >= 10 && len % 8 == 2;
+		uint8_t o[40];
+		struct tcp_seg s;
+
+		memset(o, 1, sizeof(o));
+		o[0] = 8;
+		o[1] = len;
+		s = with_options(o, sizeof(o));
+		assert_int_equal(s.opts, len == 10 ? TCPO_TS : 0);
+		o[0] = 5;
+		s = with_options(o, sizeof(o));
+		assert_int_equal(s.opts, blocks ? TCPO_SACK : 0);
+		assert_int_equal(s.n_sack, !blocks ? 0 : len == 34 ? 4 : (len - 2) / 8);
+		if (len < 2 || len > 38)
+			continue;
+		memmove(o + 40 - 4, (uint8_t[]){8, len, 5, len}, 4);
+		s = with_options(o + 40 - 4, 4);
+		assert_int_equal(s.opts, 0);
+	}
+}
+
 static void options_that_are_skipped(void **state)
 {
 	struct tcp_seg s;
@@ -472,6 +498,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(every_bit_is_summed),
 		cmocka_unit_test(data_offset),
 		cmocka_unit_test(fault_01_option_lengths),
+		cmocka_unit_test(fault_01_timestamp_and_sack_lengths),
 		cmocka_unit_test(options_that_are_skipped),
 		cmocka_unit_test(options_twice),
 		cmocka_unit_test(options_anywhere),

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""docs/conformance.md against the tree: what a row names exists."""
+"""docs/conformance.md and the known faults against the tree: what they name exists."""
 import re
 
+from runner import faults
+
 ROW = re.compile(r"^\| (RFC|paper|Linux) ")
+DEFINED = r"^(?:CASE\w*\(|static void )(\w+)(?:\)|\(void \*\*)"
 
 
 def _rows(root):
@@ -16,7 +19,7 @@ def _tests(root):
     for path in (root / "core" / "tests").rglob("*.[ch]"):
         text = path.read_text()
         names.add(path.stem)
-        names |= set(re.findall(r"^CASE\w*\((\w+)", text, re.M)) | set(re.findall(r"^static void (\w+)\(void \*\*", text, re.M))
+        names |= set(re.findall(DEFINED, text, re.M))
     for path in (root / "pytest").glob("test_*.py"):
         names |= set(re.findall(r"^def (test_\w+)", path.read_text(), re.M))
     return names
@@ -39,3 +42,22 @@ def test_rows_name_what_exists(root):
     assert not wrong, "\n".join(wrong)
 
 
+def test_every_fault_is_put_back(root):
+    """Numbers are those of the list that ./repro test --faults works through; what a patch names exists."""
+    found, wrong = faults.load(root), []
+    functions = {path.stem: set(re.findall(DEFINED, path.read_text(), re.M)) for path in (root / "core" / "tests").glob("test_*.c")}
+    named = {int(name[6:8]) for names in functions.values() for name in names if name.startswith("fault_")}
+    assert named == {fault.number for fault in found} == set(range(1, 19))
+    for fault in found:
+        if fault.test not in functions.get(fault.program, ()):
+            wrong.append(f"{fault.path.name}: {fault.program} has no {fault.test}")
+        if not fault.test.startswith(f"fault_{fault.number:02d}_"):
+            wrong.append(f"{fault.path.name}: {fault.test} is named after another fault")
+        wrong += [f"{fault.path.name}: no file {name}" for name in fault.files if not (root / name).is_file()]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_scripts_are_many(root):
+    """Each CASE is a script of segments, played with the fast path on and off."""
+    cases = [name for path in (root / "core" / "tests").glob("test_tcp_*.c") for name in re.findall(r"^CASE\((\w+)", path.read_text(), re.M)]
+    assert len(cases) >= 400

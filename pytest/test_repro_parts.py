@@ -2,11 +2,13 @@
 """The harness's parts, without processes: statistics, plans, devices, classification, claims, rows."""
 import json
 import re
+import subprocess
 import tomllib
 
 import pytest
 from conftest import ROOT
-from runner import claims, classify, coverage, cpustat, device, figures, packetdrill, plan, rows, scenario, stats, suite, summary, tuning
+from runner import claims, classify, coverage, cpustat, device, faults, figures, packetdrill, plan, rows, scenario
+from runner import stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import SERVER
 
@@ -295,6 +297,33 @@ def test_coverage_adds_up_over_objects():
     assert not enough and text[1].split() == ["core/tcp/a.c", "33.3%", "50.0%", "8-9"]
     counts.lines, counts.branches = {1: 1}, {}
     assert coverage.table({"core/tcp/a.c": counts})[1] and not coverage.table({})[1]
+
+
+@pytest.mark.parametrize("end, failed", (("echo '[       OK ] b'", set()), ("echo '[  FAILED  ] b' >&2", {"b"}), ("kill -9 $$", {"b"}),
+                                         ("exec sleep 60", {"b"})))
+def test_a_test_that_crashes_or_hangs_has_failed(tmp_path, end, failed):
+    program = tmp_path / "test_of_cmocka"
+    program.write_text(f"#!/bin/sh\necho '[ RUN      ] a'\necho '[       OK ] a'\necho '[ RUN      ] b'\n{end}\n")
+    program.chmod(0o755)
+    assert faults.play(program, 1).failed == failed
+
+
+def test_a_patch_without_its_head_is_named(tmp_path):
+    folder = tmp_path / "core" / "tests" / "faults"
+    folder.mkdir(parents=True)
+    (folder / "01-a.patch").write_text("test: test_a fault_01_b\nfault: c\n\n--- a/core/d.c\n+++ b/core/d.c\n")
+    fault, = faults.load(tmp_path)
+    assert (fault.number, fault.program, fault.test, fault.what, fault.files) == (1, "test_a", "fault_01_b", "c", ("core/d.c",))
+    (folder / "02-e.patch").write_text("test: test_a fault_01_b\n\n--- a/core/d.c\n+++ b/core/d.c\n")
+    with pytest.raises(ValueError, match="02-e.patch"):
+        faults.load(tmp_path)
+
+
+def test_known_faults_still_fit_the_code():
+    """./repro test --faults takes minutes; that a patch has to be made again shows here."""
+    apply = ["patch", "-p1", "--dry-run", "--batch", "--forward", "--fuzz=0", "-d", str(ROOT), "-i"]
+    stale = [each.path.name for each in faults.load(ROOT) if subprocess.run([*apply, str(each.path)], capture_output=True).returncode]
+    assert not stale, "docs/testing.md says how these are made again"
 
 
 @pytest.fixture

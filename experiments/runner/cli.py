@@ -75,6 +75,7 @@ def _parser() -> _Parser:
     test = commands.add_parser("test", help="all tests", allow_abbrev=False)
     test.add_argument("--fast", action="store_true", help="no sanitizers, no fuzzing, no slow tests")
     test.add_argument("--coverage", action="store_true", help="only: what the C tests reach of core/tcp and core/wire")
+    test.add_argument("--faults", action="store_true", help="only: known faults put back, one by one; each has to be noticed")
     test.add_argument("--packetdrill", type=Path, metavar="PATH", help="this packetdrill binary plays ...")
     test.add_argument("--scripts", type=Path, metavar="DIR", help="... the *.pkt below DIR to our stack")
     return top
@@ -172,8 +173,9 @@ def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.command == "test":
         from runner import suite
 
-        if arguments.coverage:
-            return suite.covered()
+        for name in ("coverage", "faults"):
+            if getattr(arguments, name):
+                return suite.only(name)
         return suite.main(arguments.fast, arguments.packetdrill, arguments.scripts)
     if arguments.command == "report":
         return _report(arguments.dir)

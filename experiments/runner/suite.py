@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import coverage, packetdrill
+from runner import coverage, faults, packetdrill
 from runner.places import ROOT, build_dir
 
 _FUZZ_SECONDS = 30
@@ -238,11 +238,16 @@ def _one(name: str, stage: Callable[[Path], Tally], logs: Path) -> Tally:
     return tally
 
 
-def covered() -> int:
-    """Only the coverage."""
+def _faults(log: Path) -> Tally:
+    passed, wrong = faults.try_all(ROOT, log)
+    return Tally(passed=passed, failed=len(wrong), wrong=wrong)
+
+
+def only(name: str) -> int:
+    """One stage that is not among those of every run: coverage or faults."""
     logs = build_dir() / "test-logs"
     logs.mkdir(parents=True, exist_ok=True)
-    return 1 if _one("coverage", _covered, logs).failed else 0
+    return 1 if _one(name, {"coverage": _covered, "faults": _faults}[name], logs).failed else 0
 
 
 def main(fast: bool, program: Path | None = None, scripts: Path | None = None) -> int:

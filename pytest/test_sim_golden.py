@@ -44,7 +44,7 @@ def test_table_is_within_theory(table, name):
     assert table(name).returncode == 0, table(name).stderr
 
 
-@pytest.mark.skipif(not NIGHTLY, reason="set MTCP_NIGHTLY=1")
+@pytest.mark.skipif(not NIGHTLY, reason="large: ./repro test --nightly")
 @pytest.mark.parametrize("name", TABLES)
 def test_large_table_is_within_theory(program, name):
     got = subprocess.run([program("mtcp-sim"), "--table", name, "--full"], capture_output=True, text=True,

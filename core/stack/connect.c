@@ -240,7 +240,7 @@ static bool pick_port(struct stack_core *sc, struct pick *p, const struct ip_add
 
 	if (was_full(sc, p))
 		return sc->flows.n_changes != sc->ports->full_changes &&
-		       search(sc, p, NULL, RETRY_LOOKUPS / sc->addrs.n);
+		       search(sc, p, NULL, RETRY_LOOKUPS / (uint32_t)sc->addrs.n);
 	if (search(sc, p, near, QUICK_LOOKUPS) || search(sc, p, near, UINT32_MAX) ||
 	    (near && search(sc, p, NULL, UINT32_MAX)))
 		return true;

@@ -13,7 +13,8 @@ from pathlib import Path
 from runner import coverage, faults, packetdrill
 from runner.places import ROOT, build_dir
 
-_FUZZ_SECONDS = 30
+_FUZZ_SECONDS, _FUZZ_SECONDS_NIGHTLY = 30, 900
+_ORACLE_EVENTS_NIGHTLY = 10_000_000
 _FUZZERS = ("fuzz_wire", "fuzz_stack")
 _THREADED = ("test_base_spsc", "test_api_paired", "test_api_threads", "test_packetdrill")
 _TAIL = 60
@@ -139,7 +140,7 @@ def _clang(log: Path) -> Tally:
     return Tally(passed=1)
 
 
-def _fuzz(log: Path) -> Tally:
+def _fuzz(log: Path, seconds: int = _FUZZ_SECONDS) -> Tally:
     """Both targets at once, from the committed corpus and what earlier runs added, which is kept with the build."""
     folder = _variant("fuzz")
     _build(log, folder, ["-DMTCP_FUZZ=ON", "-DMTCP_DPDK=OFF", "-DMTCP_SANITIZE=address,undefined"], list(_FUZZERS), "clang")
@@ -148,7 +149,7 @@ def _fuzz(log: Path) -> Tally:
         corpus = folder / f"corpus-{name}"
         corpus.mkdir(exist_ok=True)
         out = (folder / f"{name}.log").open("w")
-        argv = [str(folder / "tests" / name), f"-max_total_time={_FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=3000",
+        argv = [str(folder / "tests" / name), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=3000",
                 "-len_control=0", "-max_len=2500",
                 f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1", str(corpus),
                 str(ROOT / "core" / "tests" / "corpus" / name)]
@@ -157,7 +158,7 @@ def _fuzz(log: Path) -> Tally:
     tally = Tally()
     try:
         for name, child in running:
-            if child.wait(_FUZZ_SECONDS + 120):
+            if child.wait(seconds + 120):
                 tally.add(Tally(failed=1, wrong=[f"{name}: {_tail(folder / f'{name}.log')}"]))
             else:
                 tally.passed += 1
@@ -167,6 +168,16 @@ def _fuzz(log: Path) -> Tally:
                 child.kill()
                 child.wait()
     return tally
+
+
+def _fuzz_long(log: Path) -> Tally:
+    return _fuzz(log, _FUZZ_SECONDS_NIGHTLY)
+
+
+def _oracle_long(log: Path) -> Tally:
+    """Another seed each night; a disagreement prints it."""
+    argv = [str(build_dir() / "tests" / "test_tcp_oracle"), "--events", str(_ORACLE_EVENTS_NIGHTLY), "--seed", str(int(time.time()))]
+    return Tally(failed=1, wrong=["the oracle disagrees"]) if _run(log, argv) else Tally(passed=1)
 
 
 def _covered(log: Path) -> Tally:
@@ -183,13 +194,14 @@ def _covered(log: Path) -> Tally:
     return tally
 
 
-def _pytest(fast: bool) -> Callable[[Path], Tally]:
+def _pytest(fast: bool, nightly: bool) -> Callable[[Path], Tally]:
     def stage(log: Path) -> Tally:
         result = log.with_suffix(".xml")
         result.unlink(missing_ok=True)
         argv = ["/usr/bin/python3", "-m", "pytest", "-c", str(ROOT / "pytest" / "pytest.ini"), f"--junitxml={result}",
                 *(["-m", "not slow"] if fast else []), str(ROOT / "pytest")]
-        _run(log, argv, {"MTCP_BUILD": str(build_dir()), "PYTHONDONTWRITEBYTECODE": "1"})
+        extra = {"MTCP_BUILD": str(build_dir()), "PYTHONDONTWRITEBYTECODE": "1"}
+        _run(log, argv, extra | ({"MTCP_NIGHTLY": "1"} if nightly else {}))
         if not result.exists():
             raise Broken(_tail(log))
         return junit(result)
@@ -207,13 +219,15 @@ def _packetdrill(program: Path | None, scripts: Path | None) -> Callable[[Path],
     return stage
 
 
-def stages(fast: bool) -> list[tuple[str, Callable[[Path], Tally]]]:
+def stages(fast: bool, nightly: bool) -> list[tuple[str, Callable[[Path], Tally]]]:
     found: list[tuple[str, Callable[[Path], Tally]]] = [("build", _release), ("c-tests", _c_tests)]
     if not fast:
         found += [("clang", _clang), ("asan", _asan), ("tsan", _tsan)]
-    found.append(("pytest", _pytest(fast)))
+    found.append(("pytest", _pytest(fast, nightly)))
+    if nightly:
+        found.append(("oracle", _oracle_long))
     if not fast:
-        found.append(("fuzz", _fuzz))
+        found.append(("fuzz", _fuzz_long if nightly else _fuzz))
     return found
 
 
@@ -250,12 +264,12 @@ def only(name: str) -> int:
     return 1 if _one(name, {"coverage": _covered, "faults": _faults}[name], logs).failed else 0
 
 
-def main(fast: bool, program: Path | None = None, scripts: Path | None = None) -> int:
+def main(fast: bool, nightly: bool = False, program: Path | None = None, scripts: Path | None = None) -> int:
     logs = build_dir() / "test-logs"
     logs.mkdir(parents=True, exist_ok=True)
     total = Tally()
     built = True
-    for name, stage in [*stages(fast), ("packetdrill", _packetdrill(program, scripts))]:
+    for name, stage in [*stages(fast, nightly), ("packetdrill", _packetdrill(program, scripts))]:
         if not built:
             total.skipped += 1
             print(f"{name:<11} skipped: the build failed")

@@ -147,7 +147,7 @@ static inline uint32_t snd_limit(const struct tcb *t)
 /* ---- pmtu.c ---- */
 /* Before a timeout is acted on: is it the size? */
 void pmtu_timeout(struct tcb *, mt_time now, struct tcp_events *);
-/* XF_MSS_CUT: perhaps the path takes more again. */
+/* XF_MSS_CUT: perhaps the path takes more again, or always did. */
 void pmtu_raise(struct tcb *, mt_time now);
 
 /* ---- autotune.c ---- */

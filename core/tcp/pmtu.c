@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Path MTU: what routers say (RFC 1191), what they should have said (black holes, RFC 8899 4.3),
- * and the way back up (RFC 1191 6.3). */
+/*
+ * Path MTU: what routers say (RFC 1191), what they should have said (black holes, RFC 8899 4.3),
+ * and the way back up (RFC 1191 6.3). Timeouts in a row may as well be an outage or bad luck: a cut
+ * made for them is on trial until the larger size has vanished once more.
+ */
 #include "tcp/pmtu.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 
-#define RAISE_S 600u /* RFC 1191 6.3: ten minutes, then the larger size is tried again */
-#define HOLE_RETRIES                                                                               \
-	2u /* timeouts of one segment before its size is suspected, and between steps */
+#define RAISE_S	     600u /* RFC 1191 6.3: ten minutes, then the larger size is tried again */
+#define HOLE_RETRIES 4u	  /* timeouts of one segment in a row, then its size is suspected */
+#define TRIAL_S	     10u  /* a suspicion is checked after this time: it may have been an outage, */
+#define AGAIN_S	     60u  /* and is confirmed if the larger size vanishes again within this */
 
 /* Payloads without options: of an IPv6 minimum MTU, of 1024 as in RFC 4821 7.2, of what all hosts
  * take. */
@@ -18,11 +22,23 @@ static uint32_t now_s(mt_time now)
 	return (uint32_t)(now / MT_SEC);
 }
 
+static bool cut_within(const struct tcb *t, uint32_t seconds, mt_time now)
+{
+	return (uint16_t)(now_s(now) - t->mss_cut_s) < seconds;
+}
+
 static void cut(struct tcb *t, uint32_t mss, mt_time now)
 {
 	cc_set_mss(&t->cc, mss);
 	t->mss_cut_s = (uint16_t)now_s(now);
 	t->xflags |= XF_MSS_CUT;
+}
+
+/* XF_MSS_TRIAL stays: if what is larger vanishes again, that was the reason. */
+static void lift(struct tcb *t)
+{
+	cc_set_mss(&t->cc, t->mss_max);
+	t->xflags &= (uint16_t)~XF_MSS_CUT;
 }
 
 static uint32_t options_len(const struct tcb *t)
@@ -34,8 +50,10 @@ void tcp_path_mss(struct tcb *t, uint16_t mss, mt_time now)
 {
 	uint32_t full = max_u32(mss, MSS_MIN) - options_len(t);
 
-	if (t->state >= TCPS_ESTABLISHED && full < t->cc.mss)
+	if (t->state >= TCPS_ESTABLISHED && full < t->cc.mss) {
 		cut(t, full, now);
+		t->xflags &= (uint16_t)~XF_MSS_TRIAL;
+	}
 }
 
 bool tcp_path_mtu(struct tcb *t, tcp_seq quoted, uint16_t mss, mt_time now)
@@ -54,31 +72,55 @@ bool tcp_path_mtu(struct tcb *t, tcp_seq quoted, uint16_t mss, mt_time now)
 	return true;
 }
 
-void pmtu_timeout(struct tcb *t, mt_time now, struct tcp_events *ev)
+static bool on_trial(const struct tcb *t)
+{
+	const uint16_t both = XF_MSS_CUT | XF_MSS_TRIAL;
+
+	return (t->xflags & both) == both;
+}
+
+/* The first suspicion of a series of timeouts: is it one, or what a trial has confirmed? */
+static void suspect(struct tcb *t, mt_time now)
+{
+	bool tried = (t->xflags & XF_MSS_TRIAL) && !(t->xflags & XF_MSS_CUT);
+
+	if (tried && cut_within(t, AGAIN_S, now))
+		t->xflags &= (uint16_t)~XF_MSS_TRIAL;
+	else
+		t->xflags |= XF_MSS_TRIAL;
+}
+
+static void step_down(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
 	uint32_t ts = options_len(t);
 
-	/* What is smaller than the next step is not lost for its size. */
-	if (!t->cfg->mtu_probing || t->n_retries == 0 || t->n_retries % HOLE_RETRIES ||
-	    (t->flags & TF_PROBED))
-		return;
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		uint32_t mss = steps[i] - ts;
 
 		if (mss >= t->cc.mss)
 			continue;
-		if (flight(t) > mss) {
-			cut(t, mss, now);
-			ev->flags |= TCP_EV_BLACK_HOLE;
-		}
+		if (flight(t) <= mss) /* too small to be lost for its size */
+			return;
+		if (t->n_retries + 1u == HOLE_RETRIES)
+			suspect(t, now);
+		cut(t, mss, now);
+		ev->flags |= TCP_EV_BLACK_HOLE;
 		return;
 	}
 }
 
+void pmtu_timeout(struct tcb *t, mt_time now, struct tcp_events *ev)
+{
+	if (!t->cfg->mtu_probing || (t->flags & TF_PROBED))
+		return;
+	if (t->n_retries == 0 && on_trial(t))
+		lift(t); /* the smaller ones get lost, too */
+	else if (t->n_retries + 1u >= HOLE_RETRIES)
+		step_down(t, now, ev);
+}
+
 void pmtu_raise(struct tcb *t, mt_time now)
 {
-	if ((uint16_t)(now_s(now) - t->mss_cut_s) < RAISE_S)
-		return;
-	cc_set_mss(&t->cc, t->mss_max);
-	t->xflags &= (uint16_t)~XF_MSS_CUT;
+	if (!cut_within(t, on_trial(t) ? TRIAL_S : RAISE_S, now))
+		lift(t);
 }

@@ -88,7 +88,8 @@ enum {			       /* tcb.xflags: what is rarer still */
        XF_SYN_DATA = 1u << 10, /* and left with it */
        XF_RCVBUF = 1u << 11,   /* set by the application: no auto-tuning */
        XF_SNDBUF = 1u << 12,
-       XF_MSS_CUT = 1u << 13 /* the path takes less than mss_max, since mss_cut_s */
+       XF_MSS_CUT = 1u << 13,  /* the path takes less than mss_max, since mss_cut_s */
+       XF_MSS_TRIAL = 1u << 14 /* ... perhaps; without the cut: it did until lately */
 };
 
 /* Anything of these makes the next segment something else than data. */

@@ -85,7 +85,7 @@ CASE(known_path_mtu_bounds_from_the_start)
 	OUT(s, 0, .seq = 1001, .len = 1000);
 }
 
-CASE(black_hole_is_found_after_three_timeouts)
+CASE(black_hole_is_found_at_the_fourth_timeout)
 {
 	s->cfg.mtu_probing = true;
 	big_established(s);
@@ -93,17 +93,18 @@ CASE(black_hole_is_found_after_three_timeouts)
 	script_skip(s);
 	OUT(s, 200 * MS, .seq = 1, .len = 1460, .again = 1);
 	OUT(s, 600 * MS, .seq = 1, .len = 1460, .again = 1);
+	OUT(s, 1400 * MS, .seq = 1, .len = 1460, .again = 1);
 	assert_false(s->all_events & TCP_EV_BLACK_HOLE);
-	OUT(s, 1400 * MS, .seq = 1, .len = 1220, .again = 1);
+	OUT(s, 3000 * MS, .seq = 1, .len = 1220, .again = 1);
 	assert_true(s->ev.flags & TCP_EV_BLACK_HOLE);
-	IN(s, 1410 * MS, .seq = 1, .ack = 1221);
-	OUT(s, 1410 * MS, .seq = 1221, .len = 1220);
+	IN(s, 3010 * MS, .seq = 1, .ack = 1221);
+	OUT(s, 3010 * MS, .seq = 1221, .len = 1220);
 	script_skip(s);
 }
 
 CASE(black_hole_steps_down_to_what_all_hosts_take)
 {
-	static const uint16_t len[] = {1460, 1460, 1220, 1220, 984, 984, 536, 536, 536, 536};
+	static const uint16_t len[] = {1460, 1460, 1460, 1220, 984, 536, 536, 536};
 	mt_time at = 0;
 
 	s->cfg.mtu_probing = true;
@@ -113,9 +114,104 @@ CASE(black_hole_steps_down_to_what_all_hosts_take)
 	for (unsigned i = 0; i < sizeof(len) / sizeof(len[0]); i++) {
 		at += (200u << i) * MS;
 		OUT(s, at, .seq = 1, .len = len[i], .again = 1);
-		assert_int_equal((s->ev.flags & TCP_EV_BLACK_HOLE) != 0,
-				 i == 2 || i == 4 || i == 6);
+		assert_int_equal((s->ev.flags & TCP_EV_BLACK_HOLE) != 0, i >= 3 && i <= 5);
 	}
+}
+
+/* Four timeouts, and the first of the smaller segments arrives at 3 s + 10 ms. */
+static void be_on_trial(struct script *s)
+{
+	s->cfg.mtu_probing = true;
+	big_established(s);
+	app_write(s, 0, 1460);
+	script_until(s, 3000 * MS);
+	IN(s, 3010 * MS, .seq = 1, .ack = 1461);
+	script_skip(s);
+	assert_int_equal(s->t.cc.mss, 1220);
+}
+
+CASE(three_timeouts_of_random_loss_are_no_black_hole)
+{
+	s->cfg.mtu_probing = true;
+	big_established(s);
+	app_write(s, 0, 1460);
+	script_until(s, 1400 * MS);
+	script_skip(s);
+	IN(s, 1410 * MS, .seq = 1, .ack = 1461);
+	assert_int_equal(s->t.cc.mss, 1460);
+	app_write(s, 2000 * MS, 1460);
+	script_until(s, 3000 * MS);
+	script_skip(s);
+	assert_int_equal(s->t.cc.mss, 1460); /* not in a row */
+}
+
+CASE(an_outage_costs_the_larger_size_for_seconds_only)
+{
+	be_on_trial(s);
+	app_write(s, 8000 * MS, 1220);
+	IN(s, 8010 * MS, .seq = 1, .ack = 2681);
+	assert_int_equal(s->t.cc.mss, 1220);
+	app_write(s, 14 * MT_SEC, 1220);
+	IN(s, 14 * MT_SEC + 10 * MS, .seq = 1, .ack = 3901);
+	assert_int_equal(s->t.cc.mss, 1460);
+	script_skip(s);
+}
+
+CASE(smaller_segments_that_are_lost_too_acquit_the_larger)
+{
+	be_on_trial(s);
+	app_write(s, 4000 * MS, 1220);
+	OUT(s, 4000 * MS, .seq = 1461, .len = 1220);
+	script_until(s, 6 * MT_SEC);
+	script_skip(s);
+	assert_int_equal(s->t.cc.mss, 1460);
+}
+
+CASE(a_black_hole_found_twice_is_believed_for_ten_minutes)
+{
+	be_on_trial(s);
+	app_write(s, 14 * MT_SEC, 1220);
+	IN(s, 14 * MT_SEC + 10 * MS, .seq = 1, .ack = 2681);
+	app_write(s, 15 * MT_SEC, 1460);
+	script_until(s, 20 * MT_SEC);
+	IN(s, 20 * MT_SEC, .seq = 1, .ack = 4141);
+	assert_int_equal(s->t.cc.mss, 1220);
+	app_write(s, 60 * MT_SEC, 1220);
+	IN(s, 60 * MT_SEC + 10 * MS, .seq = 1, .ack = 5361);
+	assert_int_equal(s->t.cc.mss, 1220);
+	app_write(s, 700 * MT_SEC, 1220);
+	IN(s, 700 * MT_SEC + 10 * MS, .seq = 1, .ack = 6581);
+	assert_int_equal(s->t.cc.mss, 1460);
+	script_skip(s);
+}
+
+CASE(a_second_suspicion_much_later_is_a_first_one)
+{
+	be_on_trial(s);
+	app_write(s, 14 * MT_SEC, 1220);
+	IN(s, 14 * MT_SEC + 10 * MS, .seq = 1, .ack = 2681);
+	app_write(s, 70 * MT_SEC, 1460);
+	script_until(s, 75 * MT_SEC);
+	IN(s, 75 * MT_SEC, .seq = 1, .ack = 4141);
+	assert_int_equal(s->t.cc.mss, 1220);
+	app_write(s, 100 * MT_SEC, 1220);
+	IN(s, 100 * MT_SEC + 10 * MS, .seq = 1, .ack = 5361);
+	assert_int_equal(s->t.cc.mss, 1460);
+	script_skip(s);
+}
+
+CASE(what_a_router_said_is_not_on_trial)
+{
+	be_on_trial(s);
+	app_write(s, 5 * MT_SEC, 1220);
+	script_skip(s);
+	assert_true(told(s, 5 * MT_SEC + MS, 1461, 960));
+	script_skip(s);
+	IN(s, 5 * MT_SEC + 10 * MS, .seq = 1, .ack = 2681);
+	app_write(s, 30 * MT_SEC, 960);
+	IN(s, 30 * MT_SEC + 10 * MS, .seq = 1, .ack = 3641);
+	assert_int_equal(s->t.cc.mss, 960);
+	script_skip(s);
 }
 
 CASE(small_segments_vanish_for_other_reasons)
@@ -183,8 +279,14 @@ int main(void)
 		T(path_mtu_never_grows_by_a_message),
 		T(syn_sent_believes_only_the_sequence),
 		T(known_path_mtu_bounds_from_the_start),
-		T(black_hole_is_found_after_three_timeouts),
+		T(black_hole_is_found_at_the_fourth_timeout),
 		T(black_hole_steps_down_to_what_all_hosts_take),
+		T(three_timeouts_of_random_loss_are_no_black_hole),
+		T(an_outage_costs_the_larger_size_for_seconds_only),
+		T(smaller_segments_that_are_lost_too_acquit_the_larger),
+		T(a_black_hole_found_twice_is_believed_for_ten_minutes),
+		T(a_second_suspicion_much_later_is_a_first_one),
+		T(what_a_router_said_is_not_on_trial),
 		T(small_segments_vanish_for_other_reasons),
 		T(no_probing_no_smaller_segments),
 		T(persist_probes_are_no_black_hole),

@@ -151,7 +151,8 @@ static inline void pair_end(struct pair *p)
 			  p->sv.wrong ? p->sv.wrong : "well");
 	sim_wake(p->client, 0, sim_now(p->sim));
 	sim_wake(p->server, 0, sim_now(p->sim));
-	if (!sim_run(p->sim, pair_clean, p, sim_now(p->sim) + 400 * MT_SEC)) {
+	/* Whoever lost the peer's last word gives up after a quarter of an hour. */
+	if (!sim_run(p->sim, pair_clean, p, sim_now(p->sim) + 2000 * MT_SEC)) {
 		struct stack_usage c, s;
 
 		stack_usage(sim_core(p->client, 0), &c);

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define PORT_TRIES 64 /* random ports tried for a listener without one */
+#include "runtime/clock.h"
+
+#define LINGER_LOOK (1 * MT_MS) /* between looks at a connection that a close waits for */
+#define PORT_TRIES  64		/* random ports tried for a listener without one */
 
 API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 {
@@ -284,12 +287,44 @@ API int mtcp_connect(mctx_t m, int sockid, const struct sockaddr *addr, socklen_
 }
 
 /* ---- the rest ---- */
+static void look_state(const struct stack_core *sc, uint32_t id, void *arg)
+{
+	*(enum tcp_state *)arg = stack_state(sc, id);
+}
+
+/* The peer has acknowledged everything, the FIN too, or there is no connection any more. */
+static bool all_acked(struct ctx *c, const struct fd *f)
+{
+	enum tcp_state s;
+
+	c->core.ops->look(&c->core, f->id, look_state, &s);
+	return s == TCPS_FIN_WAIT_2 || s == TCPS_TIME_WAIT || s == TCPS_CLOSED;
+}
+
+/* As Linux, a close that is over its time or interrupted goes on in the background and has
+ * succeeded. Unlike Linux, which stops the whole program for it, not on a non-blocking socket. */
+static void linger(struct ctx *c, struct fd *f)
+{
+	mt_time until = rt_now() + f->linger_s * MT_SEC, now;
+
+	if (!(f->flags & FD_LINGER) || f->linger_s == 0 || (f->flags & FD_NONBLOCK) ||
+	    f->id == RT_ID_NONE || c->core.ops->readable(&c->core, f->id) > 0 ||
+	    c->core.ops->shutdown(&c->core, f->id, SHUT_WR) < 0)
+		return;
+	do
+		now = rt_now();
+	while (now < until && ctx_poll(c, mt_min(until, now + LINGER_LOOK)) == 0 &&
+	       !all_acked(c, f));
+}
+
 API int mtcp_close(mctx_t m, int sockid)
 {
 	struct fd *f = m ? fd_get(m, sockid) : NULL;
 
 	if (!f)
 		return api_result(m ? -EBADF : -EINVAL);
+	if (f->kind == MTCP_SOCK_STREAM)
+		linger(ctx_of(m), f);
 	fd_close(ctx_of(m), f, false);
 	return 0;
 }

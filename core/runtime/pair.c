@@ -118,6 +118,16 @@ static void stack_loop(struct pair *p)
 	}
 }
 
+/* The application takes in no more events: a full ring must not keep a connection's last bytes. */
+static void drop_events(struct pair *p)
+{
+	uint32_t len;
+
+	while (spsc_peek(&p->events, &len))
+		spsc_pop(&p->events);
+	spsc_release(&p->events);
+}
+
 static void *stack_thread(void *arg)
 {
 	struct pair *p = arg;
@@ -138,6 +148,7 @@ static void *stack_thread(void *arg)
 	stk_jobs(p);
 	do {
 		loop_turn(&p->loop);
+		drop_events(p);
 		stk_deliver(p);
 		(void)loop_idle(&p->loop, until);
 	} while (loop_closing(&p->loop, until));

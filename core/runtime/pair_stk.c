@@ -328,10 +328,11 @@ static void job_close(struct pair *p, struct stk_sock *s, const struct pair_msg 
 	if (s->kind == SOCK_LISTENER) {
 		stack_listen_close(sc_of(p), s->sid, p->loop.now);
 		s->flags |= STK_GONE;
-	} else if (m->type == JOB_ABORT || m->arg != s->rx_total) {
-		/* Data that the application was given and did not read: RFC 2525 2.17 asks for a
-		 * RST. */
+	} else if (m->type == JOB_ABORT) {
 		stack_abort(sc_of(p), s->sid, p->loop.now);
+		s->flags |= STK_GONE;
+	} else if (m->arg != s->rx_total) { /* the application was given data and did not read it */
+		stack_close_unread(sc_of(p), s->sid, p->loop.now);
 		s->flags |= STK_GONE;
 	} else {
 		s->flags |= STK_CLOSE;

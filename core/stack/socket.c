@@ -202,19 +202,27 @@ int stack_shutdown(struct stack_core *sc, uint32_t id, int how, mt_time now)
 	return 0;
 }
 
-void stack_close(struct stack_core *sc, uint32_t id, mt_time now)
+static void close_conn(struct stack_core *sc, struct conn *c, bool unread, mt_time now)
 {
-	struct conn *c = core_conn(sc, id);
-
 	conn_orphan(sc, c);
 	if (!(c->flags & CONN_LIVE)) {
 		conn_free(sc, c);
 		return;
 	}
-	if (conn_alive(c) && tcp_close(&c->tcb, now))
+	if (conn_alive(c) && (unread ? tcp_close_unread(&c->tcb) : tcp_close(&c->tcb, now)))
 		c->flags |= CONN_DONE;
 	trace_call(sc, c, TRACE_CALL_CLOSE, 0, now);
 	conn_settle(sc, c, now, 0);
+}
+
+void stack_close(struct stack_core *sc, uint32_t id, mt_time now)
+{
+	close_conn(sc, core_conn(sc, id), false, now);
+}
+
+void stack_close_unread(struct stack_core *sc, uint32_t id, mt_time now)
+{
+	close_conn(sc, core_conn(sc, id), true, now);
 }
 
 void stack_abort(struct stack_core *sc, uint32_t id, mt_time now)

@@ -181,6 +181,8 @@ int stack_shutdown(struct stack_core *, uint32_t id, int how,
 /* The id is gone for the owner; TCP finishes by itself. SO_LINGER with 0 is the caller's
  * stack_abort. */
 void stack_close(struct stack_core *, uint32_t id, mt_time now);
+/* The same, with data that the owner took and the application never read: as unread here. */
+void stack_close_unread(struct stack_core *, uint32_t id, mt_time now);
 void stack_abort(struct stack_core *, uint32_t id, mt_time now);
 /* Pending error, cleared by reading (SO_ERROR); 0 if none. */
 int stack_take_error(struct stack_core *, uint32_t id);

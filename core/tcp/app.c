@@ -55,16 +55,28 @@ void tcp_shutdown(struct tcb *t, mt_time now)
 	timer_settle(t, now);
 }
 
+bool tcp_close_unread(struct tcb *t)
+{
+	if (t->state == TCPS_TIME_WAIT)
+		return false;
+	if (t->state != TCPS_CLOSED) {
+		conn_end(t, true);
+		t->flags |=
+			TF_RST_DUE; /* in CLOSING and LAST-ACK, too: an ABORT sends none there */
+	}
+	return true;
+}
+
 bool tcp_close(struct tcb *t, mt_time now)
 {
 	if (t->state == TCPS_CLOSED)
 		return true;
 	if (t->state == TCPS_TIME_WAIT)
 		return false;
-	if (t->state == TCPS_SYN_SENT || t->rcv_unread) {
+	if (t->rcv_unread)
+		return tcp_close_unread(t);
+	if (t->state == TCPS_SYN_SENT) {
 		conn_end(t, true);
-		if (t->rcv_unread) /* in CLOSING and LAST-ACK, too: an ABORT sends none there */
-			t->flags |= TF_RST_DUE;
 		return true;
 	}
 	t->flags |= TF_ORPHAN;

@@ -212,6 +212,8 @@ void tcp_shutdown(struct tcb *, mt_time now);
 /* The application is gone. As shutdown; but with unread data in the receive buffer, a RST (RFC 2525 2.17);
  * later data from the peer is answered by a RST. True: events as in TCP_EV_CLOSED are due at once. */
 bool tcp_close(struct tcb *, mt_time now);
+/* The same of data that the owner took with tcp_consumed, but the application never read. */
+bool tcp_close_unread(struct tcb *);
 /* RST if the state asks for one, then CLOSED (RFC 9293 3.10.5). */
 void tcp_abort(struct tcb *, mt_time now);
 /* 0 or -errno. */

@@ -42,7 +42,7 @@ def test_alone_it_tells_what_it_can_do(repro):
     (("report", "/nonexistent"), "no rows.jsonl"),
     (("compare", "/nonexistent", "/nonexistent"), "no rows.jsonl"),
     (("list", "surplus"), "surplus"),
-    (("test", "--fats"), "did you mean --fast?"),
+    (("test", "--fsat"), "did you mean --fast?"),
 ])
 def test_wrong_words_are_one_line_and_status_2(repro, words, said):
     done = repro(*words)

@@ -321,7 +321,7 @@ def test_a_patch_without_its_head_is_named(tmp_path):
 
 def test_known_faults_still_fit_the_code():
     """./repro test --faults takes minutes; that a patch has to be made again shows here."""
-    apply = ["patch", "-p1", "--dry-run", "--batch", "--forward", "--fuzz=0", "-d", str(ROOT), "-i"]
+    apply = ["patch", "-p1", "--dry-run", "--batch", "--forward", "-d", str(ROOT), "-i"]
     stale = [each.path.name for each in faults.load(ROOT) if subprocess.run([*apply, str(each.path)], capture_output=True).returncode]
     assert not stale, "docs/testing.md says how these are made again"
 

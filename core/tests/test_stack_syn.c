@@ -367,6 +367,33 @@ static void fault_07_passive_mss_has_a_floor(void **state)
 	net_free(t.n);
 }
 
+static void fault_07_passive_options_only_if_offered(void **state)
+{
+	static const uint8_t offers[] = {TCPO_MSS, TCPO_MSS | TCPO_TS, TCPO_MSS | TCPO_WSCALE,
+					 TCPO_MSS | TCPO_SACK_PERM};
+	struct stack_config cfg = net_config();
+	struct syn_net t = syn_open(&cfg, 4);
+	struct raw_frame r;
+
+	(void)state;
+	for (uint16_t i = 0; i < 4; i++) {
+		struct tcp_seg syn = syn_seg(offers[i]), ack;
+		uint16_t port = (uint16_t)(5000 + i);
+		int64_t id;
+
+		assert_true(syn_put(&t, port, &syn, &r));
+		assert_int_equal(r.tcp.opts, offers[i]);
+		ack = syn_ack_of(&r.tcp);
+		assert_false(syn_put(&t, port, &ack, &r));
+		id = stack_accept(t.sc, t.lid);
+		assert_int_equal(stack_send(t.sc, (uint32_t)id, "a", 1, t.n->now), 1);
+		net_turn(t.n);
+		assert_true(raw_get_tcp(t.n, &r));
+		assert_int_equal(r.tcp.opts, offers[i] & TCPO_TS);
+	}
+	net_free(t.n);
+}
+
 /* The accept queue is bounded; beyond it the last ACK is lost, the handshake is not. */
 static void fault_17_accept_queue_recovers(void **state)
 {
@@ -489,6 +516,7 @@ int main(void)
 		cmocka_unit_test(test_isn),
 		cmocka_unit_test(fault_06_the_oldest_forgery_gives_way),
 		cmocka_unit_test(fault_07_passive_mss_has_a_floor),
+		cmocka_unit_test(fault_07_passive_options_only_if_offered),
 		cmocka_unit_test(fault_17_accept_queue_recovers),
 		cmocka_unit_test(fault_12_listener_closed),
 		cmocka_unit_test(fault_12_accepted_once),

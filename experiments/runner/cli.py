@@ -73,12 +73,13 @@ def _parser() -> _Parser:
     compare.add_argument("second", type=Path, metavar="DIR")
     commands.add_parser("doctor", help="what will hold a run back", allow_abbrev=False)
     test = commands.add_parser("test", help="all tests", allow_abbrev=False)
-    length = test.add_mutually_exclusive_group()
-    length.add_argument("--fast", action="store_true", help="no sanitizers, no fuzzing, no slow tests")
-    length.add_argument("--nightly", action="store_true",
-                        help="more of what is random: fuzzing, oracle, soak, large tables; over an hour")
-    test.add_argument("--coverage", action="store_true", help="only: what the C tests reach of core/tcp and core/wire")
-    test.add_argument("--faults", action="store_true", help="only: known faults put back, one by one; each has to be noticed")
+    some = test.add_mutually_exclusive_group()
+    some.add_argument("--fast", action="store_true", help="no sanitizers, no fuzzing, no slow tests")
+    some.add_argument("--nightly", action="store_true", help="more of what is random: fuzzing, oracle, soak, large tables; over an hour")
+    some.add_argument("--coverage", dest="only", action="store_const", const="coverage",
+                      help="only: what the C tests reach of core/tcp and core/wire")
+    some.add_argument("--faults", dest="only", action="store_const", const="faults",
+                      help="only: known faults put back, one by one; each has to be noticed")
     test.add_argument("--packetdrill", type=Path, metavar="PATH", help="this packetdrill binary plays ...")
     test.add_argument("--scripts", type=Path, metavar="DIR", help="... the *.pkt below DIR to our stack")
     return top
@@ -176,9 +177,8 @@ def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.command == "test":
         from runner import suite
 
-        for name in ("coverage", "faults"):
-            if getattr(arguments, name):
-                return suite.only(name)
+        if arguments.only:
+            return suite.only(arguments.only)
         return suite.main(arguments.fast, arguments.nightly, arguments.packetdrill, arguments.scripts)
     if arguments.command == "report":
         return _report(arguments.dir)

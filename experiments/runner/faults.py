@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +98,7 @@ class _Tree:
 
     def put_back(self, fault: Fault) -> str:
         """Builds the program with the fault; says what was in the way, if anything."""
-        if not self._done("patch", "-p1", "--batch", "--forward", "--fuzz=0", "-i", str(fault.path)):
+        if not self._done("patch", "-p1", "--batch", "--forward", "-i", str(fault.path)):
             return "does not apply any more: make the patch again"
         return "" if self.make(fault.program) else "does not build"
 
@@ -107,11 +107,18 @@ class _Tree:
             shutil.copyfile(self.root / name, self.source / name)  # with a new time, for ninja
 
 
-def _verdict(fault: Fault, run: Run) -> str:
+def _say(fault: Fault, wrong: str) -> str:
+    print(f"  {'FAILED ' if wrong else 'noticed'} {fault.path.stem:<42} {fault.program} {fault.test}", flush=True)
+    return wrong and f"{fault.path.stem}: {wrong}"
+
+
+def _judge(fault: Fault, program: Path, timeout: float) -> str:
+    """What is wrong, if anything."""
+    run = play(program, timeout)
     if fault.test in run.failed:
-        return ""
+        return _say(fault, "")
     others = f"; these did: {', '.join(sorted(run.failed))}" if run.failed else ""
-    return f"{fault.test} did not notice{others}"
+    return _say(fault, f"{fault.test} did not notice{others}")
 
 
 def _baseline(tree: _Tree, faults: list[Fault], log: Path) -> tuple[dict[str, float], str]:
@@ -128,19 +135,20 @@ def _baseline(tree: _Tree, faults: list[Fault], log: Path) -> tuple[dict[str, fl
     return took, ""
 
 
-def _try(tree: _Tree, faults: list[Fault], took: dict[str, float], folder: Path) -> list[tuple[Fault, str]]:
-    """Builds one after the other; what is built runs meanwhile."""
+def _try(tree: _Tree, faults: list[Fault], took: dict[str, float], folder: Path) -> list[str]:
+    """What is wrong with each, if anything. One is built after the other; what is built runs meanwhile."""
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
-    waiting: list[tuple[Fault, str, Future[Run] | None]] = []
+    waiting = []
     try:
         for fault in faults:
-            wrong, run = tree.put_back(fault), None
-            if not wrong:
+            wrong = tree.put_back(fault)
+            if wrong:
+                waiting.append(pool.submit(_say, fault, wrong))
+            else:
                 program = shutil.copy2(tree.program(fault.program), folder / fault.path.stem)
-                run = pool.submit(play, program, max(_TIMEOUT, _PATIENCE * took[fault.program]))
+                waiting.append(pool.submit(_judge, fault, program, max(_TIMEOUT, _PATIENCE * took[fault.program])))
             tree.mend(fault)
-            waiting.append((fault, wrong, run))
-        return [(fault, wrong or _verdict(fault, run.result())) for fault, wrong, run in waiting]
+        return [each.result() for each in waiting]
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -151,9 +159,5 @@ def try_all(root: Path, log: Path) -> tuple[int, list[str]]:
     with tempfile.TemporaryDirectory(prefix="mtcp-faults-") as name:
         tree = _Tree(root, Path(name), log)
         took, wrong = _baseline(tree, faults, log)
-        if wrong:
-            return 0, [wrong]
-        results = _try(tree, faults, took, Path(name))
-    for fault, text in results:
-        print(f"  {'FAILED ' if text else 'noticed'} {fault.path.stem:<42} {fault.program} {fault.test}")
-    return sum(not text for _, text in results), [f"{fault.path.stem}: {text}" for fault, text in results if text]
+        found = [wrong] if wrong else _try(tree, faults, took, Path(name))
+    return found.count(""), [text for text in found if text]

@@ -6,7 +6,7 @@
 
 #define QUICK_LOOKUPS 64	   /* per address, before any address is searched whole */
 #define RETRY_AFTER   (10 * MT_MS) /* a search that found nothing is not repeated sooner */
-#define RETRY_LOOKUPS 1024	   /* until then: over all addresses */
+#define RETRY_LOOKUPS 1024u	   /* until then: over all addresses */
 
 struct port_search {
 	struct siphash_key key;

@@ -149,6 +149,8 @@ static inline int fd_number(struct ctx *c, const struct fd *f)
 /* ---- info.c ---- */
 struct tcp_info;
 void api_tcp_info(struct ctx *, struct fd *, struct tcp_info *);
+/* Of a connection of this core, or RT_ID_NONE. */
+void api_info_at(const struct stack_core *, uint32_t id, mt_time now, struct tcp_info *);
 
 /* ---- context.c ---- */
 /* One poll of the core; its events reach the epoll instances. 0 or -EINTR. */

@@ -87,20 +87,24 @@ static void fill(const struct tcp_info_values *v, struct tcp_info *i)
 	i->tcpi_rcv_wscale = v->rcv_wscale & 15u;
 }
 
-static void look(const struct stack_core *sc, uint32_t id, void *arg)
+void api_info_at(const struct stack_core *sc, uint32_t id, mt_time now, struct tcp_info *i)
 {
-	struct tcp_info *i = arg;
 	struct tcp_info_values v = {.state = TCPS_CLOSED};
 	uint32_t mtu = 0;
 
 	if (id != RT_ID_NONE)
-		mtu = stack_info(sc, id, rt_now(), &v);
+		mtu = stack_info(sc, id, now, &v);
 	if (v.state == TCPS_CLOSED || v.state == TCPS_TIME_WAIT) {
 		*i = (struct tcp_info){.tcpi_state = linux_state(v.state)};
 		return;
 	}
 	fill(&v, i);
 	i->tcpi_pmtu = mtu;
+}
+
+static void look(const struct stack_core *sc, uint32_t id, void *arg)
+{
+	api_info_at(sc, id, rt_now(), arg);
 }
 
 void api_tcp_info(struct ctx *c, struct fd *f, struct tcp_info *i)

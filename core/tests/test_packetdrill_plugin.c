@@ -5,6 +5,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -14,12 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
 
 #include "packetdrill/interface.h"
+#include "wire/ipv6.h"
 #include "wire/wire.h"
 
 #define LOCAL  0xc0a80001u /* 192.168.0.1 */
@@ -72,14 +76,18 @@ static struct flow peer_flow(void)
 static void send_seg(const struct flow *f, struct tcp_seg s, const char *payload)
 {
 	uint8_t p[2048];
-	size_t hdr = tcp_hdr_len(&s);
+	bool v4 = ip_is_v4(&f->local);
+	size_t at = v4 ? IPV4_HLEN : IPV6_HLEN, hdr = tcp_hdr_len(&s);
 	struct ip_hdr ip = {.src = f->local, .dst = f->remote, .proto = IP_TCP, .ttl = 64};
 
-	memcpy(p + IPV4_HLEN + hdr, payload, s.len);
-	tcp_build(p + IPV4_HLEN, f, &s);
+	memcpy(p + at + hdr, payload, s.len);
+	tcp_build(p + at, f, &s);
 	ip.payload_len = (uint16_t)(hdr + s.len);
-	ipv4_build(p, &ip);
-	assert_int_equal(pd.netdev_send(pd.userdata, p, IPV4_HLEN + hdr + s.len), 0);
+	if (v4)
+		ipv4_build(p, &ip);
+	else
+		ipv6_build(p, &ip);
+	assert_int_equal(pd.netdev_send(pd.userdata, p, at + hdr + s.len), 0);
 }
 
 /* The next segment and when it left; false: none comes. */
@@ -93,7 +101,8 @@ static bool recv_seg(struct tcp_seg *s, struct flow *f, long long *at)
 	assert_int_equal(pd.netdev_receive(pd.userdata, p, &len, at), 0);
 	if (!len)
 		return false;
-	assert_int_equal(ipv4_parse(p, len, 0, &ip), WIRE_OK);
+	assert_int_equal(p[0] >> 4 == 6 ? ipv6_parse(p, len, &ip) : ipv4_parse(p, len, 0, &ip),
+			 WIRE_OK);
 	assert_int_equal(tcp_parse(&ip, 0, &sport, &dport, s), WIRE_OK);
 	*f = (struct flow){.local = ip.dst, .remote = ip.src, .lport = dport, .rport = sport};
 	return true;
@@ -420,6 +429,120 @@ static void test_options(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+/* Linux's struct tcp_info, and bytes in both queues. */
+static void test_info_and_queues(void **state)
+{
+	struct tcp_info i;
+	struct flow f = peer_flow();
+	socklen_t len = sizeof(i);
+	uint32_t iss;
+	int lfd = listening(), fd, n = -1;
+
+	(void)state;
+	assert_int_equal(pd.getsockopt(pd.userdata, lfd, IPPROTO_TCP, TCP_INFO, &i, &len), 0);
+	assert_int_equal(i.tcpi_unacked, 0);
+	fd = accepted(lfd, &iss);
+	assert_int_equal(pd.write(pd.userdata, fd, "12345", 5), 5);
+	len = sizeof(i);
+	assert_int_equal(pd.getsockopt(pd.userdata, fd, IPPROTO_TCP, TCP_INFO, &i, &len), 0);
+	assert_int_equal(len, sizeof(i));
+	assert_int_equal(i.tcpi_state, 1);
+	assert_int_equal(i.tcpi_unacked, 1);
+	assert_int_equal(pd.ioctl(pd.userdata, fd, SIOCOUTQ, &n), 0);
+	assert_int_equal(n, 5);
+	send_seg(&f,
+		 (struct tcp_seg){
+			 .seq = {1}, .ack = {iss + 6}, .flags = TCPF_ACK, .wnd = 1000, .len = 3},
+		 "abc");
+	assert_int_equal(pd.ioctl(pd.userdata, fd, SIOCOUTQ, &n), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(pd.ioctl(pd.userdata, fd, SIOCINQ, &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(pd.ioctl(pd.userdata, lfd, SIOCINQ, &n), -1);
+}
+
+/* ---- IPv6 ---- */
+static int begin_v6(void **state)
+{
+	(void)state;
+	init("local_ip=fd3d:fa7b:d17d::1", &pd);
+	return 0;
+}
+
+static void test_ipv6(void **state)
+{
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)}, got;
+	struct flow f = as_peer, back;
+	socklen_t len = sizeof(got);
+	struct tcp_seg s;
+	long long at;
+	int fd = pd.socket(pd.userdata, AF_INET6, SOCK_STREAM, 0);
+
+	(void)state;
+	inet_pton(AF_INET6, "fd3d:fa7b:d17d::1", f.remote.b);
+	inet_pton(AF_INET6, "2001:db8::1", f.local.b);
+	assert_int_equal(pd.bind(pd.userdata, fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(pd.listen(pd.userdata, fd, 5), 0);
+	send_seg(&f, (struct tcp_seg){.flags = TCPF_SYN, .wnd = 1000}, "");
+	assert_true(recv_seg(&s, &back, &at));
+	assert_int_equal(s.flags, TCPF_SYN | TCPF_ACK);
+	assert_true(ip_eq(&back.remote, &f.remote));
+	send_seg(&f,
+		 (struct tcp_seg){.seq = {1}, .ack = {s.seq.v + 1}, .flags = TCPF_ACK, .wnd = 1000},
+		 "");
+	assert_true(pd.accept(pd.userdata, fd, (struct sockaddr *)&got, &len) >= 0);
+	assert_int_equal(got.sin6_family, AF_INET6);
+	assert_memory_equal(&got.sin6_addr, f.local.b, 16);
+}
+
+/* ---- fast open (RFC 7413) ---- */
+static int begin_fastopen(void **state)
+{
+	(void)state;
+	init("fastopen=3,timestamps=0,sack=0,wscale=0", &pd);
+	return 0;
+}
+
+/* The first connection asks for a cookie; the second sends its data with it. */
+static void test_fastopen(void **state)
+{
+	struct sockaddr_in a = address(REMOTE, PORT);
+	struct flow back;
+	struct tcp_seg s;
+	long long at;
+	int fd;
+
+	(void)state;
+	fd = pd.socket(pd.userdata, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(pd.sendto(pd.userdata, fd, "data", 4, MSG_FASTOPEN, (struct sockaddr *)&a,
+				   sizeof(a)),
+			 -1);
+	assert_int_equal(errno, EINPROGRESS);
+	assert_true(recv_seg(&s, &back, &at));
+	assert_int_equal(s.flags, TCPF_SYN);
+	assert_true((s.opts & TCPO_FASTOPEN) && s.cookie_len == 0 && s.len == 0);
+	send_seg(&back,
+		 (struct tcp_seg){.seq = {0},
+				  .ack = {s.seq.v + 1},
+				  .flags = TCPF_SYN | TCPF_ACK,
+				  .wnd = 1000,
+				  .opts = TCPO_MSS | TCPO_FASTOPEN,
+				  .mss = 1460,
+				  .cookie_len = 8,
+				  .cookie = (const uint8_t[8]){1, 2, 3, 4, 5, 6, 7, 8}},
+		 "");
+	while (recv_seg(&s, &back, &at) && s.flags != TCPF_ACK)
+		;
+	fd = pd.socket(pd.userdata, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(pd.sendto(pd.userdata, fd, "data", 4, MSG_FASTOPEN, (struct sockaddr *)&a,
+				   sizeof(a)),
+			 4);
+	assert_true(recv_seg(&s, &back, &at));
+	assert_int_equal(s.flags & TCPF_SYN, TCPF_SYN);
+	assert_int_equal(s.cookie_len, 8);
+	assert_int_equal(s.len, 4);
+}
+
 /* Exit status of init with these flags. */
 static int init_status(const char *flags)
 {
@@ -446,6 +569,8 @@ static void test_flags(void **state)
 	assert_int_equal(init_status("rto_min_ms=0"), 2);
 	assert_int_equal(init_status("rto_min_ms=9x"), 2);
 	assert_int_equal(init_status("local_ip=10.1.2"), 2);
+	assert_int_equal(init_status("ecn=2,syn_cookies=0,fastopen=1"), 0);
+	assert_int_equal(init_status("ecn=3"), 2);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -462,6 +587,9 @@ int main(void)
 		T(test_epoll_and_splice),
 		T(test_nonblocking_and_the_mover),
 		T(test_options),
+		T(test_info_and_queues),
+		cmocka_unit_test_setup_teardown(test_ipv6, begin_v6, end),
+		cmocka_unit_test_setup_teardown(test_fastopen, begin_fastopen, end),
 		cmocka_unit_test(test_flags),
 	};
 

@@ -36,6 +36,11 @@ static const struct flag flags_known[] = {
 	{"rto_min_ms", "minimum RTO", TCP(rto_min_ms), 1, 120000},
 	{"rto_init_ms", "initial RTO", TCP(rto_init_ms), 1, 120000},
 	{"time_wait_ms", "2 MSL", offsetof(struct stack_config, time_wait_ms), 4, 0, 3600000},
+	{"ecn", "0: off, 1: asked for, 2: granted", TCP(ecn), 0, 2},
+	{"syn_cookies", "0: never, 1: when the queue is full, 2: always",
+	 offsetof(struct stack_config, syn_cookies), 1, 0, 2},
+	{"fastopen", "1: client, 2: server, 3: both", offsetof(struct stack_config, fastopen), 1, 0,
+	 3},
 	{"fast_path", "0: every segment takes the slow path", TCP(fast_path), 0, 1},
 };
 
@@ -60,10 +65,14 @@ static const struct flag *find(const char *key)
 
 static int set_address(struct pd *pd, const char *value)
 {
-	uint8_t b[4];
+	uint8_t b[16];
 
+	if (inet_pton(AF_INET6, value, b) == 1) {
+		pd->addr.addr = ip_from_v6(b);
+		return 0;
+	}
 	if (inet_pton(AF_INET, value, b) != 1)
-		return refuse("local_ip", "not an IPv4 address");
+		return refuse("local_ip", "no address");
 	pd->addr.addr = ip_from_v4((uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
 				   (uint32_t)b[2] << 8 | b[3]);
 	return 0;

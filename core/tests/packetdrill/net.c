@@ -2,6 +2,8 @@
 /* The device, and time. */
 #include "plugin.h"
 
+#include "wire/ipv6.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +44,18 @@ static uint16_t rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 	return k;
 }
 
+/* What a script sees. Neighbours are static: ARP, and IPv6's discovery and group reports, are only
+ * announcements of an address. */
+static bool told(const uint8_t *frame)
+{
+	uint16_t type = (uint16_t)(frame[12] << 8 | frame[13]);
+	const uint8_t *ip = frame + ETH_HLEN;
+
+	if (type != ETH_IPV6)
+		return type == ETH_IPV4;
+	return ip[6] != 0 && (ip[6] != IP_ICMPV6 || ip[IPV6_HLEN] < 130);
+}
+
 static uint16_t tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct pd *pd = dev;
@@ -50,9 +64,8 @@ static uint16_t tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 	(void)queue;
 	for (; k < n; k++) {
 		struct pd_packet p = {.len = pkts[k].len, .at = pd->now, .frame = pkts[k].handle};
-		bool ip = p.frame[12] == 0x08 && p.frame[13] == 0x00;
 
-		if (!ip) /* neighbours are static: what is left is the announcement of an address */
+		if (!told(p.frame))
 			free(p.frame);
 		else if (!push(&pd->out, p))
 			break;
@@ -87,12 +100,15 @@ static const struct nic_ops ops = {
 
 void net_open(struct pd *pd)
 {
-	const struct ip_addr gateway = ip_from_v4(ip_to_v4(&pd->addr.addr) ^ 1);
-	const struct stack_neigh_entry neigh = {.addr = gateway, .mac = peer_mac};
-	const struct stack_route route = {.net = ip_from_v4(0), .prefix = 0, .gateway = gateway};
+	struct stack_neigh_entry neigh = {.addr = pd->addr.addr, .mac = peer_mac};
+	struct stack_route route = {.prefix = 0};
 	const char *err = "out of memory";
 	size_t len;
 
+	neigh.addr.b[15] ^= 1;
+	route.gateway = neigh.addr;
+	if (ip_is_v4(&neigh.addr))
+		route.net = ip_from_v4(0);
 	pd->nic.ops = &ops;
 	pd->nic.dev = pd;
 	pd->nic.n_queues = 1;
@@ -244,8 +260,10 @@ int net_send(struct pd *pd, const void *packet, size_t len)
 	struct pd_packet p = {.len = (uint32_t)len + ETH_HLEN};
 	struct eth_hdr eth = {.dst = our_mac, .src = peer_mac, .type = ETH_IPV4};
 
-	if (len > UINT16_MAX - ETH_HLEN)
+	if (len == 0 || len > UINT16_MAX - ETH_HLEN)
 		return -EMSGSIZE;
+	if (*(const uint8_t *)packet >> 4 == 6)
+		eth.type = ETH_IPV6;
 	p.frame = malloc(PD_ROOM);
 	if (!p.frame)
 		return -ENOMEM;

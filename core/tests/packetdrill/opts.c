@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/ctx.h"
+
 struct opt {
 	int level, name;
 	enum tcp_option opt;
@@ -24,6 +26,8 @@ static const struct opt known[] = {
 	{IPPROTO_TCP, TCP_KEEPCNT, TCP_OPT_KEEPCNT, 1},
 	{IPPROTO_TCP, TCP_USER_TIMEOUT, TCP_OPT_USER_TIMEOUT_MS, 1},
 	{IPPROTO_TCP, TCP_MAXSEG, TCP_OPT_MAXSEG, 1},
+	{IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TCP_OPT_FASTOPEN, 0},
+	{IPPROTO_TCP, TCP_FASTOPEN, TCP_OPT_FASTOPEN_QUEUE, 1},
 };
 
 #define N_KNOWN (sizeof(known) / sizeof(known[0]))
@@ -63,6 +67,8 @@ static int set_known(struct pd *pd, struct pd_obj *o, const struct opt *k, int v
 		return -EINVAL;
 	o->opts.set |= 1u << k->opt;
 	o->opts.value[k->opt] = v;
+	if (o->kind == PD_LISTENER && k->opt == TCP_OPT_FASTOPEN_QUEUE)
+		err = stack_listen_fastopen(pd->sc, o->id, v);
 	if (o->kind == PD_STREAM)
 		err = stack_set_option(pd->sc, o->id, k->opt, v, pd->now);
 	net_settle(pd);
@@ -141,6 +147,14 @@ static int64_t get_other(struct pd *pd, const struct pd_obj *o, const struct pd_
 	return -ENOPROTOOPT;
 }
 
+static int get_info(struct pd *pd, const struct pd_obj *o, void *value, socklen_t *len)
+{
+	struct tcp_info i;
+
+	api_info_at(pd->sc, o->kind == PD_STREAM ? o->id : STACK_ID_NONE, pd->now, &i);
+	return give(&i, sizeof(i), value, len);
+}
+
 int opt_get(struct pd *pd, int fd, const struct pd_optname *n, void *value, socklen_t *len)
 {
 	const struct opt *k = find(n);
@@ -157,6 +171,8 @@ int opt_get(struct pd *pd, int fd, const struct pd_optname *n, void *value, sock
 			 o->kind == PD_STREAM ? stack_get_cc(pd->sc, o->id) : o->opts.cc);
 		return give(cc, sizeof(cc), value, len);
 	}
+	if (is(n, IPPROTO_TCP, TCP_INFO))
+		return get_info(pd, o, value, len);
 	v = k ? get_known(pd, o, k) : get_other(pd, o, n);
 	if (v < 0)
 		return (int)v;

@@ -121,6 +121,13 @@ int sock_accept(struct pd *, int fd, struct sockaddr *, socklen_t *);
 int sock_connect(struct pd *, int fd, const struct sockaddr *, socklen_t);
 ssize_t sock_recv(struct pd *, int fd, const struct iovec *, int n, int flags);
 ssize_t sock_send(struct pd *, int fd, const struct iovec *, int n, int flags);
+struct pd_name {
+	const struct sockaddr *sa;
+	socklen_t len;
+};
+
+/* With MSG_FASTOPEN, connect and the first data in one. */
+ssize_t sock_sendto(struct pd *, int fd, const struct iovec *, int flags, const struct pd_name *to);
 int sock_close(struct pd *, int fd);
 int sock_shutdown(struct pd *, int fd, int how);
 int64_t sock_ioctl(struct pd *, int fd, unsigned long request, void *arg);

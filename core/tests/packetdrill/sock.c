@@ -3,11 +3,13 @@
 #include "plugin.h"
 
 #include <limits.h>
+#include <linux/sockios.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
 #include "api/ctx.h"
+#include "stack/core.h"
 
 /* ---- descriptors ---- */
 
@@ -49,7 +51,7 @@ int sock_socket(struct pd *pd, int domain, int type, int protocol)
 {
 	int fd;
 
-	if (domain != AF_INET)
+	if (domain != AF_INET && domain != AF_INET6)
 		return -EAFNOSUPPORT;
 	if ((type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != SOCK_STREAM)
 		return -ESOCKTNOSUPPORT;
@@ -59,6 +61,8 @@ int sock_socket(struct pd *pd, int domain, int type, int protocol)
 	if (fd < 0)
 		return fd;
 	pd->obj[fd].family = domain;
+	if (domain == AF_INET6)
+		pd->obj[fd].local.addr = (struct ip_addr){0};
 	pd->obj[fd].nonblock = type & SOCK_NONBLOCK;
 	return fd;
 }
@@ -70,7 +74,7 @@ int sock_bind(struct pd *pd, int fd, const struct sockaddr *sa, socklen_t len)
 	int err = socket_of(pd, fd, &o);
 
 	if (!err)
-		err = addr_in(sa, len, false, &e);
+		err = addr_in(sa, len, o->family == AF_INET6, &e);
 	if (err)
 		return err;
 	if (o->kind != PD_SOCKET || o->local.port)
@@ -98,6 +102,8 @@ int sock_listen(struct pd *pd, int fd, int backlog)
 	o->kind = PD_LISTENER;
 	o->id = (uint32_t)id;
 	stack_listen_set_cookie(pd->sc, o->id, (uint64_t)fd);
+	if (o->opts.set & 1u << TCP_OPT_FASTOPEN_QUEUE)
+		(void)stack_listen_fastopen(pd->sc, o->id, o->opts.value[TCP_OPT_FASTOPEN_QUEUE]);
 	return 0;
 }
 
@@ -150,7 +156,7 @@ int sock_peer(struct pd *pd, int fd, struct sockaddr *sa, socklen_t *len)
 	if (!o || o->kind != PD_STREAM)
 		return -ENOTCONN;
 	stack_names(pd->sc, o->id, &local, &remote);
-	return addr_out(&remote, false, sa, len);
+	return addr_out(&remote, o->family == AF_INET6, sa, len);
 }
 
 /* What became of the attempt: 0, -EALREADY, or its error. */
@@ -182,6 +188,9 @@ static int begin(struct pd *pd, struct pd_obj *o, int fd, const struct ip_endpoi
 	o->connecting = true;
 	stack_set_cookie(pd->sc, o->id, (uint64_t)fd);
 	opt_apply(pd, o, &o->opts);
+	/* A SYN that waits for data does not keep the caller from writing it. */
+	if (stack_get_option(pd->sc, o->id, TCP_OPT_FASTOPEN) == 1)
+		o->connecting = false;
 	net_settle(pd);
 	return 0;
 }
@@ -194,7 +203,7 @@ int sock_connect(struct pd *pd, int fd, const struct sockaddr *sa, socklen_t len
 	int err = socket_of(pd, fd, &o);
 
 	if (!err)
-		err = addr_in(sa, len, false, &remote);
+		err = addr_in(sa, len, o->family == AF_INET6, &remote);
 	if (err)
 		return err;
 	if (o->kind == PD_LISTENER || (o->kind == PD_STREAM && !o->connecting))
@@ -202,7 +211,7 @@ int sock_connect(struct pd *pd, int fd, const struct sockaddr *sa, socklen_t len
 	first = o->kind == PD_SOCKET;
 	if (first)
 		err = begin(pd, o, fd, &remote);
-	if (err)
+	if (err || !o->connecting)
 		return err;
 	while ((err = outcome(pd, o)) == -EALREADY) {
 		if (o->nonblock)
@@ -294,6 +303,20 @@ ssize_t sock_send(struct pd *pd, int fd, const struct iovec *iov, int n, int fla
 	return done;
 }
 
+ssize_t sock_sendto(struct pd *pd, int fd, const struct iovec *iov, int flags,
+		    const struct pd_name *to)
+{
+	struct pd_obj *o = obj_of(pd, fd);
+	int err;
+
+	if (!(flags & MSG_FASTOPEN) || !o || o->kind != PD_SOCKET)
+		return sock_send(pd, fd, iov, 1, flags);
+	o->opts.set |= 1u << TCP_OPT_FASTOPEN;
+	o->opts.value[TCP_OPT_FASTOPEN] = 1;
+	err = sock_connect(pd, fd, to->sa, to->len);
+	return err ? err : sock_send(pd, fd, iov, 1, flags);
+}
+
 /* ---- the end ---- */
 
 static void close_stream(struct pd *pd, struct pd_obj *o)
@@ -344,8 +367,9 @@ int64_t sock_ioctl(struct pd *pd, int fd, unsigned long request, void *arg)
 		o->nonblock = *(int *)arg != 0;
 		return 0;
 	}
-	if (request != FIONREAD || o->kind != PD_STREAM)
+	if ((request != SIOCINQ && request != SIOCOUTQ) || o->kind != PD_STREAM)
 		return -EINVAL;
-	*(int *)arg = (int)stack_readable(pd->sc, o->id);
+	*(int *)arg = (int)(request == SIOCINQ ? stack_readable(pd->sc, o->id)
+					       : core_conn(pd->sc, o->id)->snd.len);
 	return 0;
 }

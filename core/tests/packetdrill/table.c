@@ -138,8 +138,11 @@ static ssize_t t_write(void *u, int fd, const void *buf, size_t len)
 static ssize_t t_sendto(void *u, int fd, const void *buf, size_t len, int flags,
 			const struct sockaddr *to, socklen_t tolen)
 {
-	(void)to, (void)tolen; /* a stream has its peer */
-	return t_send(u, fd, buf, len, flags);
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+	const struct pd_name name = {to, tolen};
+	struct pd *pd = enter(u);
+
+	return leave(pd, sock_sendto(pd, fd, &iov, flags, &name));
 }
 
 static ssize_t t_sendmsg(void *u, int fd, const struct msghdr *msg, int flags)

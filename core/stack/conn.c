@@ -282,11 +282,10 @@ static uint32_t take_progress(struct stack_core *sc, struct conn *c, const struc
 
 	if (ev->n_readable)
 		edge |= STACK_IN;
-	if (ev->n_acked) {
+	if (ev->n_acked)
 		buf_drop(&sc->bufs, &c->snd, ev->n_acked);
-		if (space_again(c))
-			edge |= STACK_OUT;
-	}
+	if ((ev->flags & TCP_EV_WRITABLE) && space_again(c))
+		edge |= STACK_OUT;
 	if (ev->flags & TCP_EV_ESTABLISHED) {
 		edge |= STACK_OUT;
 		c->flags |= CONN_OPENED;

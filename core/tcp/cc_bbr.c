@@ -4,7 +4,9 @@
  * delivery rate of ten rounds and the smallest round trip of ten seconds, sets rate and window. A
  * loss without a timeout says little to it. Its state lives beside the scoreboard in the cold
  * object; a connection that got none has Reno's window. Data of it is not ECT: version 1 has no
- * answer to a mark.
+ * answer to a mark. Two things are the version's nature, not faults of this one: many flows lose a
+ * good part of what they send where the queue holds less than a bandwidth-delay product, and of two
+ * the one with the longer round trip gets more.
  */
 #include <string.h>
 

@@ -190,6 +190,8 @@ static void ack_same(struct arrival *a, bool sacked)
 	 * it, though, once the application is gone. */
 	if (a->seg->wnd == 0 && !(t->flags & TF_ORPHAN))
 		t->n_retries = 0;
+	if (sacked) /* more may be sent, and for that be written */
+		a->ev->flags |= TCP_EV_WRITABLE;
 	if ((sacked || is_duplicate(a)) && recovery_duplicate(t, a->now))
 		a->ev->flags |= TCP_EV_RETRANSMIT;
 }

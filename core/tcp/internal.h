@@ -136,12 +136,15 @@ void data_in_order(struct arrival *);
 uint32_t data_window(const struct tcb *);
 
 /* Bound of the send buffer. Auto-tuned it is two congestion windows: one in flight, and what
- * follows it while its acknowledgments are on the way. */
+ * follows it while its acknowledgments are on the way. In a recovery the flight is larger: what has
+ * arrived above a hole is kept, and new data still has to follow. */
 static inline uint32_t snd_limit(const struct tcb *t)
 {
-	if (2 * t->cc.cwnd <= t->sndbuf || (t->xflags & XF_SNDBUF))
+	uint32_t window = max_u32(t->cc.cwnd, flight(t));
+
+	if (2 * window <= t->sndbuf || (t->xflags & XF_SNDBUF))
 		return t->sndbuf;
-	return max_u32(t->sndbuf, min_u32(2 * t->cc.cwnd, t->cfg->sndbuf_max));
+	return max_u32(t->sndbuf, min_u32(2 * window, t->cfg->sndbuf_max));
 }
 
 /* ---- pmtu.c ---- */

@@ -163,6 +163,8 @@ static struct arrived what_arrived(struct tcb *t, const struct tcp_seg *s)
 	struct sack_news news = {0};
 
 	w.part[0].n_fresh = range_len(w.part[0].r) - sacked_below(&t->cold->board, s->ack);
+	if (!uses_sack(t))
+		w.part[0].n_fresh = xmit_fresh(&t->cold->xmit, w.part[0].n_fresh, t->cc.mss);
 	if (uses_sack(t) && (s->opts & TCPO_SACK))
 		sack_update(&t->cold->board, s, s->ack, t->snd_nxt, &news);
 	for (uint8_t i = 0; i < news.n; i++)
@@ -213,6 +215,8 @@ bool recovery_duplicate(struct tcb *t, mt_time now)
 		return false;
 	if (t->n_dup < UINT16_MAX)
 		t->n_dup++;
+	if (t->cold && !uses_sack(t))
+		xmit_duplicate(&t->cold->xmit, t->cc.mss, flight(t), us_of(now));
 	if (t->phase != PHASE_OPEN || (t->flags & TF_RENO_HOLD) || t->n_dup < DUP_THRESH)
 		return false;
 	if (uses_sack(t) && t->cold->board.n) /* recovery_judge knows more */
@@ -295,15 +299,13 @@ static void reno_partial(struct tcb *t, uint32_t n_acked)
 
 static void leave_recovery(struct tcb *t)
 {
+	/* RFC 6582 3.2 step 3 (1): no burst into a pipe that ran empty, be it for the peer's
+	 * window. */
+	if (t->phase == PHASE_RECOVERY && !(uses_sack(t) && t->cc.ops->own_window))
+		t->cc.cwnd = min_u32(t->cc.ssthresh, max_u32(flight(t), t->cc.mss) + t->cc.mss);
 	if (uses_sack(t)) {
-		if (t->phase == PHASE_RECOVERY && !t->cc.ops->own_window)
-			t->cc.cwnd = t->cc.ssthresh;
 		rack_recovered(t);
 	} else {
-		/* RFC 6582 3.2 step 3 (1): no burst into an empty pipe. */
-		if (t->phase == PHASE_RECOVERY)
-			t->cc.cwnd =
-				min_u32(t->cc.ssthresh, max_u32(flight(t), t->cc.mss) + t->cc.mss);
 		if (seq_eq(t->snd_una, t->recover))
 			t->flags |= TF_RENO_HOLD;
 	}

@@ -107,7 +107,7 @@ enum { /* tcp_events.flags */
 	TCP_EV_ESTABLISHED = 0x0001, /* handshake done, either side */
 	TCP_EV_READABLE    = 0x0002, /* n_readable > 0 */
 	TCP_EV_EOF         = 0x0004, /* the peer's FIN is in order; no byte follows */
-	TCP_EV_WRITABLE    = 0x0008, /* n_acked > 0 */
+	TCP_EV_WRITABLE    = 0x0008, /* the send buffer may have room: n_acked > 0, or SACK */
 	TCP_EV_ERROR       = 0x0010, /* the connection is dead; error says why */
 	TCP_EV_CLOSED      = 0x0020, /* state CLOSED: the tcb is never used again; release it (send what
 	                              * tcp_pending still asks for first: a RST) */

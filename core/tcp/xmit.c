@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 _Static_assert((XMIT_MARKS & (XMIT_MARKS - 1)) == 0, "a ring");
 
 static struct xmit_mark *mark_at(struct xmit *x, uint8_t i)
@@ -19,7 +21,7 @@ void xmit_init(struct xmit *x, uint32_t now_us)
 {
 	x->head = x->n = x->n_again = 0;
 	x->ack_any = x->limited = false;
-	x->ack_bytes = x->delivered = x->limited_to = 0;
+	x->ack_bytes = x->delivered = x->limited_to = x->ahead = 0;
 	x->last_us = x->delivered_us = x->first_us = now_us;
 }
 
@@ -65,6 +67,7 @@ void xmit_sent(struct xmit *x, tcp_seq snd_una, tcp_seq end, uint32_t now_us, ui
 		}
 	} else { /* nothing was in flight: the time without does not count in a rate */
 		x->first_us = x->delivered_us = now_us;
+		x->ahead = 0;
 	}
 	if (x->n == XMIT_MARKS)
 		thin(x);
@@ -178,6 +181,23 @@ bool xmit_delivered(struct xmit *x, struct seq_range r, uint32_t n_fresh, uint32
 	x->ack_any = true;
 	again_cut(x, r);
 	return true;
+}
+
+void xmit_duplicate(struct xmit *x, uint32_t mss, uint32_t in_flight, uint32_t now_us)
+{
+	uint32_t n = min_u32(mss, in_flight - min_u32(x->ahead, in_flight));
+
+	x->ahead += n;
+	x->delivered += n;
+	x->delivered_us = now_us;
+}
+
+uint32_t xmit_fresh(struct xmit *x, uint32_t n, uint32_t mss)
+{
+	uint32_t told = min_u32(x->ahead, n > mss ? n - mss : 0);
+
+	x->ahead -= told;
+	return n - told;
 }
 
 void xmit_advance(struct xmit *x, tcp_seq snd_una)

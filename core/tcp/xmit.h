@@ -62,6 +62,7 @@ struct xmit {
 	uint32_t ack_bytes;
 	uint32_t delivered; /* bytes acknowledged, cumulatively or by SACK, modulo 2^32 */
 	uint32_t delivered_us, first_us;
+	uint32_t ahead;	     /* delivered by duplicate ACKs, of what no number acknowledges yet */
 	uint32_t limited_to; /* until `delivered` has passed it, the application bounds the rate */
 	bool limited;
 	struct xmit_piece newest;
@@ -86,6 +87,11 @@ void xmit_ack_begin(struct xmit *);
  * was sent last; false if none of it was. */
 bool xmit_delivered(struct xmit *, struct seq_range, uint32_t n_fresh, uint32_t now_us,
 		    struct xmit_piece *latest);
+/* Without SACK: a duplicate ACK says that a segment more of the flight has arrived, not which. */
+void xmit_duplicate(struct xmit *, uint32_t mss, uint32_t in_flight, uint32_t now_us);
+/* Of the n bytes that an ACK covers now, those that no duplicate has told of: one segment, which
+ * made it advance, is always among them. */
+uint32_t xmit_fresh(struct xmit *, uint32_t n, uint32_t mss);
 /* Forgets what lies below. */
 void xmit_advance(struct xmit *, tcp_seq snd_una);
 

@@ -187,8 +187,12 @@ CASE(send_buffer_follows_the_congestion_window)
 	assert_int_equal(tcp_snd_room(&s->t), 80000);
 	app_write(s, 0, 70000);
 	script_skip(s);
-	s->t.cc.cwnd = 1000; /* less than is there: no room, nothing lost */
+	s->t.cc.cwnd =
+		1000; /* as in a recovery: what is in flight needs its place and a successor */
+	assert_int_equal(tcp_snd_room(&s->t), 10000);
+	s->cfg.sndbuf_max = 60000; /* less than is there: no room, nothing lost */
 	assert_int_equal(tcp_snd_room(&s->t), 0);
+	s->cfg.sndbuf_max = 100000;
 	s->t.cc.cwnd = 1u << 30;
 	assert_int_equal(tcp_snd_room(&s->t), 30000);
 	assert_int_equal(tcp_get_option(&s->t, TCP_OPT_SNDBUF), 100000);

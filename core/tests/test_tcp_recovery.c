@@ -24,7 +24,7 @@ static void in_flight_sack(struct script *s, uint32_t n)
 	script_skip(s);
 }
 
-#define SEG(i)	    (1 + 1000 * (i)) /* first byte of segment i */
+#define SEG(i)	    (1 + 1000 * (i))  /* first byte of segment i */
 #define REO	    (15 * MS + MT_US) /* 10 ms of RACK.rtt and a quarter of 20, sent at 0 */
 #define SACK1(a, b) .n_sack = 1, .sack = {SEG(a), SEG(b)}
 
@@ -202,6 +202,8 @@ CASE(sack_new_data_while_recovering)
 	IN(s, 24 * MS, .seq = 1);
 	script_skip(s);
 	IN(s, 25 * MS, .seq = 1);
+	script_skip(s);
+	IN(s, 26 * MS, .seq = 1); /* the recovery's end left no burst: cwnd grew from the flight */
 	OUT_NONE(s, 1000 * MS);
 }
 

@@ -325,6 +325,34 @@ static void compare(const struct xmit *x, const struct model *m, uint32_t last_f
 		assert_int_equal(latest(x, last_from, last_from + 1).s.at_us, now);
 }
 
+static void duplicates_deliver_before_the_number_does(void **state)
+{
+	struct xmit x;
+
+	(void)state;
+	start(&x);
+	send(&x, 0, 5000, 0);
+	xmit_ack_begin(&x);
+	for (unsigned i = 0; i < 3; i++)
+		xmit_duplicate(&x, 1000, 5000, US0 + 100);
+	assert_int_equal(x.delivered, 3000);
+	assert_int_equal(xmit_fresh(&x, 1000, 1000), 1000); /* the hole, mended */
+	assert_int_equal(xmit_fresh(&x, 4000, 1000), 1000); /* the next one and what was told of */
+	assert_int_equal(xmit_fresh(&x, 4000, 1000), 4000);
+}
+
+static void duplicates_deliver_no_more_than_is_in_flight(void **state)
+{
+	struct xmit x;
+
+	(void)state;
+	start(&x);
+	send(&x, 0, 5000, 0);
+	for (unsigned i = 0; i < 100; i++)
+		xmit_duplicate(&x, 1000, 4500, US0 + 100);
+	assert_int_equal(x.delivered, 4500);
+}
+
 static void random_against_a_model(void **state)
 {
 	struct model m = {0};
@@ -379,6 +407,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_rate_sample),
 		cmocka_unit_test(the_newest_delivered_gives_the_sample),
 		cmocka_unit_test(the_application_bounds_the_rate),
+		cmocka_unit_test(duplicates_deliver_before_the_number_does),
+		cmocka_unit_test(duplicates_deliver_no_more_than_is_in_flight),
 		cmocka_unit_test(random_against_a_model),
 	};
 

@@ -39,6 +39,8 @@ static void short_row(struct table *t, unsigned rtt_ms, uint64_t bytes, double l
 		"connections=%u\n",
 		sack ? "on" : "off", rtt_ms / 2.0, loss, (unsigned)bytes, t->full ? 10000u : 2000u);
 	const struct hist *h = &r->flows[0].times;
+	/* RFC 6582 mends one loss per round trip. */
+	double newreno = sack ? 0 : (double)bytes / 1448 * loss * rtt_ms;
 	double ideal = rounds(bytes) * rtt_ms, median = ms(hist_quantile(h, 0.5));
 
 	printf("%6u %8u %6g %5s %9.1f %9.1f %9.1f %9.1f %9.1f %7u\n", rtt_ms, (unsigned)bytes,
@@ -49,7 +51,8 @@ static void short_row(struct table *t, unsigned rtt_ms, uint64_t bytes, double l
 		(struct bounds){0.99 * ideal, loss <= 0.01 ? 1.5 * ideal + 10 : 5 * ideal + 400},
 		"median, RTT %u ms, %u bytes, loss %g%%, SACK %d", rtt_ms, (unsigned)bytes,
 		loss * 100, sack);
-	table_bound(t, ms(hist_quantile(h, 0.9)), (struct bounds){0.99 * ideal, 6 * ideal + 2000},
+	table_bound(t, ms(hist_quantile(h, 0.9)),
+		    (struct bounds){0.99 * ideal, 6 * ideal + newreno + 2000},
 		    "p90, RTT %u ms, %u bytes, loss %g%%, SACK %d", rtt_ms, (unsigned)bytes,
 		    loss * 100, sack);
 	table_bound(t, (double)r->flows[0].failed, (struct bounds){0, 0},
@@ -99,8 +102,10 @@ static void fair_row(struct table *t, const char *one, const char *other, unsign
 	       100 * (double)q->queue_full / (double)q->frames);
 	table_bound(t, f + g, (struct bounds){bbr ? 60 : 85, 96}, "sum of %u flows %s and %s", n,
 		    one, other);
+	/* 0.5: one half takes all, as BBR version 1 is known to in a queue of about a
+	 * bandwidth-delay product, where losses stop CUBIC only. */
 	table_bound(t, r->jain,
-		    (struct bounds){mixed ? 0.6
+		    (struct bounds){mixed ? (bbr ? 0.5 : 0.6)
 				    : bbr ? 0.75
 					  : 0.9,
 				    1.0001},
@@ -173,7 +178,9 @@ void table_incast(struct table *t)
 
 static void bloat_row(struct table *t, const char *cc, unsigned queue_ms, bool ecn)
 {
-	double bytes = 10e6 / 8 * queue_ms / 1e3;
+	double bytes = 10e6 / 8 * queue_ms / 1e3, seconds = t->full ? 280 : 60;
+	/* What came out of order in the warm-up is delivered after it: a window at most. */
+	double carried = (bytes + 10e6 / 8 * 0.04) * 8 / seconds / 1e6;
 	struct scn_result *r =
 		table_run(t,
 			  "duration=%us\nwarmup=20s\n[tcp]\necn=%u\n[host a]\n[host "
@@ -191,7 +198,7 @@ static void bloat_row(struct table *t, const char *cc, unsigned queue_ms, bool e
 	printf("%-6s %3s %8u %9.2f %9.2f %9.2f %9.2f %9.2f\n", cc, ecn ? "on" : "off", queue_ms,
 	       goodput, mean, ms(q->queued_max), ms(hist_quantile(h, 0.5)),
 	       ms(hist_quantile(h, 0.99)));
-	table_bound(t, goodput, (struct bounds){queue_ms < 40 ? 6 : 7, 9.6},
+	table_bound(t, goodput, (struct bounds){queue_ms < 40 ? 6 : 7, 9.6 + carried},
 		    "goodput of %s, queue %u ms", cc, queue_ms);
 	table_bound(t, mean, (struct bounds){0, ecn ? 45 : queue_ms},
 		    "mean delay of %s, queue %u ms", cc, queue_ms);

@@ -195,6 +195,29 @@ CASE(fin_behind_a_closed_window_is_probed_for)
 	STATE(s, FIN_WAIT_2);
 }
 
+/* ---- data that the owner took and nobody read (RFC 2525 2.17) ---- */
+
+CASE(close_unread_resets_in_last_ack)
+{
+	be_close_wait(s);
+	app_shutdown(s, 0);
+	OUT(s, 0, .seq = 1, .flags = FINACK);
+	STATE(s, LAST_ACK);
+	assert_true(tcp_close_unread(&s->t));
+	script_flush(s);
+	OUT(s, 0, .seq = 2, .flags = TCPF_RST | TCPF_ACK);
+	STATE(s, CLOSED);
+	assert_true(tcp_close_unread(&s->t)); /* once */
+}
+
+CASE(close_unread_resets_in_closing)
+{
+	be_closing(s);
+	assert_true(tcp_close_unread(&s->t));
+	script_flush(s);
+	OUT(s, 0, .seq = 2, .flags = TCPF_RST | TCPF_ACK);
+}
+
 /* ---- windows that shrink (RFC 9293 3.8.6) ---- */
 
 CASE(window_shrunk_to_nothing_is_probed)
@@ -393,6 +416,8 @@ int main(void)
 		T(fin_is_sent_again_alone),
 		T(fin_is_sent_again_with_the_data_before_it),
 		T(fin_behind_a_closed_window_is_probed_for),
+		T(close_unread_resets_in_last_ack),
+		T(close_unread_resets_in_closing),
 		T(window_shrunk_to_nothing_is_probed),
 		T(window_shrunk_below_what_is_in_flight),
 		T(nagle_returns_when_nodelay_goes),

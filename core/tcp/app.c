@@ -61,8 +61,8 @@ bool tcp_close_unread(struct tcb *t)
 		return false;
 	if (t->state != TCPS_CLOSED) {
 		conn_end(t, true);
-		t->flags |=
-			TF_RST_DUE; /* in CLOSING and LAST-ACK, too: an ABORT sends none there */
+		/* In CLOSING and LAST-ACK, too: an ABORT sends none there. */
+		t->flags |= TF_RST_DUE;
 	}
 	return true;
 }

@@ -190,24 +190,6 @@ static void take_address(struct stack_core *sc, struct autoconf_prefix *x,
 		addr_set_state(&sc->addrs, x->addr, p->preferred_s ? ADDR_VALID : ADDR_DEPRECATED);
 }
 
-static void take_prefix(struct stack_core *sc, const struct ndp_prefix *p, mt_time now)
-{
-	struct autoconf_prefix *x;
-
-	if (ip_is_link_local(&p->prefix) || ip_is_multicast(&p->prefix) || ip_is_v4(&p->prefix) ||
-	    !(p->on_link || p->autonomous) || p->len < 8)
-		return;
-	x = prefix_find(&sc->autoconf, p);
-	if (!x)
-		return;
-	if (p->on_link)
-		take_on_link(sc, x, p, now);
-	if (p->autonomous)
-		take_address(sc, x, p, now);
-}
-
-/* ---- time ---- */
-
 /* True: nothing is left of it. */
 static bool prefix_expire(struct stack_core *sc, struct autoconf_prefix *x, mt_time now)
 {
@@ -226,6 +208,27 @@ static bool prefix_expire(struct stack_core *sc, struct autoconf_prefix *x, mt_t
 	}
 	return !x->on_link_until && x->addr == ADDR_NONE;
 }
+
+static void take_prefix(struct stack_core *sc, const struct ndp_prefix *p, mt_time now)
+{
+	struct autoconf *ac = &sc->autoconf;
+	struct autoconf_prefix *x;
+
+	if (ip_is_link_local(&p->prefix) || ip_is_multicast(&p->prefix) || ip_is_v4(&p->prefix) ||
+	    !(p->on_link || p->autonomous) || p->len < 8)
+		return;
+	x = prefix_find(ac, p);
+	if (!x)
+		return;
+	if (p->on_link)
+		take_on_link(sc, x, p, now);
+	if (p->autonomous)
+		take_address(sc, x, p, now);
+	if (prefix_expire(sc, x, now)) /* one that says nothing must not keep a place */
+		*x = ac->prefix[--ac->n_prefixes];
+}
+
+/* ---- time ---- */
 
 static mt_time prefix_next(const struct autoconf_prefix *x, mt_time now)
 {

@@ -363,7 +363,6 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 {
 	struct tcp_events ev;
 
-	sc->stats.rx_segs++;
 	if (!conn_alive(c)) {
 		sc->stats.drop_state++;
 		trace_in(sc, c, seg, TCP_DROP_STATE, now);

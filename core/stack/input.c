@@ -194,9 +194,12 @@ static void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes,
 	uint32_t id = r->id = confirm(sc, r, n_changes);
 
 	sc->vlan = r->vlan;
-	if (!(id & (FLOW_TW | FLOW_SYN)))
+	if (!(id & (FLOW_TW | FLOW_SYN))) {
+		sc->stats.rx_segs++;
 		conn_input(sc, core_conn(sc, id), &r->seg, now);
-	else if (id != FLOW_NONE && (id & FLOW_SYN))
+		return;
+	}
+	if (id != FLOW_NONE && (id & FLOW_SYN))
 		syn_queue_input(sc, r, now);
 	else if (id == FLOW_NONE || time_wait_input(sc, id & ~FLOW_TW, r, now))
 		listen_input(sc, r, now);

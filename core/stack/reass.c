@@ -129,8 +129,13 @@ static uint32_t count_have(const struct datagram *d, uint32_t first, uint32_t en
 {
 	uint32_t n = 0;
 
-	for (uint32_t u = first; u < end; u++)
-		n += (uint32_t)(d->have[u / 64] >> u % 64) & 1;
+	while (first < end) {
+		uint32_t at = first % 64, len = min_u32(64 - at, end - first);
+		uint64_t mask = (~0ull >> (64 - len)) << at;
+
+		n += (uint32_t)__builtin_popcountll(d->have[first / 64] & mask);
+		first += len;
+	}
 	return n;
 }
 

@@ -115,6 +115,8 @@ static enum tcp_half_verdict check_sequence(struct half_arrival *a)
 	int32_t first = seq_diff(s->seq, a->rcv_nxt);
 	bool rst = s->flags & TCPF_RST;
 	bool syn_again = (s->flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN && !rst && first == -1;
+	bool in_window = first > 0 ? (uint32_t)first < half_window(a->cfg)
+				   : first == 0 || seq_gt(seq_add(s->seq, seg_len(s)), a->rcv_nxt);
 
 	if ((h->flags & HALF_TS) && !rst) {
 		bool stamped = s->opts & TCPO_TS;
@@ -123,15 +125,14 @@ static enum tcp_half_verdict check_sequence(struct half_arrival *a)
 			return drop_for(a, TCP_DROP_PAWS);
 		if (!stamped || (int32_t)(s->ts_val - h->ts_recent) < 0)
 			return challenge(a, TCP_DROP_PAWS);
-		if (first <= 0)
+		if (syn_again || (in_window && first <= 0)) /* R3: of what is acceptable */
 			h->ts_recent = s->ts_val;
 	}
 	if (syn_again) {
 		*a->drop = TCP_DROP_SEQ;
 		return TCP_HALF_AGAIN;
 	}
-	if (first > 0 ? (uint32_t)first < half_window(a->cfg)
-		      : first == 0 || seq_gt(seq_add(s->seq, seg_len(s)), a->rcv_nxt))
+	if (in_window)
 		return TCP_HALF_OPEN;
 	return rst ? drop_for(a, TCP_DROP_RST) : challenge(a, TCP_DROP_SEQ);
 }

@@ -172,6 +172,26 @@ static void second_router(void **state)
 	net_free(n);
 }
 
+/* A prefix with nothing to say keeps no place in the list from one that has. */
+static void empty_prefixes_keep_no_place(void **state)
+{
+	struct ndp_msg m = advertisement();
+	struct net *n = open_net(true);
+
+	(void)state;
+	net_turn(n);
+	m.prefix[0].valid_s = m.prefix[0].preferred_s = 0;
+	for (unsigned i = 1; i <= 8; i++) {
+		m.prefix[0].prefix.b[5] = (uint8_t)i;
+		advertise(n, &peer_link, &m);
+	}
+	m = advertisement();
+	advertise(n, &peer_link, &m);
+	assert_true(has(n, &made));
+	assert_true(connect6(n, &peer6) >= 0);
+	net_free(n);
+}
+
 /* Lists are bounded, what makes no sense is passed over, and without the key nothing is believed.
  */
 static void fault_17_forged_advertisements(void **state)
@@ -242,6 +262,7 @@ int main(void)
 		cmocka_unit_test(two_hours),
 		cmocka_unit_test(second_router),
 		cmocka_unit_test(fault_17_forged_advertisements),
+		cmocka_unit_test(empty_prefixes_keep_no_place),
 		cmocka_unit_test(not_asked_for),
 	};
 

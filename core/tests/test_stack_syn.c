@@ -209,6 +209,25 @@ static void test_paws(void **state)
 	net_free(t.n);
 }
 
+/* A stranger's timestamp, outside the window: TS.Recent stays (RFC 7323 5.3 R3), or the peer's own
+ * ACK would be too old. */
+static void test_forged_timestamp(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct syn_net t = syn_open(&cfg, 4);
+	struct tcp_seg ack = syn_half(&t, 5000, TCPO_MSS | TCPO_TS), forged = ack;
+	struct raw_frame r;
+
+	(void)state;
+	forged.seq = seq_of(ISN - 100000);
+	forged.ts_val += 1000000;
+	syn_put(&t, 5000, &forged, &r);
+	assert_int_equal(stack_stats(t.sc)->drop_seq, 1);
+	assert_false(syn_put(&t, 5000, &ack, &r));
+	assert_true(stack_accept(t.sc, t.lid) >= 0);
+	net_free(t.n);
+}
+
 /* Data and FIN on the last ACK belong to the new connection. */
 static void test_data_on_ack(void **state)
 {
@@ -223,6 +242,7 @@ static void test_data_on_ack(void **state)
 	ack.len = 100;
 	ack.flags |= TCPF_FIN;
 	assert_false(syn_put(&t, 5000, &ack, &r)); /* its ACK waits for the answer */
+	assert_int_equal(stack_stats(t.sc)->rx_segs, 2);
 	id = stack_accept(t.sc, t.lid);
 	assert_true(id >= 0);
 	assert_int_equal(stack_state(t.sc, (uint32_t)id), TCPS_CLOSE_WAIT);
@@ -510,6 +530,7 @@ int main(void)
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_challenges),
 		cmocka_unit_test(test_paws),
+		cmocka_unit_test(test_forged_timestamp),
 		cmocka_unit_test(test_data_on_ack),
 		cmocka_unit_test(test_later_data_opens),
 		cmocka_unit_test(test_new_client_same_port),

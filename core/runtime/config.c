@@ -299,6 +299,9 @@ static const struct rt_key keys[] = {
 	 "inline: the stack runs inside the application's calls; paired: in a thread of its own on "
 	 "the same CPU"},
 	{"busy_poll", parse_bool, AT(busy_poll), 0, 1, "0", "1: never sleep"},
+	{"linger_ms", parse_u32, AT(linger_ms), 0, 60000, "1000",
+	 "how long the end of a context waits for what was sent last to be acknowledged; what is "
+	 "not is reset"},
 	{"trace_events", parse_trace_events, AT(stack.trace_events), 0, TRACE_MAX, "8",
 	 "last events kept per connection, a power of two; 0: none"},
 	{"seed", parse_seed, 0, 0, 0, "random",
@@ -375,6 +378,7 @@ void rt_config_init(struct rt_config *c)
 	c->stack.tx_batch = 128;
 	c->job_ring_kb = 256;
 	c->event_ring_kb = 256;
+	c->linger_ms = 1000;
 	c->rcvbuf_max = tcp_config_default.rcvbuf_max;
 	c->sndbuf_max = tcp_config_default.sndbuf_max;
 }

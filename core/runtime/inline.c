@@ -202,12 +202,12 @@ static void in_flush(struct rt_core *c)
 
 static void in_fini(struct rt_core *c)
 {
-	mt_time until = rt_now() + RT_LINGER;
+	mt_time since = rt_now();
 
 	do {
 		loop_turn(&c->own);
-		(void)loop_idle(&c->own, until);
-	} while (loop_closing(&c->own, until));
+		(void)loop_idle(&c->own, since + c->own.linger);
+	} while (loop_closing(&c->own, since));
 	loop_close(&c->own);
 }
 

@@ -55,6 +55,7 @@ int loop_open(struct loop *l, const struct rt_config *c, const struct nic *nic, 
 	l->nic = nic;
 	l->queue = queue;
 	l->busy_poll = c->busy_poll;
+	l->linger = c->linger_ms * MT_MS;
 	l->sleep_ns = LOOP_SLEEP_MIN;
 	l->mem_len = stack_core_bytes(&sc);
 	l->mem = rt_map(l->mem_len);
@@ -78,18 +79,24 @@ int loop_open(struct loop *l, const struct rt_config *c, const struct nic *nic, 
 	return 0;
 }
 
-bool loop_closing(struct loop *l, mt_time until)
+bool loop_closing(struct loop *l, mt_time since)
 {
+	mt_time age = l->now > since ? l->now - since : 0;
 	struct stack_usage u;
 
 	stack_usage(l->sc, &u);
-	return u.conns > 0 && l->now < until;
+	if (u.conns == 0 || age >= l->linger)
+		return false;
+	l->unacked = stack_next_unacked(l->sc, l->unacked);
+	return l->unacked != STACK_ID_NONE || age < LOOP_FAREWELL;
 }
 
 void loop_close(struct loop *l)
 {
-	if (l->sc)
+	if (l->sc) {
+		stack_reset_all(l->sc, l->now);
 		stack_core_fini(l->sc);
+	}
 	if (l->entered && nic_driver.thread_leave)
 		nic_driver.thread_leave();
 	rt_unmap(l->mem, l->mem_len);

@@ -22,6 +22,8 @@
 	(1 * MT_MS) /* without a receive interrupt: what a packet may have to wait                 \
 		     */
 #define LOOP_IRQ_MAX (100 * MT_MS)
+#define LOOP_FAREWELL                                                                              \
+	(100 * MT_MS) /* at the end, for peers' FINs: of ours nothing depends on them */
 
 struct loop {
 	struct stack_core *sc;
@@ -32,7 +34,9 @@ struct loop {
 	mt_time next;	  /* the stack wants a turn no later than this */
 	mt_time busy_at;  /* last turn in which something happened */
 	mt_time sleep_ns; /* adaptive length */
+	mt_time linger;	  /* the longest wait at the end */
 	mt_time stat_at;  /* next line of statistics; MT_NEVER: none */
+	uint32_t unacked; /* at the end: connections before it need no more turns */
 	uint16_t queue;
 	bool dirty; /* the application called: there may be something to send */
 	bool busy_poll;
@@ -53,9 +57,12 @@ struct rt_config;
 
 /* On the thread that will drive it. 0 or -errno. */
 int loop_open(struct loop *, const struct rt_config *, const struct nic *, uint16_t queue);
-/* Gives everything back. What was sent last may need more turns first: while loop_closing. */
+/* Gives everything back and resets what still lives: a peer must not wait for what nobody will
+ * send. What was sent last may need more turns first: while loop_closing. */
 void loop_close(struct loop *);
-bool loop_closing(struct loop *, mt_time until);
+/* After all was closed, at `since`: is there still something to be acknowledged, and time for it?
+ */
+bool loop_closing(struct loop *, mt_time since);
 /* One turn, with one reading of the clock. True if anything happened. */
 bool loop_turn(struct loop *);
 /* Sends what is pending, without a turn. */

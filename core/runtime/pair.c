@@ -131,7 +131,7 @@ static void drop_events(struct pair *p)
 static void *stack_thread(void *arg)
 {
 	struct pair *p = arg;
-	mt_time until;
+	mt_time since;
 	int r = rt_pin(p->cpu);
 
 	p->loop.cpu = p->cpu;
@@ -144,14 +144,14 @@ static void *stack_thread(void *arg)
 	if (r < 0)
 		return NULL;
 	stack_loop(p);
-	until = rt_now() + RT_LINGER;
+	since = rt_now();
 	stk_jobs(p);
 	do {
 		loop_turn(&p->loop);
 		drop_events(p);
 		stk_deliver(p);
-		(void)loop_idle(&p->loop, until);
-	} while (loop_closing(&p->loop, until));
+		(void)loop_idle(&p->loop, since + p->loop.linger);
+	} while (loop_closing(&p->loop, since));
 	loop_close(&p->loop);
 	return NULL;
 }

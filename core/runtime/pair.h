@@ -229,7 +229,7 @@ uint32_t app_ready(const struct app_sock *);
 void app_sock_init(struct pair *, struct app_sock *, enum sock_kind);
 
 extern const struct rt_ops rt_paired_ops; /* pair_ops.c */
-/* Ends the stack's thread, after its closing connections had RT_LINGER, and frees the pair. */
+/* Ends the stack's thread, after its closing connections had linger_ms, and frees the pair. */
 void pair_fini(struct pair *);
 
 #endif

@@ -24,9 +24,6 @@
 
 #define RT_ID_NONE STACK_ID_NONE
 #define RT_N_OPTS  (TCP_OPT_FASTOPEN_QUEUE + 1)
-/* What a core that ends gives its closing connections: a process that writes, closes and exits does
- * not lose its data. */
-#define RT_LINGER (100 * MT_MS)
 
 struct share;
 

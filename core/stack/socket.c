@@ -233,6 +233,33 @@ void stack_abort(struct stack_core *sc, uint32_t id, mt_time now)
 	conn_reset(sc, c, now);
 }
 
+static bool unacked(const struct conn *c)
+{
+	enum tcp_state s = c->tcb.state;
+
+	return conn_alive(c) &&
+	       (c->snd.len > 0 || s == TCPS_FIN_WAIT_1 || s == TCPS_CLOSING || s == TCPS_LAST_ACK);
+}
+
+uint32_t stack_next_unacked(const struct stack_core *sc, uint32_t id)
+{
+	while (id < sc->conns.n_touched && !unacked(core_conn(sc, id)))
+		id++;
+	return id < sc->conns.n_touched ? id : STACK_ID_NONE;
+}
+
+void stack_reset_all(struct stack_core *sc, mt_time now)
+{
+	for (uint32_t id = 0; id < sc->conns.n_touched; id++) {
+		struct conn *c = core_conn(sc, id);
+
+		if (conn_alive(c) && c->tcb.state != TCPS_FIN_WAIT_2)
+			stack_abort(sc, id, now);
+	}
+	for (uint32_t n = sc->conns.n_used / sc->cfg.tx_batch + 1; n > 0; n--)
+		(void)stack_tx(sc, now);
+}
+
 int stack_set_option(struct stack_core *sc, uint32_t id, enum tcp_option opt, uint32_t value,
 		     mt_time now)
 {

@@ -78,17 +78,17 @@ struct stack_config {
 	uint16_t n_routes;
 	const struct stack_neigh_entry *neighs;
 	uint16_t n_neighs;
-	uint8_t syn_cookies;	    /* SYN_COOKIES_* */
-	bool ipv6_autoconf; /* IPv6 addresses and routes as routers advertise them */
-	uint8_t fastopen;	    /* FASTOPEN_* bits */
+	uint8_t syn_cookies;	     /* SYN_COOKIES_* */
+	bool ipv6_autoconf;	     /* IPv6 addresses and routes as routers advertise them */
+	uint8_t fastopen;	     /* FASTOPEN_* bits */
 	uint64_t fastopen_secret[2]; /* of the cookies we give; the same for all cores */
-	bool ack_data_fin_priority; /* three lists as in the paper; false: one (ablation) */
+	bool ack_data_fin_priority;  /* three lists as in the paper; false: one (ablation) */
 };
 
 extern const struct stack_config stack_config_default;
 
 struct tcp_info_values; /* tcp/info.h */
-struct stack_core; /* stack/core.h, private to core/stack */
+struct stack_core;	/* stack/core.h, private to core/stack */
 
 /* Bytes of memory stack_core_init needs. */
 size_t stack_core_bytes(const struct stack_config *);
@@ -143,13 +143,14 @@ void stack_listen_set_cookie(struct stack_core *, uint32_t lid, uint64_t cookie)
 /* ---- sockets ---- */
 /* Id of the listener. local.addr may be unspecified: 0.0.0.0 takes IPv4, :: both families, or with
  * local.v6only IPv6. The most exact listener gets a connection. EADDRINUSE, EADDRNOTAVAIL, ENOBUFS.
- * Port 0: a free one is chosen. backlog: bound of the accept queue. While it is full, SYNs are dropped
- * and so are the ACKs that complete a handshake (accept_overflow); what the peer sends next, or the
- * next SYN/ACK brings, completes it when there is room again. */
+ * Port 0: a free one is chosen. backlog: bound of the accept queue. While it is full, SYNs are
+ * dropped and so are the ACKs that complete a handshake (accept_overflow); what the peer sends
+ * next, or the next SYN/ACK brings, completes it when there is room again. */
 int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint32_t backlog,
 		     mt_time now);
-/* How many connections of this listener may be open before their handshake is over (RFC 7413 5.1; all of the
- * core's count): their data comes in the SYN. 0: none, as at first. EOPNOTSUPP: not configured. */
+/* How many connections of this listener may be open before their handshake is over (RFC 7413 5.1;
+ * all of the core's count): their data comes in the SYN. 0: none, as at first. EOPNOTSUPP: not
+ * configured. */
 int stack_listen_fastopen(struct stack_core *, uint32_t lid, uint32_t n);
 /* Connections not yet accepted and half-open ones get a RST. O(those, and all half-open ones). */
 void stack_listen_close(struct stack_core *, uint32_t lid, mt_time now);
@@ -184,6 +185,11 @@ void stack_close(struct stack_core *, uint32_t id, mt_time now);
 /* The same, with data that the owner took and the application never read: as unread here. */
 void stack_close_unread(struct stack_core *, uint32_t id, mt_time now);
 void stack_abort(struct stack_core *, uint32_t id, mt_time now);
+/* For the end, when all is closed: the first connection from this id on of which the peer has not
+ * acknowledged everything, or STACK_ID_NONE. O(ids). */
+uint32_t stack_next_unacked(const struct stack_core *, uint32_t id);
+/* Resets every connection but those that wait for nothing but the peer's FIN. O(connections). */
+void stack_reset_all(struct stack_core *, mt_time now);
 /* Pending error, cleared by reading (SO_ERROR); 0 if none. */
 int stack_take_error(struct stack_core *, uint32_t id);
 int stack_set_option(struct stack_core *, uint32_t id, enum tcp_option, uint32_t value,
@@ -191,7 +197,8 @@ int stack_set_option(struct stack_core *, uint32_t id, enum tcp_option, uint32_t
 int64_t stack_get_option(const struct stack_core *, uint32_t id, enum tcp_option);
 int stack_set_cc(struct stack_core *, uint32_t id, const char *name, mt_time now);
 const char *stack_get_cc(const struct stack_core *, uint32_t id);
-/* Values of a connection for TCP_INFO; returns its path MTU. Only the state, and 0, once it has ended. */
+/* Values of a connection for TCP_INFO; returns its path MTU. Only the state, and 0, once it has
+ * ended. */
 uint32_t stack_info(const struct stack_core *, uint32_t id, mt_time now, struct tcp_info_values *);
 enum tcp_state stack_state(const struct stack_core *, uint32_t id);
 /* Both ends of a connection. */

@@ -74,7 +74,7 @@ static inline mtcp_stack_t world_stack(int side, const char *more)
 	snprintf(text, sizeof(text),
 		 "device = fake:w:%d\naddress = 10.0.0.%d/24\naddress = fd00::%d/64\nmode = "
 		 "%s\nmax_concurrency = 256\n"
-		 "rcvbuf = 65536\nsndbuf = 65536\nbuffer_mb = 32\nseed = %d\n%s",
+		 "rcvbuf = 65536\nsndbuf = 65536\nbuffer_mb = 32\nlinger_ms = 100\nseed = %d\n%s",
 		 side, side + 1, side + 1, world_mode, side + 1, more ? more : "");
 	s = mtcp_stack_open(NULL, text, err);
 	if (!s)

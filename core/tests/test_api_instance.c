@@ -221,6 +221,37 @@ static void test_full_device(void **state)
 	world_close(&w);
 }
 
+/* A context ends before its peer has read: what was written and cannot be delivered any more ends
+ * with a reset, not with silence for ever. */
+static void test_end_resets_what_is_left(void **state)
+{
+	static char data[200000];
+	struct world w;
+	ssize_t n = 1;
+	int l, c, peer;
+
+	(void)state;
+	world_open(&w, "sndbuf = 262144\n");
+	l = listener(w.m[SRV], 80, 4);
+	c = connected(&w, l, 80, &peer);
+	assert_int_equal(mtcp_write(w.m[CLI], c, data, sizeof(data)), sizeof(data));
+	assert_int_equal(mtcp_close(w.m[CLI], c), 0);
+	mtcp_destroy_context(w.m[CLI]);
+	for (double begun = seconds(); n > 0 || (n < 0 && errno == EAGAIN);) {
+		struct mtcp_epoll_event ev;
+
+		mtcp_epoll_wait(w.m[SRV], w.drive[SRV], &ev, 1, 0);
+		n = mtcp_read(w.m[SRV], peer, data, sizeof(data));
+		assert_true(seconds() - begun < 5);
+	}
+	assert_int_equal(n, -1);
+	assert_int_equal(errno, ECONNRESET);
+	mtcp_destroy_context(w.m[SRV]);
+	for (int i = 0; i < 2; i++)
+		mtcp_stack_close(w.stack[i]);
+	assert_int_equal(fake_frames, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_init_rss),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_full_device),
+		cmocka_unit_test(test_end_resets_what_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 
 #define PORT 80
+/* A machine that runs more than these tests lets a thread wait for long. */
+#define PATIENT "linger_ms = 20000\n"
 
 struct side {
 	mtcp_stack_t stack;
@@ -43,8 +45,8 @@ static void start(struct side *s)
 static void run_both(void (*server)(mctx_t, struct side *), void (*client)(mctx_t, struct side *),
 		     int n)
 {
-	struct side srv = {.stack = world_stack(SRV, NULL), .run = server, .n = n};
-	struct side cli = {.stack = world_stack(CLI, NULL), .run = client, .n = n};
+	struct side srv = {.stack = world_stack(SRV, PATIENT), .run = server, .n = n};
+	struct side cli = {.stack = world_stack(CLI, PATIENT), .run = client, .n = n};
 
 	start(&srv);
 	while (!srv.ready && !srv.fault)
@@ -310,8 +312,8 @@ static void test_two_cores(void **state)
 			      {.run = epoll_server, .n = 40, .cpu = 1}};
 	struct side cli[2] = {{.run = epoll_client, .n = 40},
 			      {.run = epoll_client, .n = 40, .cpu = 1}};
-	mtcp_stack_t stacks[2] = {world_stack(SRV, "num_cores = 2\n"),
-				  world_stack(CLI, "num_cores = 2\n")};
+	mtcp_stack_t stacks[2] = {world_stack(SRV, PATIENT "num_cores = 2\n"),
+				  world_stack(CLI, PATIENT "num_cores = 2\n")};
 
 	(void)state;
 	/* Each client's 40 connections come back to its own queue; the servers' queues get random
@@ -332,12 +334,13 @@ static void test_two_cores(void **state)
 		pthread_join(cli[i].thread, NULL);
 		assert_int_equal(cli[i].fault, 0);
 	}
-	while ((1 << 30) - srv[0].n + (1 << 30) - srv[1].n <
-	       80) /* their last FINs may be on the way */
+	/* their last FINs may be on the way */
+	while ((1 << 30) - srv[0].n + (1 << 30) - srv[1].n < 80 && !srv[0].fault && !srv[1].fault)
 		sched_yield();
 	for (int i = 0; i < 2; i++) {
 		pthread_kill(srv[i].thread, SIGUSR1);
 		pthread_join(srv[i].thread, NULL);
+		assert_int_equal(srv[i].fault, 0);
 		assert_true((1 << 30) - srv[i].n > 5); /* each got its share */
 	}
 	assert_int_equal((1 << 30) - srv[0].n + (1 << 30) - srv[1].n, 80);
@@ -409,15 +412,17 @@ static void ping(mctx_t m, struct side *s)
 {
 	char b[64] = "";
 	int c = mtcp_socket(m, AF_INET, SOCK_STREAM, 0);
-	double begun;
+	int n_quick = 0;
 
 	WANT(s, try_connect(m, c, 1, PORT) == 0);
-	begun = seconds();
 	for (int i = 0; i < s->n; i++) {
+		double begun = seconds();
+
 		WANT(s, mtcp_write(m, c, b, sizeof(b)) == sizeof(b));
 		WANT(s, mtcp_recv(m, c, b, sizeof(b), MSG_WAITALL) == sizeof(b));
+		n_quick += seconds() - begun < 0.008; /* the original: 16 ms each */
 	}
-	WANT(s, (seconds() - begun) / s->n < 0.008); /* the original: 16 ms each */
+	WANT(s, n_quick > s->n / 4); /* whatever else the machine runs */
 }
 
 static void fault_18_ping_pong(void **state)

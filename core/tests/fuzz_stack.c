@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "invariants.h"
 #include "sim/sim.h"
+#include "wire/bytes.h"
 #include "wire/ipv6.h"
 
 #define HOST_V4	    0x0a000001u
@@ -36,6 +37,7 @@ struct puppet {
 	struct flow flow;
 	tcp_seq iss, snd_nxt, irs, rcv_nxt;
 	uint32_t ts_recent;
+	uint8_t cookie[8]; /* the last the host gave */
 	bool live, synced;
 };
 
@@ -163,6 +165,8 @@ static void puppet_learn(struct fuzz *f, const struct flow *flow, const struct t
 		return;
 	if (s->opts & TCPO_TS)
 		p->ts_recent = s->ts_val;
+	if ((s->opts & TCPO_FASTOPEN) && s->cookie_len == sizeof(p->cookie))
+		memcpy(p->cookie, s->cookie, sizeof(p->cookie));
 	if (s->flags & TCPF_SYN) {
 		if (p->synced && !seq_eq(p->irs, s->seq))
 			begins_anew(f, flow->lport);
@@ -198,6 +202,11 @@ static void seg_options(struct fuzz *f, const struct puppet *p, struct tcp_seg *
 		s->opts = what & (TCPO_MSS | TCPO_WSCALE | TCPO_SACK_PERM | TCPO_TS);
 		s->mss = what & 0x80 ? (uint16_t)word(f, 2) : 1460;
 		s->wscale = what & 0x40 ? byte(f) : 2;
+		if ((what & 0x20) && (s->opts & TCPO_MSS)) {
+			s->opts |= TCPO_FASTOPEN;
+			s->cookie = p->cookie;
+			s->cookie_len = what & 0x10 ? sizeof(p->cookie) : 0;
+		}
 	} else {
 		s->opts = what & 1 ? 0 : TCPO_TS;
 	}
@@ -225,11 +234,12 @@ static void puppet_send(struct fuzz *f, struct puppet *p, uint8_t flags)
 	s.ack = seq_add(p->rcv_nxt, offset(f));
 	s.wnd = what & 0x80 ? (uint16_t)word(f, 2) : 20000;
 	seg_options(f, p, &s);
-	s.len = flags & (TCPF_SYN | TCPF_RST) ? 0 : lens[what % 8];
+	if (!(flags & TCPF_RST) && (!(flags & TCPF_SYN) || s.cookie_len > 0))
+		s.len = lens[what % 8];
 	if (s.len + tcp_hdr_len(&s) > 1480)
 		s.len = (uint16_t)(1480 - tcp_hdr_len(&s));
 	for (uint32_t i = 0; i < s.len; i++)
-		payload[i] = pattern(s.seq.v - p->iss.v - 1 + i);
+		payload[i] = pattern(s.seq.v - p->iss.v - !(flags & TCPF_SYN) + i);
 	sim_wire_send_tcp(f->wire, sim_mac(f->host), &p->flow, &s, payload);
 	if (seq_eq(s.seq, p->snd_nxt) || (what & 0x40))
 		p->snd_nxt = seq_add(s.seq, seg_len(&s));
@@ -290,6 +300,21 @@ static void op_segment(struct fuzz *f)
 		puppet_send(f, p, b < 0xf0 ? flags[b % sizeof(flags)] : byte(f));
 }
 
+/* Bits of tags: that there is one, which of two VLANs, a second one. */
+static void send_frame(struct fuzz *f, const uint8_t *frame, size_t len, unsigned tags)
+{
+	uint8_t tagged[ETH_HLEN + IPV6_HLEN + 256 + 2 * VLAN_HLEN];
+	size_t at = 12, n = tags & 1 ? 1 + (tags >> 2 & 1) : 0;
+
+	memcpy(tagged, frame, at);
+	for (; n > 0; n--, at += VLAN_HLEN) {
+		put_be16(tagged + at, ETH_VLAN);
+		put_be16(tagged + at + 2, tags & 2 ? 5 : 0x2000); /* 0: a priority only */
+	}
+	memcpy(tagged + at, frame + 12, len - 12);
+	sim_wire_send(f->wire, tagged, len + at - 12);
+}
+
 static void op_raw(struct fuzz *f)
 {
 	uint8_t frame[ETH_HLEN + 256];
@@ -313,7 +338,7 @@ static void op_raw(struct fuzz *f)
 		ipv4_build(frame + ETH_HLEN, &ip);
 	}
 	f->tainted |= eth.type == ETH_IPV4;
-	sim_wire_send(f->wire, frame, ETH_HLEN + n);
+	send_frame(f, frame, ETH_HLEN + n, kind >> 5);
 }
 
 /* A checksum at p[at], made right. */
@@ -357,7 +382,7 @@ static void op_ipv6(struct fuzz *f)
 	f->tainted |= ip.proto != IP_ICMPV6;
 	eth_build(frame, &eth);
 	ipv6_build(frame + ETH_HLEN, &ip);
-	sim_wire_send(f->wire, frame, ETH_HLEN + IPV6_HLEN + ip.payload_len);
+	send_frame(f, frame, ETH_HLEN + IPV6_HLEN + ip.payload_len, kind & 128 ? 3 : 0);
 }
 
 static void op_fragment(struct fuzz *f)
@@ -701,10 +726,12 @@ static void fuzz_start(struct fuzz *f)
 	cfg.addrs = addrs;
 	cfg.n_addrs = 2;
 	cfg.ipv6_autoconf = seed & 2;
+	cfg.fastopen = seed & 4 ? FASTOPEN_CLIENT | FASTOPEN_SERVER : 0;
 	f->host = sim_host(f->sim, &hc);
 	f->wire = sim_wire(f->sim);
 	f->sc = sim_core(f->host, 0);
 	f->lid = (uint32_t)stack_listen(f->sc, &local, 4, sim_now(f->sim));
+	(void)stack_listen_fastopen(f->sc, f->lid, 2);
 	settle(f, MT_US);
 }
 

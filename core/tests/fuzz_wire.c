@@ -54,6 +54,9 @@ static void same_segment(const struct tcp_seg *a, const struct tcp_seg *b)
 	check(seq_eq(a->seq, b->seq) && seq_eq(a->ack, b->ack) && a->wnd == b->wnd);
 	check(a->flags == b->flags && a->opts == b->opts && a->wscale == b->wscale);
 	check(a->mss == b->mss && a->ts_val == b->ts_val && a->ts_ecr == b->ts_ecr);
+	if (a->opts & TCPO_FASTOPEN)
+		check(a->cookie_len == b->cookie_len &&
+		      memcmp(a->cookie, b->cookie, a->cookie_len) == 0);
 	check(a->len == b->len && memcmp(a->payload, b->payload, a->len) == 0);
 	/* A list packed without padding may hold a block more than ours. */
 	check(b->n_sack <= a->n_sack && (b->n_sack > 0) == (a->n_sack > 0));
@@ -75,6 +78,8 @@ static void tcp(const struct ip_hdr *ip)
 	(void)tcp_parse(ip, 0, &sport, &dport, &in);
 	if (tcp_parse(ip, WIRE_CSUM_OK, &f.lport, &f.rport, &in) != WIRE_OK)
 		return;
+	if (!(in.opts & TCPO_MSS)) /* what is not in a SYN is not written */
+		in.opts &= (uint8_t)~TCPO_FASTOPEN;
 	check(in.payload >= ip->payload + TCP_HLEN);
 	check(in.payload + in.len == ip->payload + ip->payload_len);
 	hlen = tcp_hdr_len(&in);

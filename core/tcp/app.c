@@ -2,9 +2,10 @@
 /* The application's side: RFC 9293 3.10.2 to 3.10.5, options, and the cold object. */
 #include <errno.h>
 
-#include "tcp/syn_data.h"
+#include "tcp/dsack.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
+#include "tcp/syn_data.h"
 
 /* ---- SEND and RECEIVE ---- */
 
@@ -246,8 +247,11 @@ bool tcp_wants_cold(const struct tcb *t, const struct tcp_seg *s)
 		return false;
 	if ((s->opts & TCPO_SACK) && (t->flags & TF_SACK) && flight(t))
 		return true;
-	return (s->len || (s->flags & TCPF_FIN)) && seq_gt(s->seq, t->rcv_nxt) &&
-	       seq_lt(s->seq, t->rcv_adv) && t->state <= TCPS_FIN_WAIT_2;
+	if (!(s->len || (s->flags & TCPF_FIN)) || seq_eq(s->seq, t->rcv_nxt))
+		return false;
+	if (seq_lt(s->seq, t->rcv_nxt))
+		return dsack_repeats(t, s);
+	return seq_lt(s->seq, t->rcv_adv) && t->state <= TCPS_FIN_WAIT_2;
 }
 
 bool tcp_wants_cold_tx(const struct tcb *t)
@@ -262,6 +266,7 @@ void tcp_attach_cold(struct tcb *t, struct tcp_cold *c)
 	check(!t->cold);
 	c->fin_seen = false;
 	ooo_init(&c->ooo);
+	c->dup = (struct seq_range){t->rcv_nxt, t->rcv_nxt};
 	sack_init(&c->board);
 	t->cold = c;
 	recovery_attached(t);
@@ -278,8 +283,8 @@ struct tcp_cold *tcp_detach_cold(struct tcb *t, bool force)
 	if (!c)
 		return NULL;
 	/* While something is in flight it has a time, and an empty board means something, too. */
-	if (!force &&
-	    (t->cc.ops->cold || c->ooo.n || t->phase != PHASE_OPEN || flight(t) || unsent(t)))
+	if (!force && (t->cc.ops->cold || c->ooo.n || dsack_waits(c) || t->phase != PHASE_OPEN ||
+		       flight(t) || unsent(t)))
 		return NULL;
 	if (t->cc.ops->cold)
 		t->cc.u.cold = NULL;

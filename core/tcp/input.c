@@ -3,10 +3,11 @@
  * input_data.c. */
 #include <errno.h>
 
-#include "tcp/syn_data.h"
+#include "tcp/dsack.h"
 #include "tcp/fastpath.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
+#include "tcp/syn_data.h"
 
 bool arrival_challenge(struct arrival *a)
 {
@@ -112,10 +113,12 @@ static enum step step_paws(struct arrival *a)
 		t->ts_recent = s->ts_val;
 		return STEP_CONTINUE;
 	}
-	if (s->len)
+	if (s->len) {
+		dsack_old(t, s); /* the original, behind its repetition */
 		t->flags |= TF_ACK_NOW;
-	else
+	} else {
 		arrival_challenge(a);
+	}
 	return arrival_drop(a, TCP_DROP_PAWS);
 }
 
@@ -168,6 +171,7 @@ static enum step sequence_refuse(struct arrival *a)
 	}
 	if (s->len || (s->flags & TCPF_FIN)) {
 		note_repetition(t, s);
+		dsack_old(t, s);
 		t->flags |= TF_ACK_NOW;
 		return arrival_drop(a, TCP_DROP_SEQ);
 	}
@@ -194,6 +198,7 @@ static void sequence_trim(struct arrival *a)
 		a->skip = min_u32(t->rcv_nxt.v - a->seq.v, a->len);
 		a->len -= a->skip;
 		a->seq = t->rcv_nxt;
+		dsack_old(t, s);
 	}
 	wnd = t->rcv_adv.v - a->seq.v;
 	if (a->len + a->fin > wnd) { /* beyond the right edge: nothing of it is kept */

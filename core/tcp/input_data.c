@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Seventh and eighth step: text and FIN; the acknowledgment and the window we owe for them. */
+#include "tcp/dsack.h"
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
 
@@ -94,6 +95,7 @@ static enum step data_fills(struct arrival *a)
 	/* The stream ends at the FIN that came ahead, whatever this segment says. */
 	if (c->fin_seen)
 		a->len = min_u32(a->len, c->fin_seq.v - from.v);
+	dsack_held(t, (struct seq_range){from, seq_add(from, a->len)});
 	a->ev->data_skip = (uint16_t)a->skip;
 	a->ev->data_len = (uint16_t)a->len;
 	t->rcv_nxt = ooo_advance(&c->ooo, seq_add(t->rcv_nxt, a->len));
@@ -127,6 +129,7 @@ static enum step data_ahead(struct arrival *a)
 		return arrival_drop(a, TCP_DROP_SEQ);
 	if (a->fin && c->ooo.n && seq_gt(c->ooo.r[c->ooo.n - 1].end, end))
 		return arrival_drop(a, TCP_DROP_SEQ);
+	dsack_held(t, (struct seq_range){a->seq, end});
 	if (!ooo_insert(&c->ooo, a->seq, end))
 		return arrival_drop(a, TCP_DROP_OOO_FULL);
 	if (a->fin) {

@@ -58,6 +58,18 @@ tcp_seq ooo_advance(struct ooo_set *o, tcp_seq rcv_nxt)
 	return rcv_nxt;
 }
 
+void ooo_touch(struct ooo_set *o, tcp_seq at)
+{
+	uint8_t i = 0;
+
+	while (i < o->n && seq_leq(o->r[i].end, at))
+		i++;
+	if (i == o->n || seq_gt(o->r[i].start, at))
+		return;
+	age_remove(o, i, 1);
+	age_insert(o, i, (uint8_t)(o->n - 1));
+}
+
 uint8_t ooo_sack_blocks(const struct ooo_set *o, struct seq_range *out, uint8_t max)
 {
 	for (uint8_t i = 0; i < o->n; i++)

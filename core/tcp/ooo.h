@@ -23,6 +23,8 @@ void ooo_init(struct ooo_set *);
 bool ooo_insert(struct ooo_set *, tcp_seq start, tcp_seq end);
 /* rcv_nxt moved: drops what lies below, swallows ranges it now touches; returns the new rcv_nxt. */
 tcp_seq ooo_advance(struct ooo_set *, tcp_seq rcv_nxt);
+/* The range that holds the byte counts as the most recent; without one nothing happens. */
+void ooo_touch(struct ooo_set *, tcp_seq);
 /* Up to max blocks, most recent first (RFC 2018 4), no block twice. */
 uint8_t ooo_sack_blocks(const struct ooo_set *, struct seq_range *out, uint8_t max);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/output.h"
+#include "tcp/dsack.h"
 #include "tcp/ecn.h"
 #include "tcp/syn_data.h"
 #include "tcp/internal.h"
@@ -29,10 +30,12 @@ struct plan {
 static uint8_t sack_blocks(const struct tcb *t)
 {
 	uint8_t max = t->flags & TF_TS ? 3 : 4; /* what fits into 40 bytes of options */
+	uint8_t n;
 
 	if (!(t->flags & TF_SACK) || !t->cold)
 		return 0;
-	return t->cold->ooo.n < max ? t->cold->ooo.n : max;
+	n = (uint8_t)(t->cold->ooo.n + dsack_waits(t->cold));
+	return n < max ? n : max;
 }
 
 /* Payload of a full segment: cc.mss has room for timestamps, SACK blocks take theirs. */
@@ -192,7 +195,7 @@ enum tcp_tx tcp_pending(const struct tcb *t, mt_time now)
 
 static void put_options(struct tcb *t, struct tcp_seg *out, mt_time now)
 {
-	uint8_t n = sack_blocks(t);
+	uint8_t n = sack_blocks(t), dup;
 
 	out->opts = 0;
 	out->n_sack = 0;
@@ -203,7 +206,9 @@ static void put_options(struct tcb *t, struct tcp_seg *out, mt_time now)
 	}
 	if (n) {
 		out->opts |= TCPO_SACK;
-		out->n_sack = ooo_sack_blocks(&t->cold->ooo, out->sack, n);
+		out->n_sack = n;
+		dup = dsack_put(t->cold, out->sack);
+		ooo_sack_blocks(&t->cold->ooo, out->sack + dup, (uint8_t)(n - dup));
 	}
 }
 

@@ -165,6 +165,7 @@ _Static_assert(sizeof(struct tcb) <= 256, "a connection must stay small");
 
 struct tcp_cold {
 	struct ooo_set ooo;
+	struct seq_range dup; /* arrived twice, to be reported; empty: nothing */
 	struct sack_board board;
 	struct xmit xmit; /* of what lies between snd_una and snd_nxt */
 	struct rack rack;

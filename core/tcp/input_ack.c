@@ -199,11 +199,11 @@ static void ack_same(struct arrival *a, bool sacked)
 /* What the ACK says about losses, probes and needless retransmissions. */
 static void ack_judge(struct arrival *a, bool advanced, bool sacked)
 {
-	struct recovery_ack r = {a->seg, advanced, sacked, a->now};
+	struct recovery_ack r = {a->seg, advanced, sacked, false, a->now};
 	struct tcb *t = a->t;
 
 	if (t->xflags & XF_TLP)
-		tlp_ack(t, a->seg, advanced, a->now);
+		r.probe_again = tlp_ack(t, a->seg, advanced, a->now);
 	if (t->cold)
 		a->ev->flags |= recovery_judge(t, &r);
 }

@@ -363,7 +363,8 @@ static void sent_again(struct tcb *t, const struct plan *p, mt_time now)
 	recovery_sent_again(t, p->r, now);
 	if (t->flags & TF_TLP_DUE)
 		tlp_sent(t, true);
-	if (t->rxt_at == MT_NEVER || (head && !(t->flags & TF_RENO_PARTIAL)))
+	if (t->rxt_at == MT_NEVER ||
+	    (head && !(t->flags & TF_RENO_PARTIAL) && !(t->xflags & XF_REO)))
 		timer_rto(t, now);
 }
 

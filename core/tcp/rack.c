@@ -3,7 +3,8 @@
 #include "tcp/internal.h"
 #include "tcp/ranges.h"
 
-#define PERSIST 16u /* recoveries without D-SACK after which the window shrinks again */
+#define PERSIST	     16u	/* recoveries without D-SACK after which the window shrinks again */
+#define LOST_AGE_MAX (1u << 30) /* microseconds: longer than anything is in flight */
 
 void rack_init(struct tcb *t)
 {
@@ -49,7 +50,8 @@ void rack_reorder(struct tcb *t, const struct sack_fresh *f)
 		t->xflags |= XF_REORDERED;
 }
 
-/* May it be the first transmission that is delivered, not the one at p's time? */
+/* May it be the first transmission that is delivered, not the one at p's time? The echo is that of
+ * the segment that moved the receiver's edge (RFC 7323 4.3): it says nothing of what is SACKed. */
 static bool ambiguous(const struct tcb *t, const struct xmit_piece *p, const struct tcp_seg *s,
 		      mt_time now)
 {
@@ -57,7 +59,9 @@ static bool ambiguous(const struct tcb *t, const struct xmit_piece *p, const str
 
 	if (!p->again)
 		return false;
-	if ((t->flags & TF_TS) && (s->opts & TCPO_TS) && s->ts_ecr &&
+	if ((int32_t)age_us < 0) /* rack_stamp */
+		return true;
+	if ((t->flags & TF_TS) && (s->opts & TCPO_TS) && s->ts_ecr && seq_leq(p->r.end, s->ack) &&
 	    (int32_t)(s->ts_ecr - t->ts_offset - ms_of(now - age_us * MT_US)) < 0)
 		return true;
 	return age_us < t->rtt.min_us;
@@ -69,8 +73,11 @@ void rack_update(struct tcb *t, const struct xmit_piece *p, const struct tcp_seg
 	uint32_t rtt = us_of(now) - p->s.at_us;
 
 	k->fack = seq_max(k->fack, p->r.end);
-	if ((int32_t)rtt < 0) /* rack_stamp */
-		rtt = 0;
+	if (k->round && seq_geq(s->ack, k->dsack_round))
+		k->round = false;
+	/* Where nothing is lost, the instant stands still until it would seem to lie ahead. */
+	if (p->s.at_us - k->lost_us - LOST_AGE_MAX < INT32_MAX - LOST_AGE_MAX)
+		rack_lose_none(t);
 	if (ambiguous(t, p, s, now) ||
 	    (k->any && !xmit_after(p->s.at_us, p->r.end, k->xmit_us, k->end)))
 		return;
@@ -87,7 +94,7 @@ void rack_dsack(struct tcb *t)
 {
 	struct rack *k = &t->cold->rack;
 
-	if (k->round && seq_lt(t->snd_una, k->dsack_round))
+	if (k->round)
 		return;
 	k->round = true;
 	k->dsack_round = t->snd_nxt;

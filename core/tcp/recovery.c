@@ -266,7 +266,8 @@ uint32_t recovery_judge(struct tcb *t, const struct recovery_ack *a)
 	uint32_t ev = 0;
 
 	if (uses_sack(t) && sack_is_dsack(a->seg)) {
-		rack_dsack(t);
+		if (!a->probe_again)
+			rack_dsack(t);
 		undone = undo_dsack(t, a->seg->sack[0]);
 	}
 	if (undone || undo_ack(t, a->seg, a->advanced, a->news))

@@ -40,8 +40,9 @@ bool recovery_duplicate(struct tcb *, mt_time now);
 
 struct recovery_ack {
 	const struct tcp_seg *seg;
-	bool advanced; /* it moved snd_una */
-	bool news;     /* recovery_delivered said so */
+	bool advanced;	  /* it moved snd_una */
+	bool news;	  /* recovery_delivered said so */
+	bool probe_again; /* its D-SACK tells of a tail loss probe */
 	mt_time now;
 };
 /* When an ACK has been taken and a cold object is attached: what is lost by time, how much may be

@@ -49,11 +49,12 @@ static bool probe_was_needless(const struct tcb *t, const struct tcp_seg *s)
 
 bool tlp_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, mt_time now)
 {
-	bool repaired = false;
+	bool needless, repaired = false;
 
 	if (seq_lt(s->ack, t->tlp_end))
 		return false;
-	if ((t->xflags & XF_TLP_AGAIN) && !probe_was_needless(t, s)) {
+	needless = (t->xflags & XF_TLP_AGAIN) && probe_was_needless(t, s);
+	if ((t->xflags & XF_TLP_AGAIN) && !needless) {
 		repaired = seq_gt(s->ack, t->tlp_end);
 		/* Else both arrived, or the answer tells later. */
 		if (!repaired && (advanced || (s->opts & TCPO_SACK)))
@@ -62,5 +63,5 @@ bool tlp_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, mt_time now)
 	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
 	if (repaired && t->phase == PHASE_OPEN)
 		t->cc.ops->on_loss(&t->cc, flight(t), now);
-	return repaired;
+	return needless;
 }

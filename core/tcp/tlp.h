@@ -26,8 +26,9 @@ void tlp_schedule(struct tcb *, mt_time now);
 void tlp_fired(struct tcb *, mt_time now, struct tcp_events *);
 /* The probe leaves: the last segment again, or new data. */
 void tlp_sent(struct tcb *, bool again);
-/* 7.4: an acceptable ACK while a probe is out; advanced: it moved snd_una. True: the probe has
- * repaired a loss, to which congestion control has been told to react. */
+/* 7.4: an acceptable ACK while a probe is out; advanced: it moved snd_una. Tells congestion
+ * control of a loss that the probe has repaired. True: its D-SACK is the probe's, not a sign of
+ * reordering. */
 bool tlp_ack(struct tcb *, const struct tcp_seg *, bool advanced, mt_time now);
 
 #endif

@@ -33,7 +33,7 @@ void undo_sent_again(struct tcb *t, struct seq_range r, mt_time now)
 {
 	struct undo *u = &t->cold->undo;
 
-	if (!u->armed)
+	if (!u->armed || seq_geq(r.start, u->to)) /* that is another matter */
 		return;
 	if (!u->sent)
 		u->at_ms = ms_of(now);

@@ -225,6 +225,56 @@ CASE(rack_in_recovery_does_not_wait_without_reordering)
 	all_acked(s, 40 * MS);
 }
 
+/* The first of two bursts is lost, the second is judged when it is due, though the head has just
+ * been sent again. */
+CASE(rack_timer_outlives_the_retransmission_of_the_head)
+{
+	be_flying_sack(s, 4, 20);
+	s->t.xflags |= XF_REORDERED;
+	app_write(s, 8 * MS, 6000);
+	script_skip(s);
+	IN(s, 28 * MS, .seq = 1, .ack = 1, SACK1(9, 10));
+	OUT(s, 28 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	assert_true(rack_lost_bytes(&s->t) < 4000);
+	script_until(s, 34 * MS);
+	assert_true(rack_lost_bytes(&s->t) >= 5000);
+	script_skip(s);
+	all_acked(s, 50 * MS);
+}
+
+/* More than 2^31 microseconds without a loss, never without something in flight. */
+CASE(rack_what_was_lost_long_ago_does_not_wrap)
+{
+	const mt_time step = 20000 * MS;
+	unsigned n = 6;
+	mt_time at;
+
+	be_flying_sack(s, n, 20000);
+	for (at = step; at < 150 * step; at += step) {
+		IN(s, at, .seq = 1, .ack = SEG(n - 2));
+		app_write(s, at, 2000);
+		n += 2;
+		script_skip(s);
+		assert_int_equal(rack_lost_bytes(&s->t), 0);
+	}
+	IN(s, at, .seq = 1, .ack = SEG(n - 2), SACK1(n - 1, n));
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+	all_acked(s, at + 1000 * MS);
+}
+
+CASE(rack_round_of_a_dsack_ends)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(2), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_true(s->cold.rack.round);
+	IN(s, 21 * MS, .seq = 1, .ack = SEG(9));
+	app_write(s, 22 * MS, 2000);
+	IN(s, 40 * MS, .seq = 1, .ack = SEG(11));
+	IN(s, 41 * MS, .seq = 1, .ack = SEG(12));
+	assert_false(s->cold.rack.round);
+	script_skip(s);
+}
+
 /* ---- 7.2: when the probe leaves ---- */
 
 CASE(tlp_after_two_round_trips)
@@ -364,6 +414,21 @@ CASE(tlp_sacked_probe_starts_recovery)
 	all_acked(s, 80 * MS);
 }
 
+/* Out of order, it is not its timestamp that is echoed. */
+CASE(tlp_sacked_probe_with_timestamps_starts_recovery)
+{
+	s->peer_opts |= TCPO_TS;
+	be_flying_sack(s, 5, 20);
+	assert_int_equal(s->t.snd_nxt.v - s->t.snd_una.v, 4940); /* the rest waits for an ACK */
+	OUT(s, 40 * MS, .seq = 1 + 4 * 988, .len = 988, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {1 + 4 * 988, 1 + 5 * 988},
+	   .tsecr = (uint32_t)(OUR_TSOFF + 1000000u));
+	assert_true(s->ev.flags & TCP_EV_RETRANSMIT);
+	OUT(s, 60 * MS, .seq = 1, .len = 988, .again = 1);
+	script_skip(s);
+	all_acked(s, 80 * MS);
+}
+
 /* The probe was the only one to arrive of its segment, as far as can be told. */
 CASE(tlp_repaired_loss_reduces_the_window)
 {
@@ -387,6 +452,18 @@ CASE(tlp_needless_probe_by_dsack)
 	script_skip(s);
 	IN(s, 80 * MS, .seq = 1, .ack = SEG(14));
 	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
+}
+
+/* The timer sent it, not RACK: it says nothing of reordering. */
+CASE(tlp_needless_probe_does_not_widen_the_window)
+{
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(10), .n_sack = 1, .sack = {SEG(9), SEG(10)});
+	assert_int_equal(s->cold.rack.mult, 1);
+	app_write(s, 60 * MS, 4000);
+	script_skip(s);
+	all_acked(s, 80 * MS);
 }
 
 CASE(tlp_needless_probe_by_duplicate_ack)
@@ -438,6 +515,9 @@ int main(void)
 		T(rack_window_is_bounded_by_srtt),
 		T(rack_window_shrinks_after_16_recoveries),
 		T(rack_in_recovery_does_not_wait_without_reordering),
+		T(rack_timer_outlives_the_retransmission_of_the_head),
+		T(rack_what_was_lost_long_ago_does_not_wrap),
+		T(rack_round_of_a_dsack_ends),
 		T(tlp_after_two_round_trips),
 		T(tlp_sends_new_data_if_there_is),
 		T(tlp_closed_window_sends_the_last_again),
@@ -452,8 +532,10 @@ int main(void)
 		T(tlp_not_in_recovery),
 		T(tlp_not_of_a_probe_that_came_too_late),
 		T(tlp_sacked_probe_starts_recovery),
+		T(tlp_sacked_probe_with_timestamps_starts_recovery),
 		T(tlp_repaired_loss_reduces_the_window),
 		T(tlp_needless_probe_by_dsack),
+		T(tlp_needless_probe_does_not_widen_the_window),
 		T(tlp_needless_probe_by_duplicate_ack),
 		T(tlp_of_new_data_repairs_nothing),
 	};

@@ -3,7 +3,7 @@
  * (RFC 6298), keepalive and user timeout. */
 #include <errno.h>
 
-#include "script_states.h"
+#include "script_flight.h"
 
 /* n segments of 1000 in flight at time 0; the round trip so far is 0. */
 static void in_flight(struct script *s, uint32_t n)
@@ -13,20 +13,7 @@ static void in_flight(struct script *s, uint32_t n)
 	script_skip(s);
 }
 
-/* With SACK the round trip so far is 20 ms: it decides when a probe leaves and what is late. */
-static void in_flight_sack(struct script *s, uint32_t n)
-{
-	s->peer_opts |= TCPO_SACK_PERM;
-	be_established(s);
-	rtt_init(&s->t.rtt);
-	rtt_sample(&s->t.rtt, 20000);
-	app_write(s, 0, n * 1000);
-	script_skip(s);
-}
-
-#define SEG(i)	    (1 + 1000 * (i))  /* first byte of segment i */
-#define REO	    (15 * MS + MT_US) /* 10 ms of RACK.rtt and a quarter of 20, sent at 0 */
-#define SACK1(a, b) .n_sack = 1, .sack = {SEG(a), SEG(b)}
+#define REO (15 * MS + MT_US) /* 10 ms of RACK.rtt and a quarter of 20, sent at 0 */
 
 /* ---- NewReno ---- */
 
@@ -152,7 +139,7 @@ CASE(duplicates_after_newreno_recovery_do_not_start_another)
 
 CASE(sack_retransmits_only_the_hole)
 {
-	in_flight_sack(s, 10);
+	be_flying_sack(s, 10, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 3));
 	OUT_NONE(s, 10 * MS);
@@ -169,7 +156,7 @@ CASE(sack_retransmits_only_the_hole)
 
 CASE(sack_two_holes_in_one_round_trip)
 {
-	in_flight_sack(s, 10);
+	be_flying_sack(s, 10, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = SEG(1));
 	script_skip(s);
 	IN(s, 10 * MS, .seq = 1, .ack = SEG(1), .n_sack = 2,
@@ -182,7 +169,7 @@ CASE(sack_two_holes_in_one_round_trip)
 
 CASE(sack_new_data_while_recovering)
 {
-	in_flight_sack(s, 40);
+	be_flying_sack(s, 40, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 4));
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	OUT_NONE(s, 10 * MS); /* pipe 7 of 5 */
@@ -209,7 +196,7 @@ CASE(sack_new_data_while_recovering)
 
 CASE(sack_rescues_a_lost_tail)
 {
-	in_flight_sack(s, 10);
+	be_flying_sack(s, 10, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 6));
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	OUT_NONE(s, 20 * MS);
@@ -223,7 +210,7 @@ CASE(sack_rescues_a_lost_tail)
 
 CASE(fault_08_sack_across_the_wrap)
 {
-	in_flight_sack(s, 10); /* the wrap is inside segment 0 */
+	be_flying_sack(s, 10, 20); /* the wrap is inside segment 0 */
 	assert_true(seq_add(s->iss, 1000).v < 1000);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, .n_sack = 3,
 	   .sack = {SEG(5), SEG(6), SEG(3), SEG(4), SEG(1), SEG(2)});
@@ -258,7 +245,7 @@ CASE(fault_08_snd_nxt_stays_at_a_fast_retransmit)
 
 CASE(sack_blocks_for_what_was_not_sent_are_ignored)
 {
-	in_flight_sack(s, 5);
+	be_flying_sack(s, 5, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(20, 30));
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(3, 2));
 	assert_int_equal(s->t.phase, PHASE_OPEN);
@@ -269,7 +256,7 @@ CASE(sack_blocks_for_what_was_not_sent_are_ignored)
 CASE(sack_without_memory_is_newreno)
 {
 	s->no_cold = true;
-	in_flight_sack(s, 10);
+	be_flying_sack(s, 10, 20);
 	for (unsigned i = 2; i < 5; i++)
 		IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, i));
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
@@ -288,7 +275,7 @@ CASE(sack_not_negotiated_is_ignored)
 
 CASE(sacked_segments_are_not_sent_again_after_a_timeout)
 {
-	in_flight_sack(s, 4);
+	be_flying_sack(s, 4, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, 3));
 	OUT(s, REO, .seq = SEG(0), .len = 1000, .again = 1);
 	OUT(s, REO + 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
@@ -301,7 +288,7 @@ CASE(sacked_segments_are_not_sent_again_after_a_timeout)
 
 CASE(after_a_timeout_the_tail_above_the_sacked_is_sent_too)
 {
-	in_flight_sack(s, 5);
+	be_flying_sack(s, 5, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, .n_sack = 2, .sack = {SEG(3), SEG(4), SEG(1), SEG(2)});
 	OUT(s, REO, .seq = SEG(0), .len = 1000, .again = 1);
 	OUT(s, REO + 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
@@ -329,7 +316,7 @@ CASE(cold_attached_for_many_segments_only)
 
 CASE(cold_without_holes_leaves_the_fast_path)
 {
-	in_flight_sack(s, 10);
+	be_flying_sack(s, 10, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = SEG(2));
 	assert_int_equal(s->ev.flags & TCP_EV_FAST, s->cfg.fast_path ? TCP_EV_FAST : 0);
 	assert_int_equal(s->cold.xmit.delivered, 2000);
@@ -344,7 +331,7 @@ CASE(cold_without_holes_leaves_the_fast_path)
 
 CASE(reneging_is_survived)
 {
-	in_flight_sack(s, 6);
+	be_flying_sack(s, 6, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(2, 4));
 	OUT(s, REO, .seq = SEG(0), .again = 1, .len = 1000);
 	OUT(s, REO + 200 * MS, .seq = SEG(0), .again = 1, .len = 1000);
@@ -465,6 +452,26 @@ CASE(karn_without_timestamps)
 
 	IN(s, 300 * MS, .seq = 1);
 	assert_int_equal(rtt_srtt_us(&s->t.rtt), before);
+}
+
+/* New data of a recovery is acknowledged only when the hole is mended: that is no round trip. */
+CASE(karn_within_a_recovery)
+{
+	uint32_t srtt;
+
+	be_flying_sack(s, 30, 20);
+	srtt = s->t.rtt.srtt_us8;
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 10));
+	OUT(s, 20 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	OUT(s, 20 * MS, .seq = SEG(10), .len = 1000, .again = 0);
+	script_skip(s);
+	IN(s, 40 * MS, .seq = 1, .ack = 1, SACK1(1, 11));
+	OUT(s, 40 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	script_skip(s);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(11));
+	assert_int_equal(s->t.rtt.srtt_us8, srtt);
+	script_skip(s);
+	all_acked(s, 80 * MS);
 }
 
 CASE(hostile_timestamp_echo_is_no_measurement)
@@ -631,6 +638,7 @@ int main(void)
 		T(fault_07_rtt_without_timestamps),
 		T(rtt_with_timestamps_across_a_retransmission),
 		T(karn_without_timestamps),
+		T(karn_within_a_recovery),
 		T(hostile_timestamp_echo_is_no_measurement),
 		T(user_timeout),
 		T(user_timeout_of_a_closed_window),

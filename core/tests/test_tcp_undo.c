@@ -313,6 +313,21 @@ CASE(dsack_after_the_recovery_undoes)
 	all_acked(s, 60 * MS);
 }
 
+/* A probe of what was sent later is none of the recovery's retransmissions. */
+CASE(dsack_after_a_later_probe_undoes)
+{
+	recover(s);
+	app_write(s, 20 * MS, 3000);
+	script_skip(s);
+	IN(s, 22 * MS, .seq = 1, .ack = SEG(10));
+	script_skip(s);
+	OUT(s, 62 * MS, .seq = SEG(12), .len = 1000, .again = 1);
+	IN(s, 64 * MS, .seq = 1, .ack = SEG(10), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_true(s->ev.flags & TCP_EV_UNDO);
+	script_skip(s);
+	all_acked(s, 70 * MS);
+}
+
 CASE(dsack_of_a_part_does_not_undo)
 {
 	recover(s);
@@ -381,6 +396,7 @@ int main(void)
 		T(eifel_counts_the_first_advance_only),
 		T(dsack_of_all_that_was_sent_again_undoes),
 		T(dsack_after_the_recovery_undoes),
+		T(dsack_after_a_later_probe_undoes),
 		T(dsack_of_a_part_does_not_undo),
 		T(dsack_of_something_else_does_not_undo),
 		T(dsack_without_recovery_undoes_nothing),

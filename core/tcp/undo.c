@@ -103,7 +103,7 @@ static bool frto_ack(struct tcb *t, bool advanced, bool news)
 	case FRTO_HEAD:
 		if (advanced)
 			frto_head(t);
-		else if (!(news && uses_sack(t))) /* 3.1: SACK alone is noted */
+		else if (!news) /* 3.1: SACK alone is noted */
 			u->frto = FRTO_OFF;
 		return false;
 	case FRTO_NEW:

@@ -57,6 +57,16 @@ static void conservative_bound_while_losing(void **state)
 	assert_int_equal(allow(&p, 0, 2000, 10000, false), 0);
 }
 
+static void a_part_of_a_byte_counts_as_one(void **state)
+{
+	struct prr p;
+
+	(void)state;
+	prr_start(&p, 3000);
+	prr_sent(&p, 100);
+	assert_int_equal(allow(&p, 1001, 2000, 1000, true), 234); /* 333.7 in all */
+}
+
 static void slow_start_bound_while_advancing(void **state)
 {
 	struct prr p;
@@ -177,6 +187,7 @@ int main(int argc, char **argv)
 		T(the_fast_retransmit_always_goes),
 		T(half_of_what_is_delivered),
 		T(conservative_bound_while_losing),
+		T(a_part_of_a_byte_counts_as_one),
 		T(slow_start_bound_while_advancing),
 		T(what_was_not_used_is_kept),
 		T(never_beyond_ssthresh),

@@ -275,6 +275,89 @@ CASE(rack_round_of_a_dsack_ends)
 	script_skip(s);
 }
 
+/* Two ranges of one segment are no DupThresh. */
+CASE(rack_in_recovery_a_second_hole_does_not_wait)
+{
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	OUT(s, 25 * MS + MT_US, .seq = SEG(0), .len = 1000, .again = 1);
+	assert_int_equal(s->t.phase, PHASE_RECOVERY);
+	IN(s, 26 * MS, .seq = 1, .ack = 1, .n_sack = 2, .sack = {SEG(3), SEG(4), SEG(1), SEG(2)});
+	OUT(s, 26 * MS, .seq = SEG(2), .len = 1000, .again = 1);
+	all_acked(s, 50 * MS);
+}
+
+/* Three duplicates, though all they report is one range of 30 bytes. */
+CASE(rack_three_duplicates_are_dupthresh)
+{
+	s->peer_opts |= TCPO_SACK_PERM;
+	be_established(s);
+	rtt_init(&s->t.rtt);
+	rtt_sample(&s->t.rtt, 20000);
+	app_option(s, 0, TCP_OPT_NODELAY, 1);
+	for (unsigned i = 0; i < 7; i++)
+		app_write(s, 0, 10);
+	script_skip(s);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {11, 21});
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {11, 31});
+	OUT_NONE(s, 20 * MS);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {11, 41});
+	OUT(s, 20 * MS, .seq = 1, .len = 10, .again = 1);
+	script_skip(s);
+	all_acked(s, 40 * MS);
+}
+
+CASE(rack_window_ends_to_the_microsecond)
+{
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	IN(s, 25 * MS - MT_US, .seq = 1, .ack = 1, SACK1(1, 2));
+	OUT_NONE(s, 25 * MS - MT_US);
+	IN(s, 25 * MS, .seq = 1, .ack = 1, SACK1(1, 2));
+	OUT(s, 25 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	all_acked(s, 50 * MS);
+}
+
+/* The highest delivered stays the highest when a hole below it is mended. */
+CASE(rack_reordering_below_the_highest_delivered)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(5, 6));
+	OUT(s, 25 * MS + MT_US, .seq = SEG(0), .len = 1000, .again = 1);
+	IN(s, 46 * MS, .seq = 1, .ack = SEG(1), SACK1(5, 6));
+	assert_false(s->t.xflags & XF_REORDERED);
+	IN(s, 46 * MS, .seq = 1, .ack = SEG(1), SACK1(4, 6));
+	assert_true(s->t.xflags & XF_REORDERED);
+	script_skip(s);
+	all_acked(s, 60 * MS);
+}
+
+/* An algorithm that keeps the cold object. */
+CASE(rack_starts_over_when_nothing_is_in_flight)
+{
+	s->cfg.cc = &cc_bbr;
+	be_flying_sack(s, 4, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(4));
+	assert_true(s->cold.rack.any);
+	app_write(s, 30 * MS, 1000);
+	assert_false(s->cold.rack.any);
+	script_skip(s);
+	all_acked(s, 60 * MS);
+}
+
+CASE(rack_delivered_before_its_time_is_ambiguous)
+{
+	struct tcp_seg g = {0};
+	struct xmit_piece p = {.again = true};
+
+	be_flying_sack(s, 5, 20);
+	p.r = (struct seq_range){s->t.snd_una, seq_add(s->t.snd_una, 1000)};
+	p.s.at_us = (uint32_t)(s->now / MT_US) + 1;
+	rack_update(&s->t, &p, &g, s->now);
+	assert_false(s->cold.rack.any);
+	all_acked(s, 20 * MS);
+}
+
 /* ---- 7.2: when the probe leaves ---- */
 
 CASE(tlp_after_two_round_trips)
@@ -538,6 +621,12 @@ int main(void)
 		T(tlp_needless_probe_does_not_widen_the_window),
 		T(tlp_needless_probe_by_duplicate_ack),
 		T(tlp_of_new_data_repairs_nothing),
+		T(rack_in_recovery_a_second_hole_does_not_wait),
+		T(rack_three_duplicates_are_dupthresh),
+		T(rack_window_ends_to_the_microsecond),
+		T(rack_reordering_below_the_highest_delivered),
+		T(rack_starts_over_when_nothing_is_in_flight),
+		T(rack_delivered_before_its_time_is_ambiguous),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

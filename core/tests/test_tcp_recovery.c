@@ -221,7 +221,7 @@ CASE(fault_08_sack_across_the_wrap)
 
 CASE(fault_08_what_was_acknowledged_is_purged)
 {
-	in_flight_sack(s, 10);
+	be_flying_sack(s, 10, 20);
 	IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(2, 4));
 	assert_int_equal(s->cold.board.n, 1);
 	IN(s, 20 * MS, .seq = 1, .ack = SEG(4));

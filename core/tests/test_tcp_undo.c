@@ -337,6 +337,94 @@ CASE(dsack_of_a_part_does_not_undo)
 	all_acked(s, 60 * MS);
 }
 
+CASE(dsack_again_does_not_undo_again)
+{
+	recover(s);
+	IN(s, 21 * MS, .seq = 1, .ack = SEG(5));
+	IN(s, 41 * MS, .seq = 1, .ack = SEG(8), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_true(s->ev.flags & TCP_EV_UNDO);
+	IN(s, 42 * MS, .seq = 1, .ack = SEG(8), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_false(s->ev.flags & TCP_EV_UNDO);
+	script_skip(s);
+	all_acked(s, 60 * MS);
+}
+
+CASE(dsack_before_anything_was_sent_again_does_not_undo)
+{
+	be_flying_sack(s, 10, 20);
+	s->hold = true;
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(1, 5));
+	assert_int_equal(s->t.phase, PHASE_RECOVERY);
+	IN(s, 21 * MS, .seq = 1, .ack = SEG(5), .n_sack = 1, .sack = {SEG(1), SEG(2)});
+	assert_false(s->all_events & TCP_EV_UNDO);
+	s->hold = false;
+	script_flush(s);
+	script_skip(s);
+	all_acked(s, 40 * MS);
+}
+
+CASE(dsack_of_what_was_sent_after_the_recovery_does_not_undo)
+{
+	recover(s);
+	app_write(s, 20 * MS, 3000);
+	script_skip(s);
+	IN(s, 22 * MS, .seq = 1, .ack = SEG(10));
+	script_skip(s);
+	app_write(s, 23 * MS, 3000);
+	script_skip(s);
+	IN(s, 42 * MS, .seq = 1, .ack = SEG(13), .n_sack = 1, .sack = {SEG(11), SEG(12)});
+	expect_kept(s);
+	script_skip(s);
+	all_acked(s, 60 * MS);
+}
+
+/* Nothing was sent again yet that an echo could be older than. */
+CASE(eifel_hostile_echo_before_anything_was_sent_again)
+{
+	s->peer_opts |= TCPO_TS;
+	be_flying_sack(s, 9, 20);
+	s->hold = true;
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {TS_SEG(1), TS_SEG(5)});
+	assert_int_equal(s->t.phase, PHASE_RECOVERY);
+	IN(s, 21 * MS, .seq = 1, .ack = TS_SEG(5), .tsecr = (uint32_t)(OUR_TSOFF - 5u));
+	assert_false(s->all_events & TCP_EV_UNDO);
+	s->hold = false;
+	script_flush(s);
+	script_skip(s);
+	all_acked(s, 40 * MS);
+}
+
+/* The duplicates of the recovery that was none don't begin the next. */
+CASE(eifel_undo_forgets_duplicates_and_losses)
+{
+	s->peer_opts |= TCPO_TS;
+	be_flying(s, 9, 20);
+	for (unsigned i = 0; i < 5; i++)
+		IN(s, 20 * MS, .seq = 1, .ack = 1);
+	OUT(s, 20 * MS, .seq = 1, .len = 988, .again = 1);
+	script_skip(s);
+	IN(s, 21 * MS, .seq = 1, .ack = TS_SEG(2), .tsecr = (uint32_t)(OUR_TSOFF + 1000000u));
+	assert_true(s->ev.flags & TCP_EV_UNDO);
+	assert_int_equal(s->t.n_dup, 0);
+	script_skip(s);
+	all_acked(s, 40 * MS);
+}
+
+CASE(eifel_undo_of_a_timeout_finds_nothing_lost)
+{
+	s->peer_opts |= TCPO_TS;
+	be_flying_sack(s, 9, 20);
+	script_until(s, 300 * MS);
+	assert_true(s->all_events & TCP_EV_RTO);
+	assert_true(rack_lost_bytes(&s->t) > 0);
+	script_skip(s);
+	IN(s, 301 * MS, .seq = 1, .ack = TS_SEG(1), .tsecr = (uint32_t)(OUR_TSOFF + 1000000u));
+	assert_true(s->ev.flags & TCP_EV_UNDO);
+	assert_int_equal(rack_lost_bytes(&s->t), 0);
+	script_skip(s);
+	all_acked(s, 320 * MS);
+}
+
 CASE(dsack_of_something_else_does_not_undo)
 {
 	recover(s);
@@ -401,6 +489,12 @@ int main(void)
 		T(dsack_of_something_else_does_not_undo),
 		T(dsack_without_recovery_undoes_nothing),
 		T(dsack_undoes_a_timeout),
+		T(dsack_again_does_not_undo_again),
+		T(dsack_before_anything_was_sent_again_does_not_undo),
+		T(dsack_of_what_was_sent_after_the_recovery_does_not_undo),
+		T(eifel_hostile_echo_before_anything_was_sent_again),
+		T(eifel_undo_forgets_duplicates_and_losses),
+		T(eifel_undo_of_a_timeout_finds_nothing_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

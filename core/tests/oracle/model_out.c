@@ -129,7 +129,8 @@ static const char *sent_syn(struct model *m, const struct tcp_seg *s)
 	return NULL;
 }
 
-/* RFC 2018 4: what is reported was received; RFC 2883: the first block may repeat old places. */
+/* RFC 2018 4: what is reported was received; RFC 2883: the first block may repeat old places,
+ * before the first as well: where the peer's numbers began is not kept. */
 static const char *sent_sack(const struct model *m, const struct tcp_seg *s)
 {
 	if ((s->opts & TCPO_SACK) && !m->sack)
@@ -141,7 +142,7 @@ static const char *sent_sack(const struct model *m, const struct tcp_seg *s)
 		if (from >= to || (k > 0 && from <= m->rcv_nxt))
 			return say("SACK block %u [%" PRId64 ", %" PRId64 ")", k, from, to);
 		for (int64_t i = from; i < to; i++)
-			if (i < 0 || i >= MODEL_SPACE || (i >= m->rcv_nxt && !m->map[i]))
+			if ((i < 0 && k > 0) || i >= MODEL_SPACE || (i >= m->rcv_nxt && !m->map[i]))
 				return say("SACK of place %" PRId64 ", never received", i);
 	}
 	return NULL;

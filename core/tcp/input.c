@@ -198,7 +198,6 @@ static void sequence_trim(struct arrival *a)
 		a->skip = min_u32(t->rcv_nxt.v - a->seq.v, a->len);
 		a->len -= a->skip;
 		a->seq = t->rcv_nxt;
-		dsack_old(t, s);
 	}
 	wnd = t->rcv_adv.v - a->seq.v;
 	if (a->len + a->fin > wnd) { /* beyond the right edge: nothing of it is kept */

@@ -151,6 +151,8 @@ enum step step_text(struct arrival *a)
 	if (t->state != TCPS_ESTABLISHED && t->state != TCPS_FIN_WAIT_1 &&
 	    t->state != TCPS_FIN_WAIT_2)
 		return STEP_DONE;
+	if (a->skip)
+		dsack_old(t, a->seg);
 	if (a->len && (t->flags & TF_ORPHAN)) {
 		/* Nobody will read it: say so (RFC 1122 4.2.2.13). */
 		conn_end(t, true);

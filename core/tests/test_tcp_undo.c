@@ -317,11 +317,11 @@ CASE(dsack_after_the_recovery_undoes)
 CASE(dsack_after_a_later_probe_undoes)
 {
 	recover(s);
-	app_write(s, 20 * MS, 3000);
+	app_write(s, 20 * MS, 2000);
 	script_skip(s);
 	IN(s, 22 * MS, .seq = 1, .ack = SEG(10));
 	script_skip(s);
-	OUT(s, 62 * MS, .seq = SEG(12), .len = 1000, .again = 1);
+	OUT(s, 62 * MS, .seq = SEG(11), .len = 1000, .again = 1);
 	IN(s, 64 * MS, .seq = 1, .ack = SEG(10), .n_sack = 1, .sack = {SEG(0), SEG(1)});
 	assert_true(s->ev.flags & TCP_EV_UNDO);
 	script_skip(s);

@@ -16,7 +16,7 @@ from runner.places import ROOT, build_dir
 _FUZZ_SECONDS, _FUZZ_SECONDS_NIGHTLY = 30, 900
 _ORACLE_EVENTS_NIGHTLY = 10_000_000
 _FUZZERS = ("fuzz_wire", "fuzz_stack")
-_THREADED = ("test_base_spsc", "test_api_paired", "test_api_threads", "test_packetdrill")
+_THREADED = ("test_base_spsc", "test_api_", "test_packetdrill")
 _TAIL = 60
 _SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",

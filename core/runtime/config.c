@@ -308,7 +308,7 @@ static const struct rt_key keys[] = {
 	 "of all randomness, for repeatable runs; makes sequence numbers guessable"},
 	{"buffer_mb", parse_u32, AT(buffer_mb), 1, 1 << 20, "max_num_buffers * (rcvbuf + sndbuf)",
 	 "send and receive buffer memory per core, MiB"},
-	{"max_syn_backlog", parse_u32, AT(stack.n_half_open), 1, 10000000, "4096",
+	{"max_syn_backlog", parse_u32, AT(stack.n_half_open), 1, 10000000, "65536",
 	 "half-open connections per core, all listeners together"},
 	{"syn_cookies", parse_u8, AT(stack.syn_cookies), 0, 2, "1",
 	 "SYN cookies (RFC 4987): 1: when max_syn_backlog connections are half-open; 2: always; 0: "
@@ -376,6 +376,7 @@ void rt_config_init(struct rt_config *c)
 	c->tcp_timeout_s = -1;
 	c->stack.rx_batch = 64;
 	c->stack.tx_batch = 128;
+	c->stack.n_half_open = 65536; /* as a busy Linux server is set; 64 bytes each, touched when used */
 	c->job_ring_kb = 256;
 	c->event_ring_kb = 256;
 	c->linger_ms = 1000;

@@ -4,6 +4,7 @@
  * arrival. */
 #include "stack/core.h"
 #include "stack/ip6.h"
+#include "stack/trace_put.h"
 
 unsigned stack_rx(struct stack_core *sc)
 {
@@ -171,12 +172,14 @@ static void look_up(struct stack_core *sc, struct rx_seg *r)
 	r->id = flow_candidate(&sc->flows, r->hash);
 	if (r->id == FLOW_NONE)
 		return;
-	if (r->id & FLOW_TW)
+	if (r->id & FLOW_TW) {
 		__builtin_prefetch(time_wait_at(sc, r->id & ~FLOW_TW));
-	else if (r->id & FLOW_SYN)
+	} else if (r->id & FLOW_SYN) {
 		__builtin_prefetch(pool_at(&sc->half_opens, r->id & ~FLOW_SYN));
-	else
+	} else {
 		conn_prefetch(core_conn(sc, r->id));
+		trace_prefetch(sc, r->id);
+	}
 }
 
 /* The id the table has now: earlier segments of the burst may have opened or ended the connection.

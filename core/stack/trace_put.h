@@ -12,6 +12,18 @@ static inline struct trace_event *trace_slot(const struct stack_core *sc, struct
 	return &sc->traces[sc->trace_len * c->id + n];
 }
 
+/* A ring of the default length is two cache lines, cold when connections are many. */
+static inline void trace_prefetch(const struct stack_core *sc, uint32_t id)
+{
+	const char *ring = (const char *)sc->traces;
+
+	if (!ring)
+		return;
+	ring += sc->trace_len * id * sizeof(*sc->traces);
+	__builtin_prefetch(ring, 1);
+	__builtin_prefetch(ring + 64, 1);
+}
+
 /* low: what trace.h says for the kind. */
 static inline void trace_seg(const struct stack_core *sc, struct conn *c, unsigned kind_low,
 			     const struct tcp_seg *s, mt_time now)

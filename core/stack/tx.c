@@ -300,8 +300,12 @@ static void serve_list(struct stack_core *sc, struct list *l, unsigned until, mt
 	while (sc->n_visits && sc->n_out < until && !list_empty(l)) {
 		struct list *first = l->next;
 
-		if (first->next != l) /* long lists are cold */
-			conn_prefetch(container_of(first->next, struct conn, tx_node));
+		if (first->next != l) { /* long lists are cold */
+			const struct conn *next = container_of(first->next, struct conn, tx_node);
+
+			conn_prefetch(next);
+			trace_prefetch(sc, pool_id(&sc->conns, next));
+		}
 		if (!serve(sc, container_of(first, struct conn, tx_node), now))
 			return;
 		sc->n_visits--;

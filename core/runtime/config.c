@@ -298,6 +298,10 @@ static const struct rt_key keys[] = {
 	{"mode", parse_mode, 0, 0, 0, "inline",
 	 "inline: the stack runs inside the application's calls; paired: in a thread of its own on "
 	 "the same CPU"},
+	{"checksum_offload", parse_bool, AT(csum_offload), 0, 1, "1",
+	 "1: TCP checksums are the device's where it has that offload; 0: always computed and "
+	 "verified in "
+	 "software"},
 	{"busy_poll", parse_bool, AT(busy_poll), 0, 1, "0", "1: never sleep"},
 	{"linger_ms", parse_u32, AT(linger_ms), 0, 60000, "1000",
 	 "how long the end of a context waits for what was sent last to be acknowledged; what is "
@@ -372,11 +376,13 @@ void rt_config_init(struct rt_config *c)
 	c->stack = stack_config_default;
 	c->stack.tcp = tcp_config_default;
 	c->num_cores = 1;
+	c->csum_offload = true;
 	c->max_concurrency = 10000;
 	c->tcp_timeout_s = -1;
 	c->stack.rx_batch = 64;
 	c->stack.tx_batch = 128;
-	c->stack.n_half_open = 65536; /* as a busy Linux server is set; 64 bytes each, touched when used */
+	c->stack.n_half_open =
+		65536; /* as a busy Linux server is set; 64 bytes each, touched when used */
 	c->job_ring_kb = 256;
 	c->event_ring_kb = 256;
 	c->linger_ms = 1000;

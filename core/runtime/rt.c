@@ -54,6 +54,7 @@ static int open_device(struct rt_stack *s, char *err)
 			       .mtu = c->mtu,
 			       .n_bufs = c->n_bufs,
 			       .n_desc = (uint16_t)c->n_desc,
+			       .csum_offload = c->csum_offload,
 			       .eal_args = *c->eal_args ? c->eal_args : NULL};
 	char why[NIC_ERR_LEN] = "";
 	int r = nic_driver.open(&p, &s->nic, why);

@@ -139,6 +139,7 @@ static inline struct listener *core_listener(const struct stack_core *sc, uint32
  * the device's buffers are used up. */
 uint8_t *tx_frame(struct stack_core *);
 void tx_commit(struct stack_core *, size_t len);
+void tx_commit_tcp(struct stack_core *, size_t len); /* what ip_out_tcp wrote */
 /* As tx_frame, for answers without a connection: they get at most half of a turn's room. */
 uint8_t *tx_reply_frame(struct stack_core *);
 /* Puts a connection on the list it belongs to, or on none. defer: turns that an ACK waits, 0..2. */
@@ -147,7 +148,7 @@ void tx_unlist(struct stack_core *, struct conn *);
 
 /* ---- ip_out.c ---- */
 /* Writes Ethernet, IP and TCP headers around s->len payload bytes that stand at ip_out_payload().
- * Length of the frame. */
+ * Length of the frame. The TCP checksum is left to a device that computes it. */
 size_t ip_out_tcp(const struct stack_core *, uint8_t *frame, const struct eth_addr *to,
 		  const struct flow *, const struct tcp_seg *);
 static inline size_t ip_hlen(const struct ip_addr *a)

@@ -29,7 +29,7 @@ size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_
 	bool v4 = ip_is_v4(&f->remote);
 	struct eth_hdr eth = {.dst = *to, .src = sc->mac, .type = v4 ? ETH_IPV4 : ETH_IPV6};
 	uint8_t *tcp = frame + ETH_HLEN + (v4 ? IPV4_HLEN : IPV6_HLEN);
-	size_t hdr_len = tcp_build(tcp, f, s);
+	size_t hdr_len = sc->nic->tx_csum ? tcp_build_partial(tcp, f, s) : tcp_build(tcp, f, s);
 	struct ip_hdr ip; /* what the builders read; clearing the rest costs at every packet */
 
 	ip.src = f->local;
@@ -66,7 +66,7 @@ void ip_out_to(struct stack_core *sc, const struct eth_addr *to, const struct fl
 		return;
 	sc->stats.tx_segs++;
 	sc->stats.resets_sent += (s->flags & TCPF_RST) != 0;
-	tx_commit(sc, ip_out_tcp(sc, frame, to, f, s));
+	tx_commit_tcp(sc, ip_out_tcp(sc, frame, to, f, s));
 }
 
 void ip_out_reply(struct stack_core *sc, const struct rx_seg *to, const struct tcp_seg *s)

@@ -225,7 +225,7 @@ void syn_queue_send(struct stack_core *sc, unsigned until, mt_time now)
 		enqueue(sc, id);
 		build(sc, h, &fc, now, &s);
 		sc->vlan = h->vlan;
-		tx_commit(sc, ip_out_tcp(sc, frame, &h->from, &f, &s));
+		tx_commit_tcp(sc, ip_out_tcp(sc, frame, &h->from, &f, &s));
 		sc->stats.tx_segs++;
 		sc->stats.retransmits += h->n_timeouts != 0;
 		sc->n_visits--;

@@ -77,6 +77,13 @@ void tx_commit(struct stack_core *sc, size_t len)
 		vlan_insert(p, sc->vlan);
 }
 
+void tx_commit_tcp(struct stack_core *sc, size_t len)
+{
+	tx_commit(sc, len);
+	if (sc->nic->tx_csum)
+		sc->out[sc->n_out - 1].flags = NIC_TX_L4_CSUM;
+}
+
 uint8_t *tx_reply_frame(struct stack_core *sc)
 {
 	uint8_t *frame = NULL;
@@ -204,7 +211,7 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 		if (seg.len)
 			buf_read(&sc->bufs, &c->snd, seg.data_off,
 				 frame + ip_out_payload(&c->flow, &seg), seg.len);
-		tx_commit(sc, ip_out_tcp(sc, frame, to, &c->flow, &seg));
+		tx_commit_tcp(sc, ip_out_tcp(sc, frame, to, &c->flow, &seg));
 		record_segment(sc, c, &seg, now);
 		n++;
 		more = tcp_pending(&c->tcb, now);

@@ -3,7 +3,16 @@
 #include "wire/bytes.h"
 #include "wire/wire.h"
 
-enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_PERM, OPT_SACK, OPT_TS = 8, OPT_FASTOPEN = 34 };
+enum {
+	OPT_EOL,
+	OPT_NOP,
+	OPT_MSS,
+	OPT_WSCALE,
+	OPT_SACK_PERM,
+	OPT_SACK,
+	OPT_TS = 8,
+	OPT_FASTOPEN = 34
+};
 
 #define LEN_MSS	      4u
 #define LEN_WSCALE    3u
@@ -13,7 +22,8 @@ enum { OPT_EOL, OPT_NOP, OPT_MSS, OPT_WSCALE, OPT_SACK_PERM, OPT_SACK, OPT_TS = 
 #define COOKIE_MIN    4u
 
 /* Kind, length and two NOPs as one word: what almost every segment of a connection begins with. */
-#define WORD_TS (OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | LEN_TS)
+#define WORD_TS	    (OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | LEN_TS)
+#define TCP_HLEN_TS (TCP_HLEN + 2 + LEN_TS)
 
 static void read_ts(const uint8_t *p, struct tcp_seg *s)
 {
@@ -235,24 +245,68 @@ static uint8_t *write_options(uint8_t *p, const struct tcp_seg *s)
 	return blocks > 0 ? write_sack(p, s, blocks) : p;
 }
 
-size_t tcp_build(uint8_t *p, const struct flow *f, const struct tcp_seg *s)
+/* Headers are put together as words in registers: summing up what was just written in narrower
+ * stores would stall on store forwarding. */
+static uint64_t word64(uint32_t high, uint32_t low)
+{
+	return htobe64((uint64_t)high << 32 | low);
+}
+
+static uint64_t ports_word(const struct flow *f, const struct tcp_seg *s)
+{
+	return word64((uint32_t)f->lport << 16 | f->rport, s->seq.v);
+}
+
+static uint64_t ack_word(const struct tcp_seg *s, size_t hlen)
+{
+	return word64(s->ack.v, (uint32_t)hlen << 26 | (uint32_t)s->flags << 16 | s->wnd);
+}
+
+/* Of any shape; returns its length. Checksum zero; urgent pointer: never sent (RFC 6093). */
+static size_t write_any(uint8_t *p, const struct flow *f, const struct tcp_seg *s)
 {
 	size_t hlen = (size_t)(write_options(p + TCP_HLEN, s) - p);
-	size_t len = hlen + s->len;
-	uint64_t pseudo;
-	uint16_t sum;
+	uint64_t w[2] = {ports_word(f, s), ack_word(s, hlen)};
 
-	check(len <= UINT16_MAX);
-	put_be16(p, f->lport);
-	put_be16(p + 2, f->rport);
-	put_be32(p + 4, s->seq.v);
-	put_be32(p + 8, s->ack.v);
-	p[12] = (uint8_t)(hlen / 4 << 4);
-	p[13] = s->flags;
-	put_be16(p + 14, s->wnd);
-	put_be32(p + 16, 0); /* checksum; urgent pointer: never sent (RFC 6093) */
-	pseudo = csum_pseudo(&f->local, &f->remote, IP_TCP, (uint16_t)len);
-	sum = csum_fold(csum_add(pseudo, p, len));
-	memcpy(p + 16, &sum, sizeof(sum));
+	memcpy(p, w, sizeof(w));
+	memset(p + sizeof(w), 0, 4);
+	return hlen;
+}
+
+/* With timestamps for its only option, as all segments of a connection have. Its sum. */
+static uint64_t write_usual(uint8_t *p, const struct flow *f, const struct tcp_seg *s)
+{
+	uint64_t w[4] = {ports_word(f, s), ack_word(s, TCP_HLEN_TS), word64(0, WORD_TS),
+			 word64(s->ts_val, s->ts_ecr)};
+
+	memcpy(p, w, sizeof(w));
+	return csum_add64(csum_add64(w[0], w[1]), csum_add64(w[2], w[3]));
+}
+
+size_t tcp_build_partial(uint8_t *p, const struct flow *f, const struct tcp_seg *s)
+{
+	if (s->opts != TCPO_TS)
+		return write_any(p, f, s);
+	write_usual(p, f, s);
+	return TCP_HLEN_TS;
+}
+
+size_t tcp_build(uint8_t *p, const struct flow *f, const struct tcp_seg *s)
+{
+	size_t hlen = TCP_HLEN_TS;
+	uint64_t sum;
+	uint16_t csum;
+
+	if (s->opts == TCPO_TS) {
+		sum = write_usual(p, f, s);
+	} else {
+		hlen = write_any(p, f, s);
+		sum = csum_add(0, p, hlen);
+	}
+	check(hlen + s->len <= UINT16_MAX);
+	sum = csum_add64(sum,
+			 csum_pseudo(&f->local, &f->remote, IP_TCP, (uint16_t)(hlen + s->len)));
+	csum = csum_fold(csum_add(sum, p + hlen, s->len));
+	memcpy(p + 16, &csum, sizeof(csum));
 	return hlen;
 }

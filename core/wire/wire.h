@@ -8,9 +8,11 @@
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/csum.h"
 #include "base/seq.h"
 #include "wire/addr.h"
 
@@ -129,9 +131,9 @@ size_t icmp_build(uint8_t *p, const struct icmp_msg *m);
 enum wire_err icmp_parse_quote(const struct icmp_msg *m, struct icmp_quote *out);
 
 /* ---- TCP (RFC 9293 3.1, 7323, 2018) ---- */
-#define TCP_HLEN     20u
-#define TCP_OPTS_MAX 40u
-#define TCP_SACK_MAX 4u
+#define TCP_HLEN       20u
+#define TCP_OPTS_MAX   40u
+#define TCP_SACK_MAX   4u
 #define TCP_COOKIE_MAX 16u
 
 /* Header flags */
@@ -170,9 +172,9 @@ struct tcp_seg {
 	uint8_t wscale; /* as sent; capped to 14 by tcp (RFC 7323 2.3) */
 	uint8_t n_sack;
 	uint16_t mss;
-	uint8_t ip_ecn; /* low two bits of TOS */
-	bool no_room;	/* input: the owner has no memory for the payload */
-	uint8_t cookie_len;    /* fast open (RFC 7413): 0: asks for one; else 4..16, even */
+	uint8_t ip_ecn;	    /* low two bits of TOS */
+	bool no_room;	    /* input: the owner has no memory for the payload */
+	uint8_t cookie_len; /* fast open (RFC 7413): 0: asks for one; else 4..16, even */
 	uint32_t ts_val, ts_ecr;
 	struct seq_range sack[TCP_SACK_MAX];
 	const uint8_t *cookie;	/* cookie_len bytes, beside an MSS. input: into the frame */
@@ -200,17 +202,20 @@ size_t tcp_hdr_len(const struct tcp_seg *s);
  * behind it at p + tcp_hdr_len(), and the checksum over all. Returns the header length. Header and
  * payload together are at most 65535 bytes. */
 size_t tcp_build(uint8_t *p, const struct flow *f, const struct tcp_seg *s);
+/* The same with zero for a checksum, which the device computes; it does not look at the payload. */
+size_t tcp_build_partial(uint8_t *p, const struct flow *f, const struct tcp_seg *s);
 
-/* ---- Internet checksum (RFC 1071) ---- */
-/* Adds the 16-bit words at p, as they lie in memory, to an unfolded sum. Pieces may be added in any
- * order and alignment, but only the last piece of a packet may have an odd length (padded with
- * zero). */
-uint64_t csum_add(uint64_t sum, const void *p, size_t len);
-/* Pseudo header of both families (RFC 9293 3.1, RFC 8200 8.1); len: bytes of the upper layer. */
-uint64_t csum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
-		     uint16_t len);
-/* The checksum field as its two bytes lie in the packet: store it with memcpy. 0 over data that
- * hold a correct checksum. */
-uint16_t csum_fold(uint64_t sum);
+/* ---- the checksum over a pseudo header ---- */
+/* Pseudo header of both families (RFC 9293 3.1, RFC 8200 8.1); len: bytes of the upper layer.
+ * The prefix ::ffff of a mapped IPv4 address adds 0xffff, which is zero in ones' complement, so the
+ * pseudo header of RFC 8200 8.1 over mapped addresses has the sum of the one of RFC 9293 3.1. */
+static inline uint64_t csum_pseudo(const struct ip_addr *src, const struct ip_addr *dst,
+				   uint8_t proto, uint16_t len)
+{
+	uint64_t sum = (uint64_t)htobe16(proto) + htobe16(len);
+
+	sum += (uint64_t)src->w[0] + src->w[1] + src->w[2] + src->w[3];
+	return sum + dst->w[0] + dst->w[1] + dst->w[2] + dst->w[3];
+}
 
 #endif

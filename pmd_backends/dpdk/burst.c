@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <rte_ethdev.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
 #include <rte_prefetch.h>
 
 #include "dpdk.h"
@@ -17,13 +19,14 @@ static bool make_linear(struct dpdk_queue *q, struct rte_mbuf *m)
 	return false;
 }
 
+/* "Good", and, both bits set, "not in the frame, but the data are sound". */
 static inline uint16_t rx_flags(const struct dpdk_dev *d, uint64_t ol_flags)
 {
 	unsigned flags = 0;
 
-	if ((ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
+	if (ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD)
 		flags |= NIC_RX_IP_CSUM_OK;
-	if ((ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+	if (ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		flags |= NIC_RX_L4_CSUM_OK;
 	if ((ol_flags & RTE_MBUF_F_RX_RSS_HASH) && d->rss_known)
 		flags |= NIC_RX_RSS;
@@ -70,6 +73,26 @@ uint16_t dpdk_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t
 	return out;
 }
 
+/* What DPDK wants for a checksum: where the headers stand, and the pseudo header's sum in the
+ * field. The stack sends no IP options. */
+static void ask_csum(struct rte_mbuf *m)
+{
+	uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *);
+	unsigned tag = f[12] == 0x81 && f[13] == 0x00 ? RTE_VLAN_HLEN : 0;
+	uint8_t *ip = f + RTE_ETHER_HDR_LEN + tag;
+	bool v4 = *ip >> 4 == 4;
+	struct rte_tcp_hdr *tcp;
+	uint64_t ol_flags =
+		RTE_MBUF_F_TX_TCP_CKSUM | (v4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+
+	m->l2_len = tag ? RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN : RTE_ETHER_HDR_LEN;
+	m->l3_len = v4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+	m->ol_flags = ol_flags;
+	tcp = (struct rte_tcp_hdr *)(ip + m->l3_len);
+	tcp->cksum = v4 ? rte_ipv4_phdr_cksum((const void *)ip, ol_flags)
+			: rte_ipv6_phdr_cksum((const void *)ip, ol_flags);
+}
+
 uint16_t dpdk_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct dpdk_dev *d = dev;
@@ -78,8 +101,11 @@ uint16_t dpdk_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t
 
 	do {
 		chunk = (uint16_t)RTE_MIN(n - out, DPDK_BURST);
-		for (uint16_t i = 0; i < chunk; i++)
-			m[i] = dpdk_mbuf(&pkts[out + i]);
+		for (uint16_t i = 0; i < chunk; i++) {
+			m[i] = dpdk_mbuf(&pkts[out + i], 0);
+			if (pkts[out + i].flags & NIC_TX_L4_CSUM)
+				ask_csum(m[i]);
+		}
 		sent = rte_eth_tx_burst(d->port, queue, m, chunk);
 		out = (uint16_t)(out + sent);
 	} while (sent == DPDK_BURST && out < n);

@@ -43,7 +43,7 @@ struct device_kind {
 	const char *pmd;	    /* EAL driver name; a number makes it a device name */
 	const char *const *options; /* what may follow, NULL-terminated; NULL: the PMD judges */
 	bool eal_memory; /* buffers must be DPDK's own (DMA, or memory shared with a peer) */
-	bool offloads;	 /* worth asking for checksum verification and RSS */
+	bool offloads;	 /* worth asking for checksums and RSS */
 	bool rx_interrupt;
 	bool own_mac;	    /* the device's address is the kernel's, ours is the next one */
 	bool lends_buffers; /* the peer gets our buffers, ours are never filled by a PMD */
@@ -117,14 +117,14 @@ uint16_t dpdk_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t
 uint16_t dpdk_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
 void dpdk_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
 /* The mbuf of a frame, with data and length as the caller left them. */
-static inline struct rte_mbuf *dpdk_mbuf(const struct nic_pkt *p)
+static inline struct rte_mbuf *dpdk_mbuf(const struct nic_pkt *p, uint64_t ol_flags)
 {
 	struct rte_mbuf *m = p->handle;
 
 	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
 	m->data_len = p->len;
 	m->pkt_len = p->len;
-	m->ol_flags = 0;
+	m->ol_flags = ol_flags;
 	return m;
 }
 

@@ -88,7 +88,7 @@ void port_free_pools(struct dpdk_dev *d)
 static void fill_conf(const struct port_plan *p, const struct rte_eth_dev_info *info,
 		      struct rte_eth_conf *conf)
 {
-	uint64_t csum = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+	uint64_t rx_csum = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 	uint64_t hash = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 
 	memset(conf, 0, sizeof *conf);
@@ -96,7 +96,10 @@ static void fill_conf(const struct port_plan *p, const struct rte_eth_dev_info *
 	conf->intr_conf.rxq = p->kind->rx_interrupt;
 	if (!p->kind->offloads)
 		return;
-	conf->rxmode.offloads = info->rx_offload_capa & csum;
+	if (p->params->csum_offload) {
+		conf->rxmode.offloads = info->rx_offload_capa & rx_csum;
+		conf->txmode.offloads = info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	}
 	if (info->flow_type_rss_offloads & hash) {
 		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf->rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
@@ -219,6 +222,7 @@ int port_start(struct dpdk_dev *d, const struct port_plan *p, struct nic *nic,
 		d->intr_ack = rte_eth_dev_rx_intr_disable(d->port, 0) == 0;
 	}
 	nic->dev = d;
+	nic->tx_csum = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
 	nic->n_queues = d->n_queues;
 	nic->mtu = p->mtu;
 	return 0;

@@ -17,6 +17,7 @@
 #include <rte_ring.h>
 
 #include "dpdk.h"
+#include "wrap/wrap.h"
 
 #define WIRE_NAME_LEN 20 /* ring and port names of DPDK are short */
 #define USUAL_MTU     1500
@@ -28,7 +29,8 @@ struct ring_wire {
 	struct toeplitz rss;
 	struct rte_ring *to[2][NIC_MAX_QUEUES]; /* frames on their way to that end */
 	_Alignas(RTE_CACHE_LINE_SIZE) _Atomic uint16_t n_open[2]; /* queues; 0: end not open */
-	struct pool_shape shape[2];				  /* of the pools that exist */
+	_Atomic bool takes_partial[2]; /* that end wants no TCP checksums computed */
+	struct pool_shape shape[2];    /* of the pools that exist */
 	struct dpdk_dev dev[2];
 };
 
@@ -68,6 +70,15 @@ static bool flow_hash(const struct toeplitz *t, const uint8_t *f, uint16_t len, 
 	return true;
 }
 
+/* A frame whose checksum was left to the device: memory does not garble it, so nobody computes one
+ * and the receiver need not look. */
+static struct rte_mbuf *to_mbuf(const struct nic_pkt *p)
+{
+	const uint64_t sound = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+
+	return dpdk_mbuf(p, p->flags & NIC_TX_L4_CSUM ? sound : 0);
+}
+
 static uint16_t choose_queue(const struct ring_wire *w, struct rte_mbuf *m, uint16_t n)
 {
 	uint32_t hash;
@@ -75,7 +86,7 @@ static uint16_t choose_queue(const struct ring_wire *w, struct rte_mbuf *m, uint
 	if (!flow_hash(&w->rss, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, &hash))
 		return 0;
 	m->hash.rss = hash;
-	m->ol_flags = RTE_MBUF_F_RX_RSS_HASH;
+	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
 	return rss_queue(hash, n);
 }
 
@@ -100,7 +111,7 @@ static uint16_t sort_frames(struct dpdk_dev *d, struct nic_pkt *pkts, uint16_t n
 
 	memset(s->n, 0, sizeof s->n);
 	for (i = 0; i < n; i++) {
-		struct rte_mbuf *m = dpdk_mbuf(&pkts[i]);
+		struct rte_mbuf *m = to_mbuf(&pkts[i]);
 		uint16_t q = choose_queue(d->wire, m, peers);
 
 		if (s->n[q] == 0)
@@ -133,22 +144,41 @@ static uint16_t tx_spread(struct dpdk_dev *d, uint16_t queue, struct nic_pkt *pk
 	return k;
 }
 
+static uint16_t tx_one(struct dpdk_dev *d, struct nic_pkt *pkts, uint16_t n)
+{
+	struct rte_mbuf *m[DPDK_BURST];
+
+	for (uint16_t i = 0; i < n; i++)
+		m[i] = to_mbuf(&pkts[i]);
+	return rte_eth_tx_burst(d->port, 0, m, n);
+}
+
+/* The other end computes and verifies in software. */
+static void complete(struct nic_pkt *pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		if (pkts[i].flags & NIC_TX_L4_CSUM)
+			csum_complete(&pkts[i]);
+	}
+}
+
 static uint16_t ring_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct dpdk_dev *d = dev;
 	uint16_t peers = atomic_load_explicit(&d->wire->n_open[!d->end], memory_order_acquire);
 	uint16_t out = 0, chunk, sent;
 
-	if (likely(peers == 1))
-		return dpdk_tx_burst(dev, 0, pkts, n);
 	if (peers == 0) { /* nobody plugged in: as on any wire, what is sent is lost */
 		d->queue[queue].n_tx_dropped += n;
 		dpdk_release(dev, queue, pkts, n);
 		return n;
 	}
+	if (!atomic_load_explicit(&d->wire->takes_partial[!d->end], memory_order_relaxed))
+		complete(pkts, n);
 	do {
 		chunk = (uint16_t)RTE_MIN(n - out, DPDK_BURST);
-		sent = tx_spread(d, queue, pkts + out, chunk, peers);
+		sent = peers == 1 ? tx_one(d, pkts + out, chunk)
+				  : tx_spread(d, queue, pkts + out, chunk, peers);
 		out = (uint16_t)(out + sent);
 	} while (sent == DPDK_BURST && out < n);
 	return out;
@@ -322,7 +352,9 @@ static int plug_in(struct ring_wire *w, unsigned end, const struct port_plan *p,
 		return ret;
 	}
 	nic->ops = &ring_ops;
+	nic->tx_csum = p->params->csum_offload;
 	set_mac(w, end, nic->mac);
+	atomic_store_explicit(&w->takes_partial[end], nic->tx_csum, memory_order_relaxed);
 	atomic_store_explicit(&w->n_open[end], d->n_queues, memory_order_release);
 	return 0;
 }

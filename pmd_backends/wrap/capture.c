@@ -25,10 +25,14 @@ struct capture {
 	uint8_t *stage[NIC_MAX_QUEUES]; /* BURST blocks, before it is known how many were sent */
 };
 
-static uint8_t *put_frame(uint8_t *at, const struct capture *c, const struct nic_pkt *p,
-			  uint64_t ns, enum pcapng_dir dir)
+static uint8_t *put_frame(uint8_t *at, const struct capture *c, struct nic_pkt *p, uint64_t ns,
+			  enum pcapng_dir dir)
 {
-	struct pcapng_packet packet = {
+	struct pcapng_packet packet;
+
+	if (p->flags & (NIC_TX_L4_CSUM | NIC_RX_L4_CSUM_OK))
+		csum_complete(p);
+	packet = (struct pcapng_packet){
 		.data = p->data, .len = p->len, .snap = c->snap, .ns = ns, .dir = dir};
 
 	return pcapng_put(at, &packet);

@@ -85,8 +85,12 @@ static void one_frame(struct fault *f, uint16_t queue, struct output *out, struc
 		return;
 	}
 	if (p->len && hits(q, f->plan.corrupt)) {
+		/* The error is the wire's, so it meets the checksum that a wire would have
+		 * carried; nobody answers for it any more. */
+		if (p->flags & NIC_RX_L4_CSUM_OK)
+			csum_complete(p);
 		p->data[rng_below(&q->rng, p->len)] ^= (uint8_t)(1u << rng_below(&q->rng, 8));
-		p->flags &= NIC_RX_RSS; /* no device would have found the checksums right */
+		p->flags &= NIC_RX_RSS;
 	}
 	if (hits(q, f->plan.dup))
 		duplicate(f, queue, out, p);

@@ -26,8 +26,13 @@ void wrap_remove(struct nic *nic);
 /* The device behind all wraps. */
 const struct nic *wrap_inner(const struct nic *nic);
 
+/* Writes the TCP checksum that the frame should have, and withdraws the request for it. A frame
+ * without a whole TCP segment stays as it is. */
+void csum_complete(struct nic_pkt *);
+
 /* All frames received and sent go to a pcapng file. Writing that fails is reported once and then
- * given up; the traffic goes on. 0, or -errno with one line in err. */
+ * given up; the traffic goes on. TCP checksums that were left to the device are completed, so that
+ * the file shows what a wire would. 0, or -errno with one line in err. */
 int capture_wrap(struct nic *nic, const char *path, char err[NIC_ERR_LEN]);
 
 /* What happens to received frames, as probabilities. */

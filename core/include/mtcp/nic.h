@@ -18,9 +18,15 @@
 
 /* nic_pkt.flags */
 enum {
-	NIC_RX_IP_CSUM_OK = 0x01, /* device verified the IP header checksum */
-	NIC_RX_L4_CSUM_OK = 0x02, /* device verified the TCP checksum */
-	NIC_RX_RSS = 0x04,	  /* rss holds the device's Toeplitz hash */
+	/* The device answers for this checksum. In the frame it need not be right: on a wire in
+	 * memory nobody computes it. */
+	NIC_RX_IP_CSUM_OK = 0x01,
+	NIC_RX_L4_CSUM_OK = 0x02,
+	NIC_RX_RSS = 0x04, /* rss holds the device's Toeplitz hash */
+	/* To be sent: the TCP checksum is the device's to compute, its field is zero. Asked only of
+	 * a device with tx_csum, for an IPv4 or IPv6 packet whose TCP header stands directly behind
+	 * the IP header; a VLAN tag may be there. */
+	NIC_TX_L4_CSUM = 0x08,
 };
 
 struct nic_pkt {
@@ -56,6 +62,7 @@ struct nic {
 	uint8_t rss_key[40]; /* what decides the queue of an incoming flow: nic_rx_queue() ... */
 	uint16_t reta_len;   /* ... with this many table entries, a power of two; 0: 512 ... */
 	bool rss_known; /* ... or false: the device's choice can't be predicted (af_packet, tap) */
+	bool tx_csum;	/* it takes NIC_TX_L4_CSUM */
 	uint64_t rx_missed; /* device counters, refreshed by the backend's stats call */
 	uint64_t tx_errors;
 };
@@ -73,6 +80,7 @@ struct nic_params {
 	uint16_t mtu;	      /* 0: the device's own */
 	uint32_t n_bufs;      /* packet buffers per queue, 0: default */
 	uint16_t n_desc;      /* descriptors per queue, 0: default */
+	bool csum_offload;    /* the device may compute and verify checksums, if it can */
 	const char *eal_args; /* further EAL arguments, or NULL */
 };
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from runner import device, packetdrill, scenario
 from runner.errors import Stop, UsageError, nearest
 
-COMMANDS = ("run", "list", "report", "compare", "doctor", "test")
+COMMANDS = ("run", "list", "report", "compare", "doctor", "test", "bench-check")
 
 
 class Interrupted(BaseException):
@@ -82,6 +82,9 @@ def _parser() -> _Parser:
                       help="only: known faults put back, one by one; each has to be noticed")
     test.add_argument("--packetdrill", type=Path, metavar="PATH", help="this packetdrill binary plays ...")
     test.add_argument("--scripts", type=Path, metavar="DIR", help="... the *.pkt below DIR to our stack")
+    bench = commands.add_parser("bench-check", help="instructions per transaction and packet against the baseline", allow_abbrev=False)
+    bench.add_argument("--update", action="store_true", help="write a new baseline: a change to be reviewed")
+    bench.add_argument("--reason", metavar="TEXT", help="with --update: why it is another one now")
     return top
 
 
@@ -123,6 +126,8 @@ def check(arguments: argparse.Namespace) -> None:
         _baselines(arguments.baseline)
     if arguments.command == "test":
         packetdrill.check(arguments.packetdrill, arguments.scripts)
+    if arguments.command == "bench-check" and arguments.update != bool((arguments.reason or "").strip()):
+        raise UsageError("--update and --reason TEXT belong together (./repro bench-check --help)")
     for name in ("dir", "first", "second"):
         folder = getattr(arguments, name, None)
         if folder is not None and not (folder / "rows.jsonl").is_file():
@@ -184,6 +189,10 @@ def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
         return _report(arguments.dir)
     if arguments.command == "compare":
         return _compare(arguments.first, arguments.second)
+    if arguments.command == "bench-check":
+        from runner import benchcheck
+
+        return benchcheck.main(arguments.update, arguments.reason)
     if arguments.command == "doctor":
         from runner import doctor
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner import coverage, faults, packetdrill
+from runner import benchcheck, coverage, faults, packetdrill
+from runner.errors import CannotRun, Stop
 from runner.places import ROOT, build_dir
 
 _FUZZ_SECONDS, _FUZZ_SECONDS_NIGHTLY = 30, 900
@@ -209,6 +210,17 @@ def _pytest(fast: bool, nightly: bool) -> Callable[[Path], Tally]:
     return stage
 
 
+def _bench_check(log: Path) -> Tally:
+    try:
+        lines, well = benchcheck.check()
+    except CannotRun as error:
+        return Tally(skipped=1, left_out=[f"bench-check: {error}"])
+    except Stop as error:
+        raise Broken(str(error)) from error
+    log.write_text("\n".join(lines) + "\n")
+    return Tally(passed=1) if well else Tally(failed=1, wrong=["it costs more than experiments/baseline.json allows"])
+
+
 def _packetdrill(program: Path | None, scripts: Path | None) -> Callable[[Path], Tally]:
     def stage(log: Path) -> Tally:
         if program is None or scripts is None:
@@ -220,7 +232,7 @@ def _packetdrill(program: Path | None, scripts: Path | None) -> Callable[[Path],
 
 
 def stages(fast: bool, nightly: bool) -> list[tuple[str, Callable[[Path], Tally]]]:
-    found: list[tuple[str, Callable[[Path], Tally]]] = [("build", _release), ("c-tests", _c_tests)]
+    found: list[tuple[str, Callable[[Path], Tally]]] = [("build", _release), ("c-tests", _c_tests), ("bench-check", _bench_check)]
     if not fast:
         found += [("clang", _clang), ("asan", _asan), ("tsan", _tsan)]
     found.append(("pytest", _pytest(fast, nightly)))

@@ -8,5 +8,5 @@ set logscale y 10
 set format y "%g"
 set xtics ("8K" 8192, "16K" 16384, "24K" 24576, "32K" 32768, "40K" 40960, "48K" 49152)
 set xrange [6000:51500]
-plot for [i=1:words(stacks)] data index i-1 using 1:($2/1000) with linespoints linetype line(word(stacks, i)) title columnheader(1), \
-     for [i=1:words(stacks)] data index i-1 using 1:($3/1000) skip 1 with lines linetype line(word(stacks, i)) dashtype 2 notitle
+plot for [i=1:words(lines)] data index i-1 using 1:($2/1000) with linespoints linetype int(word(lines, i)) title columnheader(1), \
+     for [i=1:words(lines)] data index i-1 using 1:($3/1000) skip 1 with lines linetype int(word(lines, i)) dashtype 2 notitle

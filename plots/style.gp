@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Shared look. Callers set: data (file), out (file), kind (svg or png), plots (this folder).
+# Shared look. Callers set: data (file), out (file), kind (svg or png), plots (this folder); for curves also lines and dashes:
+# the linetype of each block's stack, and which of that stack's blocks it is.
 set encoding utf8
 set output out
 if (kind eq "svg") {
@@ -13,7 +14,7 @@ set linetype 1 linecolor rgb "#0072b2" linewidth 2.2 pointtype 7 pointsize 0.8  
 set linetype 2 linecolor rgb "#56b4e9" linewidth 2.2 pointtype 5 pointsize 0.8   # mtcp-paired
 set linetype 3 linecolor rgb "#7f7f7f" linewidth 2.2 pointtype 9 pointsize 0.9   # kernel
 set linetype 4 linecolor rgb "#d55e00" linewidth 2.2 pointtype 11 pointsize 0.9  # kernel-reuseport
-line(name) = name eq "mtcp" ? 1 : name eq "mtcp-paired" ? 2 : name eq "kernel" ? 3 : 4
+set linetype 5 linecolor rgb "#222222" linewidth 2.2 pointtype 13 pointsize 0.9  # kernel-tuned
 
 set border 3 linecolor rgb "#444444"
 set tics nomirror textcolor rgb "#222222"

@@ -3,7 +3,8 @@
 
 #include <stddef.h>
 
-const char *const io_kind_names[] = {"mtcp", "mtcp-paired", "kernel", "kernel-reuseport", NULL};
+const char *const io_kind_names[] = {"mtcp",	     "mtcp-paired", "kernel", "kernel-reuseport",
+				     "kernel-tuned", NULL};
 
 const struct io_ops *io_ops_of(enum io_kind kind)
 {

@@ -19,7 +19,7 @@
 #include "cpus.h"
 #include "util.h"
 
-enum io_kind { IO_MTCP, IO_MTCP_PAIRED, IO_KERNEL, IO_KERNEL_REUSEPORT };
+enum io_kind { IO_MTCP, IO_MTCP_PAIRED, IO_KERNEL, IO_KERNEL_REUSEPORT, IO_KERNEL_TUNED };
 extern const char *const io_kind_names[]; /* by enum io_kind, NULL at the end */
 
 /* Events, as in epoll(7). */
@@ -49,7 +49,7 @@ struct io_sources {
 struct io_conf {
 	enum io_kind kind;
 	const char *conf_file; /* mtcp only: configuration, or NULL */
-	const char *overrides; /* mtcp only: "key = value" lines, or NULL */
+	const char *overrides; /* "key = value" lines, or NULL */
 	struct cpu_list cpus;
 	uint32_t max_conns; /* connections that must fit, all workers together */
 	bool server;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "io.h"
+#include "kernel_knobs.h"
 
 #define FD_RESERVE  128 /* descriptors for all that is not a connection */
 #define MAX_WORKERS 256
@@ -23,6 +24,7 @@
 
 struct kernel_stack {
 	struct io_stack base;
+	struct kernel_knobs knobs;
 	struct kernel_tcp begin;
 	uint64_t fd_limit;
 	bool own_tables;
@@ -102,10 +104,12 @@ static int kernel_stack_open(const struct io_conf *conf, struct io_stack **out, 
 		return err_set(-ENOMEM, err, "out of memory");
 	s->base.ops = &io_kernel_ops;
 	s->base.conf = *conf;
+	ret = kernel_knobs_read(&s->knobs, conf->kind, conf->overrides, err);
 	/* the paper's "Linux" leaves its threads to the scheduler, within the allowed cores */
-	s->base.pin_each = conf->kind == IO_KERNEL_REUSEPORT || !conf->server;
+	s->base.pin_each = s->knobs.pin != 0 || !conf->server;
 	kernel_tcp_read(&s->begin);
-	ret = plan_workers(s, err);
+	if (ret == 0)
+		ret = plan_workers(s, err);
 	if (ret < 0) {
 		free(s);
 		return ret;
@@ -143,8 +147,7 @@ static int listen_one(struct kernel_stack *s, struct addr *addr, int backlog)
 	/* accepted sockets inherit TCP_NODELAY */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
-	    (s->base.conf.kind == IO_KERNEL_REUSEPORT &&
-	     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) < 0) ||
+	    kernel_knobs_listener(&s->knobs, fd) < 0 ||
 	    bind(fd, (struct sockaddr *)&addr->ss, addr->len) < 0 || listen(fd, backlog) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&addr->ss, &addr->len) < 0) {
 		saved = errno;
@@ -173,7 +176,7 @@ static int kernel_stack_listen(struct io_stack *stack, struct addr *addr, int ba
 			       char err[ERR_LEN])
 {
 	struct kernel_stack *s = stack_of(stack);
-	unsigned n = stack->conf.kind == IO_KERNEL_REUSEPORT ? stack->n_workers : 1;
+	unsigned n = s->knobs.reuseport ? stack->n_workers : 1;
 	int fd;
 
 	while (s->n_listeners < n) {
@@ -182,6 +185,7 @@ static int kernel_stack_listen(struct io_stack *stack, struct addr *addr, int ba
 			return listen_failed(-fd, addr, err);
 		s->listeners[s->n_listeners++] = fd;
 	}
+	kernel_knobs_tell(&s->knobs, s->listeners[0]);
 	return 0;
 }
 
@@ -209,6 +213,7 @@ static struct io *kernel_open(struct io_stack *stack, unsigned worker, char err[
 		free(k);
 		return NULL;
 	}
+	kernel_knobs_epoll(&s->knobs, k->epoll);
 	return &k->base;
 }
 
@@ -227,8 +232,11 @@ static int kernel_listener(struct io *io)
 
 static int kernel_accept(struct io *io, int listener)
 {
-	(void)io;
-	return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), one = 1;
+
+	if (fd >= 0 && stack_of(io->stack)->knobs.quickack)
+		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+	return fd;
 }
 
 static int bind_source(struct kernel_io *k, int fd, const struct io_sources *sources)
@@ -305,13 +313,18 @@ static int kernel_ctl(struct io *io, enum io_ctl op, int fd, struct io_event ev)
 {
 	struct epoll_event event = {.events = ev.events, .data.ptr = ev.ptr};
 
+	/* a listener is not always emptied: it stays level-triggered */
+	if (stack_of(io->stack)->knobs.edge && ev.ptr != NULL)
+		event.events |= EPOLLET;
+
 	return epoll_ctl(self(io)->epoll, (int)op, fd, &event);
 }
 
 static int kernel_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int timeout)
 {
 	struct kernel_io *k = self(io);
-	int n = epoll_wait(k->epoll, k->events, IO_MAX_EVENTS, timeout);
+	int n = epoll_wait(k->epoll, k->events, IO_MAX_EVENTS,
+			   stack_of(io->stack)->knobs.spin ? 0 : timeout);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -1;

@@ -245,7 +245,8 @@ void opts_add_stack(struct opt_table *t, struct stack_opts *s)
 	    .doc = "mtcp: own address(es), as 10.0.0.2/24 or 10.0.0.2-10.0.0.17/24");
 	OPT(t, "conf", "FILE", OPT_TEXT, &s->conf_file, .doc = "mtcp: configuration file");
 	OPT(t, "set", "KEY=VALUE", OPT_SET, &s->set,
-	    .doc = "mtcp: a configuration key; repeatable, wins over --conf");
+	    .doc = "a configuration key, wins over --conf; kernel: as docs/baselines.md; "
+		   "repeatable");
 	OPT(t, "capture", "FILE", OPT_TEXT, &s->capture,
 	    .doc = "mtcp: write all frames to a pcapng file");
 }
@@ -255,7 +256,6 @@ static int refuse_for_kernel(const struct stack_opts *s, char err[ERR_LEN])
 	const char *name = s->conf_file != NULL ? "conf"
 			   : s->address != NULL ? "address"
 			   : s->capture != NULL ? "capture"
-			   : s->set.len > 0	? "set"
 						: NULL;
 
 	if (name == NULL)
@@ -271,8 +271,10 @@ int stack_opts_lines(const struct stack_opts *s, uint32_t max_conns, struct opt_
 
 	lines->len = 0;
 	lines->text[0] = '\0';
-	if (!io_is_mtcp((enum io_kind)s->kind))
+	if (!io_is_mtcp((enum io_kind)s->kind)) {
+		*lines = s->set;
 		return refuse_for_kernel(s, err);
+	}
 	if (s->device == NULL && s->conf_file == NULL)
 		return err_set(-EINVAL, err,
 			       "--stack %s needs a device: --device af_packet:IFACE or --conf FILE",

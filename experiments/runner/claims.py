@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runner import stats
+from runner import stats, summary
 from runner.places import EXPERIMENTS
 from runner.rows import Row
 from runner.scenario import OURS
 from runner.stats import Estimate
-from runner.summary import kilo
+from runner.summary import METRICS, kilo, point
 
 REPRODUCED, PARTLY, NOT, UNTESTED = "reproduced", "partly", "not reproduced", "not testable here"
 _WORDS = {  # a goal or a check of ours is no claim that could be reproduced
@@ -42,7 +42,7 @@ class Verdict:
     def ours(self) -> str:
         if self.estimate is None:
             return self.why
-        form = _FORMS[self.claim["measure"]]
+        form = _form(self.claim)
         text = form(self.estimate.value)
         if self.estimate.low is not None and self.estimate.high is not None:
             text += f" [{form(self.estimate.low)}, {form(self.estimate.high)}]"
@@ -50,7 +50,7 @@ class Verdict:
 
     @property
     def tolerance(self) -> str:
-        form = _FORMS[self.claim["measure"]]
+        form = _form(self.claim)
         sign = "at most" if self.claim.get("below") else "at least"
         return f"{sign} {form(self.claim['reach'])}, partly {sign} {form(self.claim['partly'])}"
 
@@ -68,9 +68,17 @@ def _count(value: float) -> str:
 
 
 _FORMS: dict[str, Callable[[float], str]] = {
-    "stack-ratio": _times, "point-ratio": _times, "kernel-share": _percent, "method-gap": _percent,
+    "stack-ratio": _times, "point-ratio": _times, "worst-ratio": _times, "kernel-share": _percent, "method-gap": _percent,
     "unclassified": _percent, "failures": _count,
 }
+
+
+def _form(claim: Claim) -> Callable[[float], str]:
+    """How a measure's values are written; a plain value in the unit that the column is told in."""
+    if claim["measure"] != "value":
+        return _FORMS[claim["measure"]]
+    metric = METRICS[claim["metric"]]
+    return lambda value: f"{format(value * metric.scale, metric.form)} {metric.label}"
 
 
 def load() -> list[Claim]:
@@ -78,10 +86,12 @@ def load() -> list[Claim]:
         return tomllib.load(file)["claim"]
 
 
-def _at(rows: list[Row], stack: str, point: int) -> list[Row]:
-    found = [row for row in rows if row["stack"] == stack and row["concurrency"] == point]
+def _at(rows: list[Row], stack: str, at: int, variant: str | None = None) -> list[Row]:
+    """Rows of a stack at a point; of one variant where the claim names it."""
+    found = [row for row in rows if row["stack"] == stack and point(row) == at
+             and variant in (None, row.get("variant") or "")]
     if not found:
-        raise Untestable(f"no row of {stack} at {kilo(point)}")
+        raise Untestable(f"no row of {stack}{f', {variant},' if variant else ''} at {kilo(at)}")
     return found
 
 
@@ -93,11 +103,12 @@ def _metric(rows: list[Row], name: str) -> list[float]:
 
 
 def _stack_ratio(claim: Claim, rows: list[Row]) -> Estimate:
-    over = _metric(_at(rows, claim["over"], claim["at"]), claim["metric"])
+    """Of the same column, one stack (or variant) over the best of others."""
+    over = _metric(_at(rows, claim["over"], claim["at"], claim.get("variant")), claim["metric"])
     rivals = []
     for stack in claim["under"]:
         try:
-            rivals.append(_metric(_at(rows, stack, claim["at"]), claim["metric"]))
+            rivals.append(_metric(_at(rows, stack, claim["at"], claim.get("under_variant", claim.get("variant"))), claim["metric"]))
         except Untestable:
             if len(claim["under"]) == 1:
                 raise
@@ -107,8 +118,22 @@ def _stack_ratio(claim: Claim, rows: list[Row]) -> Estimate:
 
 
 def _point_ratio(claim: Claim, rows: list[Row]) -> Estimate:
-    over = _metric(_at(rows, claim["over"], claim["at"]), claim["metric"])
-    return stats.ratio(over, _metric(_at(rows, claim["over"], claim["base"]), claim["metric"]))
+    over = _metric(_at(rows, claim["over"], claim["at"], claim.get("variant")), claim["metric"])
+    return stats.ratio(over, _metric(_at(rows, claim["over"], claim["base"], claim.get("variant")), claim["metric"]))
+
+
+def _value(claim: Claim, rows: list[Row]) -> Estimate:
+    return stats.median(_metric(_at(rows, claim["over"], claim["at"], claim.get("variant")), claim["metric"]))
+
+
+def _worst_ratio(claim: Claim, rows: list[Row]) -> Estimate:
+    """The smallest factor over the best kernel line, all points and variants."""
+    all_lines = summary.lines(rows)
+    found = [ratio for line in all_lines if line.key.stack == claim["over"]
+             and (ratio := summary.ratio_to_best(all_lines, line, claim["metric"]))]
+    if not found:
+        raise Untestable(f"no kernel row under the same load as one of {claim['over']}")
+    return min(found, key=lambda ratio: ratio.value)
 
 
 def entry_of(row: Row, method: str, attribution: str | None = None) -> dict[str, float] | None:
@@ -161,7 +186,8 @@ def _failures(_: Claim, rows: list[Row]) -> Estimate:
 
 
 _MEASURES: dict[str, Callable[[Claim, list[Row]], Estimate]] = {
-    "stack-ratio": _stack_ratio, "point-ratio": _point_ratio, "kernel-share": _kernel_share,
+    "stack-ratio": _stack_ratio, "point-ratio": _point_ratio, "value": _value, "worst-ratio": _worst_ratio,
+    "kernel-share": _kernel_share,
     "method-gap": _method_gap, "unclassified": _unclassified, "failures": _failures,
 }
 
@@ -181,7 +207,7 @@ def judge(claim: Claim, rows: list[Row], skipped: dict[str, str]) -> Verdict:
         found = _MEASURES[claim["measure"]](claim, own)
     except Untestable as error:
         involved = [claim["over"], *claim.get("under", [])]
-        reasons = [f"{stack} was skipped: {skipped[stack]}" for stack in involved if stack in skipped]
+        reasons = [f"{arm} was skipped: {why}" for arm, why in skipped.items() if arm.split(" on ")[0] in involved]
         return Verdict(claim, UNTESTED, None, "; ".join(reasons) or str(error))
     return Verdict(claim, _outcome(claim, found), found)
 

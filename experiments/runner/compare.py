@@ -8,7 +8,7 @@ from typing import Any
 from runner import rows, stats
 from runner import table as terminal
 from runner.errors import UsageError
-from runner.summary import PER_CORE, RATE, Key, Line, kilo, lines, with_interval
+from runner.summary import PER_CORE, RATE, Key, Line, kilo, lines, name_of, with_interval
 
 
 def _same(a: Line, b: Line, metric: str) -> tuple[str, str]:
@@ -30,13 +30,13 @@ def tables(first: Path, second: Path) -> list[Any]:
     after = {line.key: line for line in lines(rows.read(second))}
     common: list[Key] = [key for key in before if key in after]
     if not common:
-        raise UsageError(f"{first} and {second} have no experiment, stack, device and concurrency in common")
+        raise UsageError(f"{first} and {second} have no experiment, stack, variant, device and point in common")
     found = []
     for metric, title in ((PER_CORE, "per busy server-core second"), (RATE, "per second")):
-        table = terminal.make(f"transactions {title}: A = {first}, B = {second}", "B / A", "stack", "conns", "A", "B", "", left=(1,))
+        table = terminal.make(f"transactions {title}: A = {first}, B = {second}", "B / A", "stack", "point", "A", "B", "", left=(1,))
         for key in common:
             ratio, word = _same(before[key], after[key], metric)
-            table.add_row(ratio, f"{key.experiment} {key.stack} ({key.device})", kilo(key.concurrency),
+            table.add_row(ratio, f"{key.experiment} {name_of(before[key])}", kilo(key.point),
                           with_interval(before[key].estimate(metric)), with_interval(after[key].estimate(metric)), word)
         found.append(table)
     return found

@@ -10,42 +10,79 @@ from pathlib import Path
 from runner import procs
 from runner.places import PLOTS
 from runner.rows import Row
-from runner.scenario import STACKS, Scenario
-from runner.summary import PER_CORE, RATE, Line, kilo, lines
+from runner.scenario import STACKS, Plot, Scenario
+from runner.summary import METRICS, Line, kilo, lines
 
 _PARTS = ("application", "tcpip", "packet_io", "kernel_other", "kernel", "unclassified", "idle")
 _METHODS = {("cycles", "phase"): "cycles", ("perf", "phase"): "perf, phase", ("perf", "leaf"): "perf, leaf",
             ("perf", "caller"): "perf, caller", ("proc-stat", "-"): "/proc/stat"}
 
 
-def _by_stack(all_lines: list[Line], columns: Callable[[Line], list[float] | None]) -> str:
-    """A block for each stack: its name, then a line for each concurrency."""
-    blocks = []
-    for stack in STACKS:
-        body = []
-        for line in all_lines:
-            values = columns(line) if line.key.stack == stack else None
-            if values:
-                body.append(" ".join(f"{value:.6g}" for value in [line.key.concurrency, *values]))
-        if body:
-            blocks.append("\n".join([f'"{stack}"', *body]))
-    return "\n\n\n".join(blocks)
+def _blocks(all_lines: list[Line], columns: Callable[[Line], list[float] | None]) -> str:
+    """A block for each curve: its name, then a line for each point."""
+    blocks: dict[str, list[str]] = {}
+    for line in sorted(all_lines, key=lambda line: (STACKS.index(line.key.stack), line.key.device, line.key.variant)):
+        values = columns(line)
+        if values:
+            text = " ".join(f"{value:.6g}" for value in [line.key.point, *values])
+            blocks.setdefault(_curve_name(all_lines, line), []).append(text)
+    return "\n\n\n".join("\n".join([f'"{name}"', *body]) for name, body in blocks.items())
 
 
-def _curve(metric: str) -> Callable[[list[Line]], str]:
+def _curve_name(all_lines: list[Line], line: Line) -> str:
+    """The stack; what else tells this curve from others of the same stack."""
+    same = [other.key for other in all_lines if other.key.stack == line.key.stack]
+    words = [line.key.stack]
+    if line.key.variant and len({key.variant for key in same}) > 1:
+        words.append(line.key.variant)
+    if len({key.device for key in same}) > 1:
+        words.append(f"({line.key.device})")
+    return " ".join(words)
+
+
+def _curve(all_lines: list[Line], plot: Plot) -> str:
+    """A value against the experiment's points, with its interval."""
+    scale = METRICS[plot.metric].scale
+
     def columns(line: Line) -> list[float] | None:
-        found = line.estimate(metric)
-        return [found.value, found.lower, found.upper] if found and found.value else None
+        found = line.estimate(plot.metric)
+        return [scale * value for value in (found.value, found.lower, found.upper)] if found and found.value else None
 
-    return lambda all_lines: _by_stack(all_lines, columns)
+    return _blocks(all_lines, columns)
 
 
-def _latency(all_lines: list[Line]) -> str:
+def _latency(all_lines: list[Line], _: Plot) -> str:
     def columns(line: Line) -> list[float] | None:
         found = [line.estimate(f"latency_{name}_us") for name in ("p50", "p99")]
         return [item.value for item in found if item] if all(item and item.value for item in found) else None
 
-    return _by_stack(all_lines, columns)
+    return _blocks(all_lines, columns)
+
+
+def _bars(all_lines: list[Line], plot: Plot) -> str:
+    """A bar for each line: label, value, interval, the stack's linetype."""
+    out = []
+    points = {line.key.point for line in all_lines}
+    for line in all_lines:
+        found = line.estimate(plot.metric)
+        if found and found.value:
+            scale = METRICS[plot.metric].scale
+            label = " ".join(filter(None, (line.key.stack, line.key.variant, kilo(line.key.point) if len(points) > 1 else "",
+                                           f"({line.key.device})" if line.key.device not in ("ring", "veth") else "")))
+            out.append(f'"{label}" {found.value * scale:.6g} {found.lower * scale:.6g} {found.upper * scale:.6g} '
+                       f"{STACKS.index(line.key.stack) + 1}")
+    return "\n".join(out)
+
+
+def _percentiles(all_lines: list[Line], _: Plot) -> str:
+    """A block for each line: its name, then p50, p90, p99, p99.9 and the largest, in microseconds."""
+    blocks = []
+    for line in all_lines:
+        found = [line.estimate(f"latency_{name}_us") for name in ("p50", "p90", "p99", "p999")]
+        if all(item and item.value for item in found):
+            body = [f"{place} {item.value:.6g}" for place, item in enumerate(found) if item]
+            blocks.append("\n".join([f'"{_curve_name(all_lines, line)}"', *body]))
+    return "\n\n\n".join(blocks)
 
 
 def _mean_shares(line: Line, method: tuple[str, str]) -> dict[str, float] | None:
@@ -56,7 +93,7 @@ def _mean_shares(line: Line, method: tuple[str, str]) -> dict[str, float] | None
     return {part: sum(shares.get(part, 0.0) for shares in found) / len(found) for part in _PARTS}
 
 
-def _breakdown(all_lines: list[Line]) -> str:
+def _breakdown(all_lines: list[Line], _: Plot) -> str:
     """A line for each bar: label, then the parts in percent; an empty bar between two stacks."""
     out = ["label " + " ".join(_PARTS)]
     for line in all_lines:
@@ -65,27 +102,31 @@ def _breakdown(all_lines: list[Line]) -> str:
             shares = _mean_shares(line, method)
             if shares:
                 values = " ".join(f"{100 * shares[part]:.3f}" for part in _PARTS)
-                bars.append(f'"{line.key.stack} {kilo(line.key.concurrency)}: {label}" {values}')
+                bars.append(f'"{line.key.stack} {kilo(line.key.point)}: {label}" {values}')
         if bars and len(out) > 1:
             out.append('"" ' + " ".join("0" for _ in _PARTS))
         out += bars
     return "\n".join(out) if len(out) > 1 else ""
 
 
-def _cycles(all_lines: list[Line]) -> str:
+def _cycles(all_lines: list[Line], _: Plot) -> str:
     out = []
     for line in all_lines:
         found = line.estimate("cycles_per_transaction")
         if found and found.value:
-            out.append(f'"{line.key.stack} {kilo(line.key.concurrency)}" {found.value:.6g} {found.lower:.6g} '
+            out.append(f'"{line.key.stack} {kilo(line.key.point)}" {found.value:.6g} {found.lower:.6g} '
                        f"{found.upper:.6g} {STACKS.index(line.key.stack) + 1}")
     return "\n".join(out)
 
 
-DATA: dict[str, Callable[[list[Line]], str]] = {
-    "concurrency": _curve(RATE), "concurrency-per-core": _curve(PER_CORE), "latency": _latency,
-    "cpu-breakdown": _breakdown, "cycles": _cycles,
+DATA: dict[str, Callable[[list[Line], Plot], str]] = {
+    "curve": _curve, "latency": _latency, "bars": _bars, "percentiles": _percentiles, "breakdown": _breakdown, "cycles": _cycles,
 }
+
+
+def _chosen(plot: Plot, own: list[Line]) -> list[Line]:
+    """Lines of the variants that a figure is about."""
+    return [line for line in own if not plot.variants or line.key.variant in plot.variants]
 
 
 def draw(rows: list[Row], scenarios: dict[str, Scenario], folder: Path, kinds: tuple[str, ...] = ("svg", "png"),
@@ -100,27 +141,36 @@ def draw(rows: list[Row], scenarios: dict[str, Scenario], folder: Path, kinds: t
         if not own or (only and scenario.name != only):
             continue
         for plot in scenario.plots:
-            text = DATA[plot.name](own)
+            text = DATA[plot.data](_chosen(plot, own), plot)
             if text:
                 data = folder / "data" / f"{plot.name}.dat"
                 data.write_text(text + "\n")
                 for kind in kinds:
-                    _gnuplot(plot.name, data, folder / f"{plot.name}.{kind}", kind)
+                    _gnuplot(plot, data, folder / f"{plot.name}.{kind}", kind)
                 drawn.append(plot.name)
     return drawn
 
 
-def _gnuplot(name: str, data: Path, out: Path, kind: str) -> None:
+def _styles(data: Path) -> tuple[str, str]:
+    """For each curve the number of its stack's linetype, and of its dashes: curves of one stack differ in those."""
+    names = re.findall(r'^"([^"]+)"$', data.read_text(), re.MULTILINE)
+    stacks = [name.split()[0] for name in names]
+    dashes = [stacks[:place].count(stack) + 1 for place, stack in enumerate(stacks)]
+    return " ".join(str(STACKS.index(stack) + 1) for stack in stacks), " ".join(map(str, dashes))
+
+
+def _gnuplot(plot: Plot, data: Path, out: Path, kind: str) -> None:
     """Drawn beside and moved in place: whoever looks at a figure sees a whole one."""
     half = out.with_name(f".{out.name}")
-    stacks = " ".join(re.findall(r'^"([^"]+)"$', data.read_text(), re.MULTILINE))
+    lines_, dashes = _styles(data)
+    label = plot.label or (METRICS[plot.metric].label if plot.metric else "")
     settings = (f"data={_quoted(data)}; out={_quoted(half)}; kind='{kind}'; plots={_quoted(PLOTS)}; "
-                f"stacks='{stacks}'")
-    procs.call(["gnuplot", "-e", settings, str(PLOTS / f"{name}.gp")], timeout=60.0)
+                f"lines='{lines_}'; dashes='{dashes}'; value_label={_quoted(label)}")
+    procs.call(["gnuplot", "-e", settings, str(PLOTS / f"{plot.name}.gp")], timeout=60.0)
     half.replace(out)
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: Path | str) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 

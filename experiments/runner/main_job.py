@@ -8,15 +8,14 @@ from pathlib import Path
 from runner import claims, device, display, manifest, plan, scenario, session, table
 from runner.errors import CannotRun, UsageError
 from runner.places import program
-from runner.scenario import OURS
 
 _CAPTURE_SECONDS = 0.5  # a short look: a second of full load is some hundred megabytes
 
 
-def _programs(chosen: device.Device, runs: list[plan.Run]) -> None:
+def _programs(runs: list[plan.Run]) -> None:
     """CannotRun when a program that will be needed is not there."""
-    apart = any(run.stack not in OURS for run in runs) or not chosen.in_process
-    pair = any(run.stack in OURS for run in runs) and chosen.in_process
+    apart = any(not run.in_process for run in runs)
+    pair = any(run.in_process for run in runs)
     for name in [*(["mtcp-pair"] if pair else []), *(["mtcp-server", "mtcp-load"] if apart else [])]:
         if not program(name).is_file():
             raise CannotRun(f"{program(name)} is missing: build it, or set MTCP_BIN to where it is")
@@ -37,11 +36,11 @@ def run(arguments: argparse.Namespace, words: list[str], baselines: tuple[str, .
     seconds = arguments.seconds or (_CAPTURE_SECONDS if captures else None)
     scenarios = scenario.choose(arguments.names, scenario.load_all())
     runs = plan.make(scenarios, plan.Options(arguments.size, baselines, arguments.repeats, seconds,
-                                             arguments.seed, apart=not chosen.in_process))
-    _programs(chosen, runs)
+                                             arguments.seed, chosen))
+    _programs(runs)
     folder = session.make_folder(arguments.out)
     about = manifest.begin(words, arguments.seed)
-    site = session.make_site(chosen, runs, folder, _capture(arguments, chosen, folder), about)
+    site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about)
     shown = display.make()
     work = session.Session(runs, site, folder, shown, about)
     state = "interrupted"

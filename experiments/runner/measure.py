@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from runner import cpustat, netns, rows, sampling, tuning
-from runner.device import Device
 from runner.places import program
 from runner.plan import Run
 from runner.procs import Child, ChildFailed
-from runner.scenario import OURS
 
 PORT = 9000
 _START_S = 20.0    # until a server listens
@@ -27,7 +25,6 @@ _END_S = 30.0      # from the end of the window to the end of the program
 class Site:
     """What all runs of a session share."""
 
-    device: Device
     net_kind: str                    # kind of namespace pair, see netns
     scratch: Path
     server: list[int]
@@ -36,7 +33,6 @@ class Site:
     capture: Path | None = None
     many: bool = True                # a capture file for each run, named after it
     settings: dict[str, Any] = field(default_factory=dict)  # what tuning recorded, by profile
-
 
     def capture_args(self, run: Run) -> list[str]:
         if not self.capture:
@@ -49,12 +45,20 @@ def _list(cores: list[int]) -> str:
     return ",".join(map(str, cores))
 
 
+def _options(values: dict[str, Any]) -> list[str]:
+    return [word for key, value in values.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+
+
 def _load_args(run: Run, json_path: Path) -> list[str]:
-    load = run.scenario.load
-    return ["--concurrency", str(run.concurrency), "--messages", str(load["messages"]),
-            "--message-bytes", str(load["message_bytes"]), "--response-bytes", str(load["response_bytes"]),
-            "--warmup", f"{run.timing.warmup:g}", "--seconds", f"{run.timing.seconds:g}", "--seed", str(run.seed),
-            "--experiment", run.scenario.name, "--repeat", str(run.repeat), "--json", str(json_path)]
+    return _options(run.load | {
+        "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
+        "experiment": run.scenario.name, "repeat": run.repeat, "json": json_path})
+
+
+def _settings(run: Run) -> list[str]:
+    """Configuration keys of our stack."""
+    keys = run.part.set | ({"mtu": run.part.mtu} if run.part.mtu else {})
+    return [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
 
 
 def _event(line: str, name: str) -> bool:
@@ -95,7 +99,7 @@ class _Window:
 
     def breakdown(self, row: rows.Row) -> list[dict[str, Any]]:
         """All methods that this machine allows."""
-        ours = self._run.stack in OURS
+        ours = self._run.ours
         found = [entry for entry in [sampling.from_row(row)] if entry]
         if not ours:
             found.append(sampling.from_proc_stat(self.server))
@@ -118,7 +122,7 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     result = site.scratch / "pair.json"
     mode = "paired" if run.stack == "mtcp-paired" else "inline"
     argv = [str(program("mtcp-pair")), "--mode", mode, "--server-core", _list(site.server),
-            "--client-core", _list(site.client), *_load_args(run, result)]
+            "--client-core", _list(site.client), *_settings(run), *_load_args(run, result)]
     argv += site.capture_args(run)
     # No network is needed, and none is given: the guard ends the program should we be killed.
     child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv], "mtcp-pair")
@@ -130,44 +134,61 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     return rows.read_program(result)
 
 
+_SERVER_WANTS = ("app", "message_bytes", "response_bytes")  # options that both ends have to agree on
+
+
 def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:
-    argv = [str(program("mtcp-server")), "--stack", run.stack, "--app", "echo", "--listen", f"{pair.target}:{PORT}",
-            "--message-bytes", str(run.scenario.load["message_bytes"]),
-            "--response-bytes", str(run.scenario.load["response_bytes"]),
+    argv = [str(program("mtcp-server")), "--stack", run.stack, "--listen", f"{pair.target}:{PORT}",
+            *_options({key: run.load[key] for key in _SERVER_WANTS if key in run.load}),
             "--cores", _list(site.server), "--max-conns", str(run.concurrency * 2), "--json", str(json_path)]
-    if run.stack in OURS:
-        argv += ["--device", site.device.devargs, "--address", f"{netns.SERVER_ADDRESS}/{netns.PREFIX_LEN}"]
-        argv += site.capture_args(run)
+    if run.ours:
+        return argv + ["--device", run.device.devargs, "--address", f"{netns.SERVER_ADDRESS}/{netns.PREFIX_LEN}",
+                       *_settings(run), *site.capture_args(run)]
+    for key, value in tuning.profile(run.stack, run.part.tuning)["server"].items():
+        argv += ["--set", f"{key}={value}"]
     return argv
 
 
-def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> None:
-    ours = run.stack in OURS
-    name = "mtcp-peer" if ours else run.stack
-    record = tuning.apply(pair, name, site.server, site.client)
-    if not (ours and site.device.tap):
+def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> dict[str, Any]:
+    """Settings, addresses, offloads; what is in force, which is also kept for the manifest."""
+    tap = run.ours and run.device.tap
+    name = "mtcp-peer" if run.ours else run.stack
+    record = tuning.apply(pair, name, site.server, site.client, run.part.tuning)
+    if not tap:
+        pair.set_mtu(run.part.mtu)
         pair.give_addresses(netns.CLIENT, netns.CLIENT_ADDRESSES, netns.PEER)
-    if ours and not site.device.tap:
+    if run.ours and not tap:
         tuning.plain_frames(pair, netns.CLIENT, netns.PEER)
-    if not ours:
+    if not run.ours:
         pair.give_addresses(netns.SERVER, (netns.SERVER_ADDRESS,), netns.IFACE)
     if pair.kind != "lo":
         record["offloads"] = tuning.offloads(pair, netns.CLIENT, netns.PEER)
-    site.settings[name] = record
+    site.settings[" ".join(filter(None, (name, run.part.name if run.part.tuning else "")))] = record
+    return record
+
+
+def _note_settings(line: str, record: dict[str, Any]) -> None:
+    """What a kernel server says that it could set, and could not."""
+    told = json.loads(line)
+    record["set"] |= {f"server {key}": str(value) for key, value in told["set"].items()}
+    record["refused"] += [f"server {text}" for text in told["refused"]]
 
 
 def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
     """Server and load as two processes, joined by veth, by a tap device or by the loopback."""
-    tap = run.stack in OURS and site.device.tap
-    if run.stack in OURS and site.net_kind == "lo":
-        raise ChildFailed(f"device {site.device.name} needs network namespaces, which this machine does not allow", 3)
+    tap = run.ours and run.device.tap
+    if run.ours and site.net_kind == "lo":
+        raise ChildFailed(f"device {run.device.name} needs network namespaces, which this machine does not allow", 3)
     result, server_result = site.scratch / "load.json", site.scratch / "server.json"
     with netns.NetPair(site.net_kind) as pair:
-        _prepare_net(run, site, pair)
+        record = _prepare_net(run, site, pair)
         server = Child(pair.inside(netns.SERVER, _server_args(run, site, pair, server_result)), "mtcp-server")
         load = None
         try:
-            server.wait_line(lambda line: line.startswith("ready"), _START_S)
+            line = server.wait_line(lambda line: line.startswith("ready") or _event(line, "settings"), _START_S)
+            if not line.startswith("ready"):
+                _note_settings(line, record)
+                server.wait_line(lambda line: line.startswith("ready"), _START_S)
             if tap:
                 pair.run(netns.SERVER, "ip", "link", "set", netns.PEER, "up")
                 pair.give_addresses(netns.SERVER, netns.CLIENT_ADDRESSES, netns.PEER)
@@ -201,12 +222,14 @@ def _join(row: rows.Row, server: rows.Row, apart: bool) -> None:
 def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     """The program's row, with what only the harness knows."""
     row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed,
-            "concurrency": run.concurrency, "server_cores": _list(site.server), "client_cores": _list(site.client),
-            "device": site.device.name if run.stack in OURS else site.net_kind,
+            "axis": run.scenario.column, "variant": run.part.name or None, "mtu": run.part.mtu,
+            run.scenario.column: run.point, "concurrency": run.concurrency,
+            "server_cores": _list(site.server), "client_cores": _list(site.client),
+            "device": run.device.name if run.ours else site.net_kind,
             "steal_share": round(window.all.steal_share, 5)}
-    row.setdefault("messages_per_connection", run.scenario.load["messages"])
-    row.setdefault("message_bytes", run.scenario.load["message_bytes"])
-    row.setdefault("response_bytes", run.scenario.load["response_bytes"])
+    for column, option in (("messages_per_connection", "messages"), ("message_bytes", "message_bytes"),
+                           ("response_bytes", "response_bytes")):
+        row.setdefault(column, run.load.get(option))
     if row.get("transactions_per_server_cpu_s") is None and row.get("server_cpu_s"):
         row["transactions_per_server_cpu_s"] = row.get("transactions", 0) / row["server_cpu_s"]
     if not row.get("cycles_per_transaction") and row.get("transactions_per_server_cpu_s"):
@@ -231,7 +254,7 @@ def _notes(said: list[str] | str | None, breakdown: list[dict[str, Any]], run: R
     """What the program remarked, but for what a column's description says already, and what we have to add."""
     told = [said] if isinstance(said, str) else said or []
     notes = [text for text in told if not text.startswith("generator_lag:")]
-    if site.capture and run.stack in OURS:
+    if site.capture and run.ours:
         notes.append("captured: the capture took part of the time")
     foreign = max((entry.get("foreign", 0.0) for entry in breakdown if entry["cpus"] == "server"), default=0.0)
     if foreign > _FOREIGN:
@@ -244,8 +267,7 @@ def measure(run: Run, site: Site) -> rows.Row:
     site.scratch.mkdir(parents=True, exist_ok=True)
     window = _Window(run, site)
     try:
-        in_process = run.stack in OURS and site.device.in_process
-        row = _pair(run, site, window) if in_process else _apart(run, site, window)
+        row = _pair(run, site, window) if run.in_process else _apart(run, site, window)
         row = _finish(row, run, site, window)
     finally:
         window.discard()

@@ -124,6 +124,11 @@ class NetPair:
         lines = "\n".join(f"address add {address}/{PREFIX_LEN} dev {iface}" for address in addresses)
         call(["sh", "-c", 'printf "%s\\n" "$0" | "$@"', lines, *self.inside(side, ["ip", "-batch", "-"])])
 
+    def set_mtu(self, mtu: int | None) -> None:
+        if mtu and self.kind != "lo":
+            for side, iface in ((SERVER, IFACE), (CLIENT, PEER)):
+                self.run(side, "ip", "link", "set", iface, "mtu", str(mtu))
+
     def close(self) -> None:
         for holder in reversed(self._holders.values()):
             holder.close()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, replace
+from typing import Any
 
-from runner.scenario import OURS, Scenario, Timing
+from runner import device
+from runner.device import Device
+from runner.scenario import OURS, Part, Scenario, Timing
 
 
 @dataclass(frozen=True)
@@ -13,20 +17,46 @@ class Run:
     """One measured run: one row."""
 
     scenario: Scenario
+    part: Part
     stack: str
-    concurrency: int
+    point: int
     repeat: int
     timing: Timing
     seed: int
+    device: Device
     kind: str = "kernel"  # whose pace: mtcp or kernel
 
     @property
+    def ours(self) -> bool:
+        return self.stack in OURS
+
+    @property
+    def in_process(self) -> bool:
+        """Are server and load one program?"""
+        return self.ours and self.device.in_process
+
+    @property
+    def arm(self) -> str:
+        """What is skipped together when it cannot run here."""
+        return f"{self.stack} on {self.part.device}" if self.ours and self.part.device else self.stack
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """Options of the load generator."""
+        return self.part.load | {self.scenario.axis: self.point}
+
+    @property
+    def concurrency(self) -> int:
+        return int(self.load["concurrency"])
+
+    @property
     def label(self) -> str:
-        return f"{self.scenario.name} {self.stack} {self.concurrency} #{self.repeat}"
+        variant = f" {self.part.name}" if self.part.name else ""
+        return f"{self.scenario.name}{variant} {self.stack} {self.point} #{self.repeat}"
 
     @property
     def slug(self) -> str:
-        return f"{self.scenario.name}-{self.stack}-{self.concurrency}-r{self.repeat}"
+        return re.sub(r"[^A-Za-z0-9.#-]+", "-", self.label.replace(" #", "-r"))
 
     @property
     def estimate(self) -> float:
@@ -40,20 +70,21 @@ class Options:
     repeats: int | None = None
     seconds: float | None = None
     seed: int = 1
-    apart: bool = False  # our stack, too, is loaded by a kernel client: it takes as long as the kernel's
+    device: Device = device.parse("ring")  # of parts that name none
 
 
-def _block(scenario: Scenario, repeat: int, options: Options) -> list[Run]:
+def _runs_of(scenario: Scenario, part: Part, repeat: int, options: Options) -> list[Run]:
     runs = []
-    for stack in scenario.stacks:
+    wire = device.parse(part.device) if part.device else options.device
+    for stack in part.stacks:
         if stack not in OURS and options.baselines is not None and stack not in options.baselines:
             continue
-        kind = "mtcp" if stack in OURS and not options.apart else "kernel"
-        timing = scenario.timing(kind, options.size)
+        kind = "mtcp" if stack in OURS and wire.in_process else "kernel"
+        timing = part.time[options.size][kind]
         if options.seconds:
             timing = replace(timing, seconds=options.seconds)
-        for point in scenario.points_of(stack, options.size):
-            runs.append(Run(scenario, stack, point, repeat, timing, options.seed + repeat - 1, kind))
+        for point in scenario.points_of(part, stack, options.size) if part.points[options.size] else ():
+            runs.append(Run(scenario, part, stack, point, repeat, timing, options.seed + repeat - 1, wire, kind))
     return runs
 
 
@@ -66,7 +97,7 @@ def make(scenarios: list[Scenario], options: Options) -> list[Run]:
     for repeat in range(1, max(counts.values(), default=0) + 1):
         for scenario in scenarios:
             if repeat <= counts[scenario.name]:
-                block = _block(scenario, repeat, options)
+                block = [run for part in scenario.parts for run in _runs_of(scenario, part, repeat, options)]
                 order.shuffle(block)
                 runs += block
     return runs

@@ -7,22 +7,28 @@ from typing import Any
 
 from runner import claims, figures, manifest, rows
 from runner.scenario import Scenario, load_all
-from runner.summary import PER_CORE, RATE, kilo, lines, milliseconds, number, ratio_to_best, with_interval
+from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_text, milliseconds, number, ratio_to_best
+from runner.summary import with_interval
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
-def _table(experiment: str, found: list[rows.Row]) -> list[dict[str, str]]:
-    all_lines = lines(row for row in found if row["experiment"] == experiment)
+def _table(scenario: Scenario, all_lines: list[Line]) -> list[dict[str, str]]:
     return [{
-        "ratio": with_interval(ratio_to_best(all_lines, line), ".2f"),
-        "stack": line.key.stack, "device": line.key.device, "connections": kilo(line.key.concurrency),
-        "per_core": with_interval(line.estimate(PER_CORE)), "rate": with_interval(line.estimate(RATE)),
+        "ratio": with_interval(ratio_to_best(all_lines, line, scenario.metric), ".2f"),
+        "stack": line.key.stack, "variant": line.key.variant, "device": line.key.device, "point": kilo(line.key.point),
+        "metric": metric_text(line, scenario.metric), "rate": with_interval(line.estimate(RATE)),
         "p50": milliseconds(line.estimate("latency_p50_us")), "p99": milliseconds(line.estimate("latency_p99_us")),
         "p999": milliseconds(line.estimate("latency_p999_us")), "failed": str(line.total("failed")),
         "retransmits": str(line.total("retransmits")), "drops": str(line.total("drops")),
         "repeats": str(len(line.rows)), "remarks": line.remarks,
     } for line in all_lines]
+
+
+def _section(folder: Path, scenario: Scenario, found: list[rows.Row]) -> dict[str, Any]:
+    own = lines(row for row in found if row["experiment"] == scenario.name)
+    return {"scenario": scenario, "figures": _figures(folder, scenario), "table": _table(scenario, own),
+            "axis": axis_label(own), "metric": METRICS[scenario.metric].label, "variants": any(line.key.variant for line in own)}
 
 
 def _figures(folder: Path, scenario: Scenario) -> list[dict[str, str]]:
@@ -37,7 +43,7 @@ def _figures(folder: Path, scenario: Scenario) -> list[dict[str, str]]:
 def _headline(found: list[rows.Row]) -> list[dict[str, str]]:
     """The one number for each concurrency: ours against the best kernel line."""
     all_lines = lines(row for row in found if row["experiment"] == "concurrency")
-    return [{"connections": kilo(line.key.concurrency), "ratio": number(ratio, ".1f"),
+    return [{"connections": kilo(line.key.point), "ratio": number(ratio, ".1f"),
              "interval": with_interval(ratio, ".1f").partition(" ")[2]}
             for line in all_lines if line.key.stack == "mtcp" and (ratio := ratio_to_best(all_lines, line))]
 
@@ -47,8 +53,8 @@ def render(folder: Path, found: list[rows.Row], about: dict[str, Any], known: di
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    sections = [{"scenario": scenario, "figures": _figures(folder, scenario), "table": _table(scenario.name, found)}
-                for scenario in known.values() if any(row["experiment"] == scenario.name for row in found)]
+    present = {row["experiment"] for row in found}
+    sections = [_section(folder, scenario, found) for scenario in known.values() if scenario.name in present]
     kinds = {kind: [v for v in verdicts if v.claim["kind"] == kind] for kind in ("claim", "goal", "check")}
     return environment.from_string(_TEMPLATE.read_text()).render(
         about=about, sections=sections, kinds=kinds, headline=_headline(found), n_rows=len(found),

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An experiment as its file in experiments/scenarios/ describes it. Adding a file adds an experiment."""
+"""An experiment as its file in experiments/scenarios/ describes it. Adding a file adds an experiment.
+
+A file has points on one axis (connections unless `axis` says otherwise) and one or more parts ([[part]]): which stacks,
+under which settings, on which device. What a part does not say is the file's. docs/experiments.md has all keys.
+"""
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +15,22 @@ from runner.errors import UsageError, nearest
 from runner.places import EXPERIMENTS
 
 OURS = ("mtcp", "mtcp-paired")
-BASELINES = ("kernel", "kernel-reuseport")
+BASELINES = ("kernel", "kernel-reuseport", "kernel-tuned")
 STACKS = OURS + BASELINES
 SIZES = ("quick", "normal", "full")
+# Option of the load that a point is of: the row's column, and what a reader calls it.
+AXES = {
+    "concurrency": ("concurrency", "connections"),
+    "messages": ("messages_per_connection", "messages per connection"),
+    "rate": ("rate", "arrivals per second"),
+    "message_bytes": ("message_bytes", "bytes per message"),
+    "pairs": ("pairs", "self-loop pairs"),
+}
 # Beside warm-up and measuring: start, ramp (connections opened per second) and end, as seen on a 2-core machine.
 OVERHEAD_S = {"mtcp": 1.2, "kernel": 2.0}
 RAMP_PER_S = {"mtcp": 300_000, "kernel": 9_000}
+SAMPLING_S = 2.0
+_PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "tuning", "device", "mtu", "sizes", "build", "quick", "full")
 
 
 @dataclass(frozen=True)
@@ -27,8 +41,28 @@ class Timing:
 
 @dataclass(frozen=True)
 class Plot:
-    name: str
+    name: str                        # of its file in plots/
     title: str
+    data: str = "curve"              # a kind of data in runner/figures.py
+    metric: str = ""                 # the column drawn, where the kind wants one
+    label: str = ""                  # of the value axis; empty: the metric's
+    variants: tuple[str, ...] = ()   # only these; empty: all
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some stacks under the same settings. name: the rows' `variant`; empty: the experiment's only one."""
+
+    name: str
+    stacks: tuple[str, ...]
+    points: dict[str, tuple[int, ...]]                        # by size
+    load: dict[str, Any]                                      # options of the load generator
+    time: dict[str, dict[str, Timing]]                        # by size and kind
+    set: dict[str, Any] = field(default_factory=dict)         # configuration keys of our stacks
+    tuning: dict[str, Any] = field(default_factory=dict)      # over the kernel stack's profile in tuning.toml
+    device: str = ""                                          # of our stacks; empty: as --device says
+    mtu: int | None = None
+    build: str = ""                                           # option of the build that the programs are made with
 
 
 @dataclass(frozen=True)
@@ -39,28 +73,53 @@ class Scenario:
     claim: str
     default: bool
     breakdown: bool
-    stacks: tuple[str, ...]
-    points: tuple[int, ...]
-    load: dict[str, int]
-    time: dict[str, Timing]
+    axis: str
+    metric: str                                               # the column that it is about
+    parts: tuple[Part, ...]
+    points_by_stack: dict[str, dict[str, tuple[int, ...]]]    # by size and stack: fewer than the part's
     repeats: dict[str, int]
-    quick: dict[str, Any]
+    note: str                                                 # what it leaves out, and why
     plots: tuple[Plot, ...]
 
-    def points_of(self, stack: str, size: str) -> tuple[int, ...]:
-        chosen = self.quick.get("points", {}).get(stack) if size == "quick" else None
-        return tuple(chosen) if chosen else self.points
+    @property
+    def column(self) -> str:
+        return AXES[self.axis][0]
 
-    def timing(self, kind: str, size: str) -> Timing:
-        """kind: mtcp (both ends ours) or kernel."""
-        if size == "quick" and kind in self.quick.get("time", {}):
-            return Timing(**self.quick["time"][kind])
-        return self.time[kind]
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        return tuple(stack for stack in STACKS if any(stack in part.stacks for part in self.parts))
 
-    def estimate(self, kind: str, point: int, timing: Timing) -> float:
-        """Seconds that one run takes."""
-        sampling = 2.0 if self.breakdown else 0.0
-        return OVERHEAD_S[kind] + point / RAMP_PER_S[kind] + timing.warmup + timing.seconds + sampling
+    def points_of(self, part: Part, stack: str, size: str) -> tuple[int, ...]:
+        return self.points_by_stack[size].get(stack) or part.points[size]
+
+    def estimate(self, kind: str, connections: int, timing: Timing) -> float:
+        """Seconds that one run takes. kind: mtcp (both ends ours) or kernel."""
+        sampling = SAMPLING_S if self.breakdown else 0.0
+        return OVERHEAD_S[kind] + connections / RAMP_PER_S[kind] + timing.warmup + timing.seconds + sampling
+
+
+def _timing(tables: list[dict[str, Any]]) -> dict[str, Timing]:
+    """By kind; later tables win."""
+    return {kind: Timing(**value) for table in tables for kind, value in table.items()}
+
+
+def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
+    """One [[part]] of the file; `raw` has what it does not say itself."""
+    for key in own:
+        if key not in _PART_KEYS:
+            raise UsageError(f"experiment {raw['name']}: part key {key!r}: {nearest(key, _PART_KEYS)}")
+    sizes = own.get("sizes", SIZES)
+    points, times = {}, {}
+    for size in SIZES:
+        here, there = own.get(size, {}), raw.get(size, {})
+        chosen = here.get("points", own.get("points", raw.get("points", ()))) if size in sizes else ()
+        points[size] = tuple(chosen)
+        times[size] = _timing([raw.get("time", {}), there.get("time", {}), own.get("time", {}), here.get("time", {})])
+    return Part(
+        name=own.get("name", ""), stacks=tuple(own.get("stacks", raw.get("stacks", ()))), points=points,
+        load=raw["load"] | own.get("load", {}), time=times, set=own.get("set", {}), tuning=own.get("tuning", {}),
+        device=own.get("device", ""), mtu=own.get("mtu"), build=own.get("build", ""),
+    )
 
 
 def _parse(path: Path) -> Scenario:
@@ -68,11 +127,13 @@ def _parse(path: Path) -> Scenario:
         raw = tomllib.load(file)
     return Scenario(
         name=raw["name"], title=raw["title"], figure=raw["figure"], claim=raw["claim"],
-        default=raw.get("default", False), breakdown=raw.get("breakdown", False),
-        stacks=tuple(raw["stacks"]), points=tuple(raw["points"]), load=raw["load"],
-        time={kind: Timing(**value) for kind, value in raw["time"].items()},
-        repeats=raw["repeats"], quick=raw.get("quick", {}),
-        plots=tuple(Plot(**plot) for plot in raw.get("plot", [])),
+        default=raw.get("default", False), breakdown=raw.get("breakdown", False), axis=raw.get("axis", "concurrency"),
+        metric=raw.get("metric", "transactions_per_server_cpu_s"),
+        parts=tuple(_part(raw, own) for own in raw.get("part", [{}])),
+        points_by_stack={size: {stack: tuple(points) for stack, points in raw.get(size, {}).get("points", {}).items()}
+                         for size in SIZES},
+        repeats=raw["repeats"], note=raw.get("note", ""),
+        plots=tuple(Plot(**plot | {"variants": tuple(plot.get("variants", ()))}) for plot in raw.get("plot", [])),
     )
 
 

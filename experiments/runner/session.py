@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from runner import claims, cpustat, figures, manifest, netns, procs, report, rows, sampling
-from runner.device import Device
 from runner.display import Display
 from runner.errors import CannotRun, Stop, UsageError
 from runner.measure import Site, measure
 from runner.plan import Run
 from runner.procs import ChildFailed
-from runner.scenario import OURS, Scenario
+from runner.scenario import Scenario
 
 STEAL_LIMIT = 0.10
 _ATTEMPTS = 3
@@ -36,7 +35,7 @@ class Session:
         self.display.begin(self.plan)
         try:
             for run in self.plan:
-                if run.stack in self.about["skipped"]:
+                if run.arm in self.about["skipped"]:
                     continue
                 self.display.running(run)
                 row = self._attempt(run)
@@ -65,8 +64,8 @@ class Session:
 
     def _note_failure(self, run: Run, error: ChildFailed) -> None:
         if error.code == CannotRun.status:
-            self.about["skipped"][run.stack] = str(error)
-            self.display.say(f"skipped: all runs of {run.stack}: {error}")
+            self.about["skipped"][run.arm] = str(error)
+            self.display.say(f"skipped: all runs of {run.arm}: {error}")
         else:
             self.about["failures"].append({"run": run.label, "why": str(error)})
             self.display.say(f"failed: {run.label}: {error}")
@@ -110,13 +109,11 @@ def make_folder(wanted: str | None) -> Path:
     return folder
 
 
-def make_site(device: Device, plan: list[Run], folder: Path, capture: Path | None, about: dict[str, Any]) -> Site:
+def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[str, Any]) -> Site:
     """Looks at what this machine allows; reasons for second-best go into the manifest."""
     server, client = cpustat.layout()
-    apart = any(run.stack not in OURS for run in plan) or not device.in_process
-    kind, refused = netns.best_kind() if apart else ("none", [])
+    kind, refused = netns.best_kind() if any(not run.in_process for run in plan) else ("none", [])
     about["network"] = {"kind": kind, "refused": refused}
     refusal = sampling.refusal() if any(run.scenario.breakdown for run in plan) else ""
     about["perf"] = refusal or sampling.LABEL
-    return Site(device, kind, folder / ".scratch", server, client, refusal, capture,
-                sum(run.stack in OURS for run in plan) > 1)
+    return Site(kind, folder / ".scratch", server, client, refusal, capture, sum(run.ours for run in plan) > 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows of one kind put together: one line for each experiment, stack, device and concurrency."""
+"""Rows of one kind put together: one line for each experiment, variant, stack, device and point."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner import stats
 from runner.rows import Row
-from runner.scenario import BASELINES, STACKS
+from runner.scenario import AXES, BASELINES, STACKS, load_all
 from runner.stats import Estimate
 
 PER_CORE = "transactions_per_server_cpu_s"
@@ -15,11 +15,34 @@ RATE = "transactions_per_s"
 
 
 @dataclass(frozen=True)
+class Metric:
+    """How a column is told to a reader."""
+
+    label: str             # what stands above it
+    form: str = ",.0f"
+    scale: float = 1.0     # from the column's unit to the label's
+    lowest: bool = False   # the less, the better
+
+
+METRICS = {
+    PER_CORE: Metric("per busy core-s"),
+    RATE: Metric("per s"),
+    "cycles_per_transaction": Metric("cycles per transaction", lowest=True),
+    "latency_p50_us": Metric("p50 us", ",.1f", lowest=True),
+    "latency_p99_us": Metric("p99 us", ",.1f", lowest=True),
+    "latency_p999_us": Metric("p99.9 us", ",.1f", lowest=True),
+    "bytes_per_s": Metric("Gb/s", ",.2f", 8e-9),
+    "memory_per_connection": Metric("bytes per connection", lowest=True),
+}
+
+
+@dataclass(frozen=True)
 class Key:
     experiment: str
+    variant: str   # part of the experiment; empty where there is one only
     stack: str
     device: str
-    concurrency: int
+    point: int     # on the experiment's axis
 
 
 @dataclass
@@ -49,36 +72,65 @@ class Line:
         return "; ".join(dict.fromkeys(said))
 
 
-def _order(key: Key) -> tuple[str, int, int, str]:
-    return key.experiment, key.concurrency, STACKS.index(key.stack), key.device
+def axis(row: Row) -> str:
+    """The column whose values are the experiment's points."""
+    return row.get("axis") or "concurrency"
+
+
+def point(row: Row) -> int:
+    return int(row.get(axis(row)) or 0)
+
+
+def key(row: Row) -> Key:
+    return Key(row["experiment"], row.get("variant") or "", row["stack"], row["device"], point(row))
 
 
 def lines(rows: Iterable[Row]) -> list[Line]:
+    """By experiment and point; variants in the order in which the experiment has them, as far as rows tell."""
     groups: dict[Key, list[Row]] = {}
     for row in rows:
-        key = Key(row["experiment"], row["stack"], row["device"], row["concurrency"])
-        groups.setdefault(key, []).append(row)
-    return [Line(key, groups[key]) for key in sorted(groups, key=_order)]
+        groups.setdefault(key(row), []).append(row)
+    known = load_all()
+
+    def order(found: Key) -> tuple[object, ...]:
+        names = [part.name for part in known[found.experiment].parts] if found.experiment in known else []
+        place = names.index(found.variant) if found.variant in names else len(names)
+        return found.experiment, found.point, place, found.variant, STACKS.index(found.stack), found.device
+
+    return [Line(found, groups[found]) for found in sorted(groups, key=order)]
+
+
+def _same(a: Row, b: Row) -> bool:
+    """Are two rows under the same load? Variants may differ: they are what is compared."""
+    return (a["experiment"], point(a)) == (b["experiment"], point(b)) and \
+        all(a.get(name) == b.get(name) for name in ("mtu", "rate", "messages_per_connection", "message_bytes", "app"))
 
 
 def best_kernel(all_lines: list[Line], like: Line, metric: str = PER_CORE) -> Line | None:
-    """The kernel's best line of the same experiment and concurrency."""
+    """The kernel's best line under the same load."""
     rivals = [line for line in all_lines if line.key.stack in BASELINES and line.values(metric)
-              and (line.key.experiment, line.key.concurrency) == (like.key.experiment, like.key.concurrency)]
-    return max(rivals, key=lambda line: stats.median(line.values(metric)).value, default=None)
+              and _same(line.rows[0], like.rows[0])]
+    choose = min if METRICS[metric].lowest else max
+    return choose(rivals, key=lambda line: stats.median(line.values(metric)).value, default=None)
 
 
 def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE) -> Estimate | None:
+    """How many times better than the kernel's best line: above 1 is better also where less is."""
     best = best_kernel(all_lines, line, metric)
     if best is None or not line.values(metric) or not stats.median(best.values(metric)).value:
         return None
     if best is line:
         return Estimate(1.0, None, None, len(line.values(metric)))
-    return stats.ratio(line.values(metric), best.values(metric))
+    over, under = (best, line) if METRICS[metric].lowest else (line, best)
+    return stats.ratio(over.values(metric), under.values(metric))
 
 
 def kilo(connections: int) -> str:
-    return f"{connections // 1024}K" if connections % 1024 == 0 else f"{connections:,}"
+    """8K, 1M: of 1024; other numbers as they are."""
+    for unit, size in (("M", 1 << 20), ("K", 1 << 10)):
+        if connections and connections % size == 0:
+            return f"{connections // size}{unit}"
+    return f"{connections:,}"
 
 
 def milliseconds(found: Estimate | None) -> str:
@@ -93,10 +145,33 @@ def number(estimate: Estimate | None, form: str = ",.0f") -> str:
     return "-" if estimate is None else format(estimate.value, form)
 
 
-def with_interval(estimate: Estimate | None, form: str = ",.0f") -> str:
+def with_interval(estimate: Estimate | None, form: str = ",.0f", scale: float = 1.0) -> str:
     if estimate is None:
         return "-"
-    text = format(estimate.value, form)
+    text = format(estimate.value * scale, form)
     if estimate.low is None or estimate.high is None:
         return text
-    return f"{text} [{format(estimate.low, form)}, {format(estimate.high, form)}]"
+    return f"{text} [{format(estimate.low * scale, form)}, {format(estimate.high * scale, form)}]"
+
+
+def name_of(line: Line) -> str:
+    """Stack, variant and device."""
+    variant = f", {line.key.variant}" if line.key.variant else ""
+    return f"{line.key.stack}{variant} ({line.key.device})"
+
+
+def axis_label(found: list[Line]) -> str:
+    """What the points of these lines are."""
+    column = axis(found[0].rows[0])
+    return next((label for name, label in AXES.values() if name == column), column)
+
+
+def metric_text(line: Line, name: str) -> str:
+    """A column of a line as METRICS has it."""
+    return with_interval(line.estimate(name), METRICS[name].form, METRICS[name].scale)
+
+
+def metric_of(experiment: str) -> str:
+    """The column that an experiment is about."""
+    known = load_all()
+    return known[experiment].metric if experiment in known else PER_CORE

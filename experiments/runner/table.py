@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from runner.claims import Verdict
 from runner.rows import Row
-from runner.summary import PER_CORE, RATE, kilo, lines, milliseconds, number, ratio_to_best, with_interval
+from runner.summary import METRICS, RATE, axis_label, kilo, lines, metric_of, metric_text, milliseconds, name_of, number, ratio_to_best
 
 
 def is_plain(stream: TextIO | None = None) -> bool:
@@ -42,13 +42,14 @@ def results(rows: list[Row]) -> list[Any]:
     found = []
     all_lines = lines(rows)
     for experiment in dict.fromkeys(line.key.experiment for line in all_lines):
-        table = make(f"{experiment}: per busy server-core second, as a multiple of the best kernel line",
-                       "x kernel", "stack", "conns", "per busy core-s", "per s", "p50 ms", "p99 ms", "failed", "remarks",
-                       left=(1,))
-        for line in (item for item in all_lines if item.key.experiment == experiment):
-            table.add_row(number(ratio_to_best(all_lines, line), ".2f"), f"{line.key.stack} ({line.key.device})",
-                          kilo(line.key.concurrency), with_interval(line.estimate(PER_CORE)),
-                          number(line.estimate(RATE)), milliseconds(line.estimate("latency_p50_us")),
+        metric = metric_of(experiment)
+        own = [line for line in all_lines if line.key.experiment == experiment]
+        title = METRICS[metric].label
+        table = make(f"{experiment}: x kernel: {title}, against the best kernel line", "x kernel", "stack", axis_label(own), title,
+                     "per s", "p50 ms", "p99 ms", "failed", "remarks", left=(1,))
+        for line in own:
+            table.add_row(number(ratio_to_best(all_lines, line, metric), ".2f"), name_of(line), kilo(line.key.point),
+                          metric_text(line, metric), number(line.estimate(RATE)), milliseconds(line.estimate("latency_p50_us")),
                           milliseconds(line.estimate("latency_p99_us")), str(line.total("failed")), line.remarks)
         found.append(table)
     return found

@@ -10,17 +10,22 @@ from runner.netns import CLIENT, PEER, SERVER, NetPair
 from runner.places import EXPERIMENTS
 from runner.procs import ChildFailed
 
+_TABLES = ("ethtool", "iface", "server")  # by name: interface features, interface files in /sys, --set of mtcp-server
 
 
-def profile(name: str) -> dict[str, Any]:
-    """The settings of one profile, with those it inherits."""
+def profile(name: str, change: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The settings of one profile, with those it inherits, and a part's changes over them."""
     with (EXPERIMENTS / "tuning.toml").open("rb") as file:
         table = tomllib.load(file)
     own = table[name]
-    sysctl = list(own["sysctl"])
-    if "inherit" in own:
-        sysctl = profile(own["inherit"])["sysctl"] + sysctl
-    return {"steering": own["steering"], "sysctl": sysctl}
+    base = profile(own["inherit"]) if "inherit" in own else {"sysctl": []}
+    found = {"steering": own["steering"], "sysctl": base["sysctl"] + list(own.get("sysctl", []))}
+    change = change or {}
+    found["steering"] = change.get("steering", found["steering"])
+    found["sysctl"] = found["sysctl"] + [{"key": key, "value": value} for key, value in change.get("sysctl", {}).items()]
+    for kind in _TABLES:
+        found[kind] = base.get(kind, {}) | own.get(kind, {}) | change.get(kind, {})
+    return found
 
 
 def _proc(key: str) -> str:
@@ -32,16 +37,26 @@ def _write(pair: NetPair, side: str, path: str, value: str) -> str:
     return pair.run(side, "sh", "-c", 'echo "$1" | tee -- "$2" >/dev/null && cat "$2"', "set", value, path).strip()
 
 
-def _set_all(pair: NetPair, side: str, wanted: list[dict[str, str]], record: dict[str, Any]) -> None:
-    for entry in wanted:
-        try:
-            record["set"][f"{side} {entry['key']}"] = _write(pair, side, _proc(entry["key"]), entry["value"])
-        except ChildFailed as error:
-            record["refused"].append(f"{side} {entry['key']}={entry['value']}: {_short(error)}")
-
-
 def _short(error: Exception) -> str:
     return str(error).rsplit(": ", 1)[-1]
+
+
+class _Record:
+    """What was set, as read back, and what was refused."""
+
+    def __init__(self, pair: NetPair, name: str):
+        self.pair = pair
+        self.about: dict[str, Any] = {"profile": name, "net": pair.kind, "steering": False, "set": {}, "refused": []}
+
+    def write(self, side: str, what: str, path: str, value: str) -> bool:
+        """False when it was refused, or something else is there now."""
+        try:
+            now = _write(self.pair, side, path, value)
+        except ChildFailed as error:
+            self.about["refused"].append(f"{side} {what}={value}: {_short(error)}")
+            return False
+        self.about["set"][f"{side} {what}"] = now
+        return True
 
 
 def _mask(cores: list[int]) -> str:
@@ -53,16 +68,11 @@ def _mask(cores: list[int]) -> str:
     return ",".join(reversed(words)) or "0"
 
 
-def _steer(pair: NetPair, ends: dict[str, tuple[str, list[int]]], record: dict[str, Any]) -> None:
+def _steer(record: _Record, ends: dict[str, tuple[str, list[int]]]) -> None:
     """Receive work of an end goes to the cores of the program there (RPS)."""
-    record["steering"] = True
-    for side, (iface, cores) in ends.items():
-        path = f"/sys/class/net/{iface}/queues/rx-0/rps_cpus"
-        try:
-            record["set"][f"{side} {iface} rps_cpus"] = _write(pair, side, path, _mask(cores))
-        except ChildFailed as error:
-            record["steering"] = False
-            record["refused"].append(f"{side} {iface} rps_cpus={_mask(cores)}: {_short(error)}")
+    done = [record.write(side, f"{iface} rps_cpus", f"/sys/class/net/{iface}/queues/rx-0/rps_cpus", _mask(cores))
+            for side, (iface, cores) in ends.items()]
+    record.about["steering"] = all(done)
 
 
 def offloads(pair: NetPair, side: str, iface: str) -> dict[str, str]:
@@ -77,22 +87,36 @@ def offloads(pair: NetPair, side: str, iface: str) -> dict[str, str]:
     return {names[key]: value.split()[0] for key, value in pairs if key in names}
 
 
-def apply(pair: NetPair, name: str, server: list[int], client: list[int]) -> dict[str, Any]:
+def _interface(record: _Record, chosen: dict[str, Any], side: str, iface: str) -> None:
+    for name, value in chosen["ethtool"].items():
+        try:
+            record.pair.run(side, "ethtool", "-K", iface, name, value)
+        except ChildFailed as error:
+            record.about["refused"].append(f"{side} {iface} {name} {value}: {_short(error)}")
+            continue
+        record.about["set"][f"{side} {iface} {name}"] = offloads(record.pair, side, iface).get(name, "not told")
+    for name, value in chosen["iface"].items():
+        record.write(side, f"{iface} {name}", f"/sys/class/net/{iface}/{name}", value)
+
+
+def apply(pair: NetPair, name: str, server: list[int], client: list[int], change: dict[str, Any] | None = None) -> dict[str, Any]:
     """Sets a profile; what was set, as read back, and what was refused. Nothing is set outside our namespaces."""
-    chosen = profile(name)
-    record: dict[str, Any] = {"profile": name, "net": pair.kind, "steering": False, "set": {}, "refused": []}
+    chosen = profile(name, change)
+    record = _Record(pair, name)
     if not pair.own:
-        record["refused"].append("all settings: the machine's own loopback is left as it is")
-        return record
+        record.about["refused"].append("all settings: the machine's own loopback is left as it is")
+        return record.about
     sides = (SERVER,) if pair.kind == "lo" else (SERVER, CLIENT)
     for side in sides:
-        _set_all(pair, side, chosen["sysctl"], record)
-    if chosen["steering"] and pair.kind != "lo":
-        ends = {CLIENT: (PEER, client)}
-        if name != "mtcp-peer":
-            ends[SERVER] = (IFACE, server)
-        _steer(pair, ends, record)
-    return record
+        for entry in chosen["sysctl"]:
+            record.write(side, entry["key"], _proc(entry["key"]), entry["value"])
+    if pair.kind != "lo":
+        ends = {CLIENT: (PEER, client)} | ({SERVER: (IFACE, server)} if name != "mtcp-peer" else {})
+        for side, (iface, _) in ends.items():
+            _interface(record, chosen, side, iface)
+        if chosen["steering"]:
+            _steer(record, ends)
+    return record.about
 
 
 def plain_frames(pair: NetPair, side: str, iface: str) -> None:

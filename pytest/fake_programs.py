@@ -37,8 +37,10 @@ def row(given, stack):
     names = ("cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified")
     latency = {f"latency_{name}_us": 1e6 * int(given["--concurrency"]) / rate * scale
                for name, scale in (("p50", 1), ("p90", 1.5), ("p99", 2), ("p999", 3), ("max", 4))}
+    if "--rate" in given:
+        rate = min(rate, float(given["--rate"]))
     return {
-        "experiment": given["--experiment"], "stack": stack, "device": "ring", "seed": int(given["--seed"]),
+        "rate": float(given["--rate"]) if "--rate" in given else None, "experiment": given["--experiment"], "stack": stack, "device": "ring", "seed": int(given["--seed"]),
         "repeat": int(given["--repeat"]), "server_cores": "0", "client_cores": "1",
         "concurrency": int(given["--concurrency"]), "messages_per_connection": int(given["--messages"]),
         "message_bytes": int(given["--message-bytes"]), "seconds": float(given["--seconds"]),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from runner import rows
+from runner import rows, scenario
 
 FIGURES = {"concurrency", "concurrency-per-core", "latency", "cpu-breakdown", "cycles"}
 
@@ -200,6 +200,31 @@ def test_capture_gives_each_run_a_file_of_its_own(repro, tmp_path):
     assert len(names) == 8 and names[0].startswith("wire-concurrency-mtcp-")
     repro("run", "concurrency", "--quick", "--baseline", "none", "--out", "out2", "--capture", "seen.pcapng")
     assert len(list(tmp_path.glob("seen-*.pcapng"))) == 8
+
+
+@pytest.mark.parametrize("name", ["messages", "many", "ablation", "latency", "latency-load", "scaling", "kernel-knobs"])
+def test_each_experiment_runs_by_name(repro, tmp_path, name):
+    done = repro("run", name, "--quick", "--out", "out", FAKE_SECONDS="0.01", timeout=300)
+    assert done.returncode in (0, 1) and "failed:" not in done.stdout, done.stdout + done.stderr
+    found = rows.read(tmp_path / "out")
+    assert {row["experiment"] for row in found} == {name}
+    wanted = scenario.load_all()[name]
+    column = wanted.column
+    assert all(row["axis"] == column and row[column] is not None for row in found)
+    for plot in wanted.plots:
+        assert (tmp_path / "out" / "figures" / f"{plot.name}.svg").is_file(), plot.name
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert f'id="{name}"' in html and all(f'id="figure-{plot.name}"' in html for plot in wanted.plots)
+
+
+def test_more_pairs_than_cores_are_skipped(repro, tmp_path):
+    done = repro("run", "scaling", "--quick", "--out", "out", FAKE_SECONDS="0.01")
+    cores = len(os.sched_getaffinity(0))
+    found = rows.read(tmp_path / "out")
+    assert {row["pairs"] for row in found} == {n for n in (1, 2, 4, 8) if n <= cores}
+    assert all(row["server_cores"] == row["client_cores"] and row["concurrency"] == 8192 * row["pairs"] for row in found)
+    if cores < 8:
+        assert f"skipped: scaling with 8 pairs: {cores} cores may be used" in done.stdout
 
 
 # --- Ctrl-C

@@ -90,6 +90,67 @@ def test_baseline_none_leaves_our_stacks():
     assert {run.stack for run in runs} == set(scenario.OURS)
 
 
+def test_every_load_has_what_the_generator_wants():
+    for found in scenario.load_all().values():
+        for run in plan.make([found], plan.Options("full")):
+            assert {"concurrency", "messages", "message_bytes", "response_bytes"} <= set(run.load), run.label
+
+
+def small(tmp_path, text):
+    """A scenario of this text, with what every file has."""
+    path = tmp_path / "small.toml"
+    path.write_text('name = "small"\ntitle = "t"\nfigure = "f"\nclaim = "c"\n' + text)
+    return scenario._parse(path)
+
+
+PARTS = """
+axis = "messages"
+stacks = ["mtcp"]
+points = [1, 4]
+load = { concurrency = 10, messages = 1 }
+time.mtcp = { warmup = 1.0, seconds = 2.0 }
+time.kernel = { warmup = 1.0, seconds = 5.0 }
+repeats = { quick = 1, normal = 1, full = 1 }
+quick.time.kernel = { warmup = 0.5, seconds = 1.0 }
+quick.points.kernel = [4]
+[[part]]
+[[part]]
+name = "wide"
+device = "af_packet"
+set = { batch_rx = 1 }
+points = [2]
+quick.points = [8]
+[[part]]
+name = "kernel"
+stacks = ["kernel"]
+sizes = ["quick", "full"]
+load = { messages = 7, concurrency = 20 }
+"""
+
+
+def test_parts_take_over_what_they_do_not_say(tmp_path):
+    found = small(tmp_path, PARTS)
+    runs = {(run.part.name, run.point): run for run in plan.make([found], plan.Options("quick"))}
+    assert set(runs) == {("", 1), ("", 4), ("wide", 8), ("kernel", 4)}
+    plain, wide, kernel = runs["", 4], runs["wide", 8], runs["kernel", 4]
+    assert plain.load == {"concurrency": 10, "messages": 4} and plain.in_process and plain.timing == scenario.Timing(1.0, 2.0)
+    assert not wide.in_process and wide.device.name == "af_packet" and wide.part.set == {"batch_rx": 1}
+    assert wide.timing == kernel.timing == scenario.Timing(0.5, 1.0) and kernel.load["concurrency"] == 20
+    normal = plan.make([found], plan.Options("normal"))
+    assert {(run.part.name, run.point) for run in normal} == {("", 1), ("", 4), ("wide", 2)}
+    assert len({run.slug for run in runs.values()}) == len(runs) and all(re.fullmatch(r"[\w.-]+", run.slug) for run in runs.values())
+
+
+def test_a_wrong_key_of_a_part_is_named(tmp_path):
+    with pytest.raises(UsageError, match="did you mean stacks"):
+        small(tmp_path, PARTS + "stack = ['mtcp']\n")
+
+
+def test_self_loop_pairs_multiply_the_load():
+    runs = plan.make(scenario.choose(["scaling"], scenario.load_all()), plan.Options("quick"))
+    assert {(run.pairs, run.concurrency) for run in runs} >= {(1, 8192), (2, 16384)}
+
+
 # --- devices
 
 def test_device_names_and_devargs():
@@ -218,7 +279,43 @@ def test_every_claim_names_what_exists():
     known = scenario.load_all()
     for claim in claims.load():
         assert claim["experiment"] in known and claim["kind"] in ("claim", "goal", "check")
+        found = known[claim["experiment"]]
+        points = {run.point for run in plan.make([found], plan.Options("full"))}
+        assert {claim[name] for name in ("at", "base") if name in claim} <= points, claim["name"]
+        assert {claim[name] for name in ("variant", "under_variant") if name in claim} <= {part.name for part in found.parts}
+        assert set(claim.get("under", [])) | {claim["over"]} <= {*found.stacks, "any"}, claim["name"]
         assert claims.Verdict(claim, claims.UNTESTED, None).tolerance
+
+
+def test_a_value_is_told_in_its_unit():
+    claim = {"name": "x", "kind": "goal", "experiment": "concurrency", "measure": "value", "metric": "cycles_per_transaction",
+             "over": "mtcp", "at": 8192, "reach": 2400, "partly": 4000, "below": True}
+    verdict = claims.judge(claim, [make_row(per_core=1_000_000)], {})
+    assert (verdict.word, verdict.ours) == ("partly" if verdict.estimate.value > 2400 else "reached", "2,500 cycles per transaction")
+    assert verdict.tolerance == "at most 2,400 cycles per transaction, partly at most 4,000 cycles per transaction"
+
+
+def test_variants_are_kept_apart():
+    found = [make_row(experiment="latency", concurrency=1, variant="polls", latency_p50_us=20.0),
+             make_row(experiment="latency", concurrency=1, variant="sleeps", latency_p50_us=80.0),
+             make_row("kernel-tuned", experiment="latency", concurrency=1, variant="polls", latency_p50_us=30.0),
+             make_row("kernel-tuned", experiment="latency", concurrency=1, variant="sleeps", latency_p50_us=60.0)]
+    claim = {"name": "x", "kind": "goal", "experiment": "latency", "measure": "stack-ratio", "metric": "latency_p50_us",
+             "over": "kernel-tuned", "under": ["mtcp"], "at": 1, "reach": 1.0, "partly": 0.5}
+    assert claims.judge(claim | {"variant": "polls"}, found, {}).estimate.value == 1.5
+    assert claims.judge(claim | {"variant": "sleeps"}, found, {}).word == "partly"
+    assert claims.judge(claim | {"variant": "dreams"}, found, {}).outcome == claims.UNTESTED
+    assert [line.key.variant for line in summary.lines(found)] == ["polls", "polls", "sleeps", "sleeps"]
+
+
+def test_the_worst_ratio_is_over_all_points_and_less_is_better_for_latency():
+    claim = {"name": "x", "kind": "goal", "experiment": "latency", "measure": "worst-ratio", "metric": "latency_p50_us",
+             "over": "mtcp", "reach": 1.0, "partly": 0.5}
+    found = [make_row(experiment="latency", concurrency=at, latency_p50_us=ours) for at, ours in ((1, 10.0), (2, 50.0))]
+    found += [make_row("kernel", experiment="latency", concurrency=at, latency_p50_us=40.0) for at in (1, 2)]
+    found += [make_row("kernel-tuned", experiment="latency", concurrency=1, latency_p50_us=30.0, rate=5.0)]
+    assert claims.judge(claim, found, {}).estimate.value == 0.8
+    assert claims.judge(claim, found[:2], {}).outcome == claims.UNTESTED
 
 
 # --- rows and tables

@@ -207,7 +207,7 @@ def judge(claim: Claim, rows: list[Row], skipped: dict[str, str]) -> Verdict:
         found = _MEASURES[claim["measure"]](claim, own)
     except Untestable as error:
         involved = [claim["over"], *claim.get("under", [])]
-        reasons = [f"{arm} was skipped: {why}" for arm, why in skipped.items() if arm.split(" on ")[0] in involved]
+        reasons = [f"{arm} was skipped: {why}" for arm, why in skipped.items() if arm.split()[0] in involved]
         return Verdict(claim, UNTESTED, None, "; ".join(reasons) or str(error))
     return Verdict(claim, _outcome(claim, found), found)
 

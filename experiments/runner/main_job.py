@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from runner import claims, device, display, manifest, plan, scenario, session, table
+from runner.builds import program
 from runner.errors import CannotRun, UsageError
-from runner.places import program
 
 _CAPTURE_SECONDS = 0.5  # a short look: a second of full load is some hundred megabytes
 
@@ -17,8 +17,8 @@ def _programs(runs: list[plan.Run]) -> None:
     apart = any(not run.in_process for run in runs)
     pair = any(run.in_process for run in runs)
     for name in [*(["mtcp-pair"] if pair else []), *(["mtcp-server", "mtcp-load"] if apart else [])]:
-        if not program(name).is_file():
-            raise CannotRun(f"{program(name)} is missing: build it, or set MTCP_BIN to where it is")
+        if not program("", name).is_file():
+            raise CannotRun(f"{program('', name)} is missing: build it, or set MTCP_BIN to where it is")
 
 
 def _capture(arguments: argparse.Namespace, chosen: device.Device, folder: Path) -> Path | None:
@@ -41,6 +41,7 @@ def run(arguments: argparse.Namespace, words: list[str], baselines: tuple[str, .
     folder = session.make_folder(arguments.out)
     about = manifest.begin(words, arguments.seed)
     site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about)
+    session.make_builds(runs, about)
     shown = display.make()
     work = session.Session(runs, site, folder, shown, about)
     state = "interrupted"

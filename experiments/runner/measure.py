@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import cpustat, netns, rows, sampling, tuning
-from runner.places import program
+from runner.builds import program
 from runner.plan import Run
 from runner.procs import Child, ChildFailed
 
@@ -29,6 +29,7 @@ class Site:
     scratch: Path
     server: list[int]
     client: list[int]
+    usable: list[int]
     perf_refusal: str = ""
     capture: Path | None = None
     many: bool = True                # a capture file for each run, named after it
@@ -41,6 +42,13 @@ class Site:
         return ["--capture", str(path)]
 
 
+def _cores(run: Run, site: Site) -> tuple[list[int], list[int]]:
+    """The server's and the load's: on different cores, or, in self-loop pairs, both on each of so many."""
+    if run.pairs:
+        return site.usable[: run.pairs], site.usable[: run.pairs]
+    return site.server, site.client
+
+
 def _list(cores: list[int]) -> str:
     return ",".join(map(str, cores))
 
@@ -50,7 +58,8 @@ def _options(values: dict[str, Any]) -> list[str]:
 
 
 def _load_args(run: Run, json_path: Path) -> list[str]:
-    return _options(run.load | {
+    own = {key: value for key, value in run.load.items() if key != "pairs"}
+    return _options(own | {
         "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
         "experiment": run.scenario.name, "repeat": run.repeat, "json": json_path})
 
@@ -75,7 +84,8 @@ class _Window:
 
     def __init__(self, run: Run, site: Site):
         self._run, self._site = run, site
-        self._cores = sorted({*site.server, *site.client})
+        self._server, client = _cores(run, site)
+        self._cores = sorted({*self._server, *client})
         sampled = run.scenario.breakdown and not site.perf_refusal
         self._recording = sampling.Recording(site.scratch, run.slug) if sampled else None
         self.server = self.all = cpustat.CpuTime()
@@ -87,11 +97,11 @@ class _Window:
         load.wait_line(lambda line: _event(line, "measure_begin"), _START_S + _RAMP_S + self._run.timing.warmup)
         if server:
             server.process.send_signal(signal.SIGUSR1)
-        before, both = cpustat.read(self._site.server), cpustat.read(self._cores)
+        before, both = cpustat.read(self._server), cpustat.read(self._cores)
         if self._recording:
             self._recording.start()
         load.wait_line(lambda line: _event(line, "measure_end"), self._run.timing.seconds + _END_S)
-        self.server, self.all = cpustat.read(self._site.server) - before, cpustat.read(self._cores) - both
+        self.server, self.all = cpustat.read(self._server) - before, cpustat.read(self._cores) - both
         if server:
             server.process.send_signal(signal.SIGUSR2)
         if self._recording:
@@ -106,10 +116,10 @@ class _Window:
         if self._recording:
             samples = self._recording.samples()
             layers = sampling.our_layers() if ours else None
-            found += sampling.breakdowns(samples, layers, self._site.server)
+            found += sampling.breakdowns(samples, layers, self._server)
             folder = self._site.scratch.parent / "functions"
             folder.mkdir(exist_ok=True)
-            sampling.write_functions(folder / f"{self._run.slug}.tsv", samples, layers, self._site.server)
+            sampling.write_functions(folder / f"{self._run.slug}.tsv", samples, layers, self._server)
         return found
 
     def discard(self) -> None:
@@ -121,8 +131,9 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     """Server and load in one process, over a ring."""
     result = site.scratch / "pair.json"
     mode = "paired" if run.stack == "mtcp-paired" else "inline"
-    argv = [str(program("mtcp-pair")), "--mode", mode, "--server-core", _list(site.server),
-            "--client-core", _list(site.client), *_settings(run), *_load_args(run, result)]
+    server, client = _cores(run, site)
+    argv = [str(program(run.part.build, "mtcp-pair")), "--mode", mode, "--server-core", _list(server),
+            "--client-core", _list(client), *_settings(run), *_load_args(run, result)]
     argv += site.capture_args(run)
     # No network is needed, and none is given: the guard ends the program should we be killed.
     child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv], "mtcp-pair")
@@ -138,7 +149,7 @@ _SERVER_WANTS = ("app", "message_bytes", "response_bytes")  # options that both 
 
 
 def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:
-    argv = [str(program("mtcp-server")), "--stack", run.stack, "--listen", f"{pair.target}:{PORT}",
+    argv = [str(program(run.part.build, "mtcp-server")), "--stack", run.stack, "--listen", f"{pair.target}:{PORT}",
             *_options({key: run.load[key] for key in _SERVER_WANTS if key in run.load}),
             "--cores", _list(site.server), "--max-conns", str(run.concurrency * 2), "--json", str(json_path)]
     if run.ours:
@@ -192,7 +203,7 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
             if tap:
                 pair.run(netns.SERVER, "ip", "link", "set", netns.PEER, "up")
                 pair.give_addresses(netns.SERVER, netns.CLIENT_ADDRESSES, netns.PEER)
-            argv = [str(program("mtcp-load")), "--stack", "kernel", "--target", f"{pair.target}:{PORT}",
+            argv = [str(program("", "mtcp-load")), "--stack", "kernel", "--target", f"{pair.target}:{PORT}",
                     "--sources", pair.sources, "--cores", _list(site.client),
                     "--watch-server-cpus", _list(site.server), *_load_args(run, result)]
             load = Child(pair.inside(netns.SERVER if tap else netns.CLIENT, argv), "mtcp-load")
@@ -221,10 +232,11 @@ def _join(row: rows.Row, server: rows.Row, apart: bool) -> None:
 
 def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     """The program's row, with what only the harness knows."""
+    server, client = _cores(run, site)
     row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed,
             "axis": run.scenario.column, "variant": run.part.name or None, "mtu": run.part.mtu,
             run.scenario.column: run.point, "concurrency": run.concurrency,
-            "server_cores": _list(site.server), "client_cores": _list(site.client),
+            "server_cores": _list(server), "client_cores": _list(client),
             "device": run.device.name if run.ours else site.net_kind,
             "steal_share": round(window.all.steal_share, 5)}
     for column, option in (("messages_per_connection", "messages"), ("message_bytes", "message_bytes"),

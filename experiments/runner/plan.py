@@ -38,12 +38,19 @@ class Run:
     @property
     def arm(self) -> str:
         """What is skipped together when it cannot run here."""
-        return f"{self.stack} on {self.part.device}" if self.ours and self.part.device else self.stack
+        place = f" on {self.part.device}" if self.ours and self.part.device else ""
+        return f"{self.stack}{place}{f' built with {self.part.build}' if self.part.build else ''}"
+
+    @property
+    def pairs(self) -> int:
+        """Self-loop pairs: so many cores have a server and a load each. 0: one core for each side."""
+        return int(self.load.get("pairs", 0))
 
     @property
     def load(self) -> dict[str, Any]:
         """Options of the load generator."""
-        return self.part.load | {self.scenario.axis: self.point}
+        found = self.part.load | {self.scenario.axis: self.point}
+        return found | {"concurrency": found["concurrency"] * (found.get("pairs") or 1)}
 
     @property
     def concurrency(self) -> int:

@@ -12,9 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner import classify, procs
+from runner import builds, classify, procs
 from runner.cpustat import CpuTime
-from runner.places import program
 
 FREQUENCY = 1999  # off the beat of the kernel's ticks
 CLOCK = "cpu-clock"  # a timer of the kernel: it is there on every machine, also where the cores' counters are not
@@ -93,7 +92,7 @@ class Recording:
 @cache
 def our_layers() -> classify.Layers:
     """Which part each function of our programs is, from the libraries built beside them; empty where there are none."""
-    libraries = sorted(str(path) for path in (program("mtcp-pair").parent.parent / "lib").glob("*.a"))
+    libraries = sorted(str(path) for path in (builds.program("", "mtcp-pair").parent.parent / "lib").glob("*.a"))
     if not libraries or not shutil.which("nm"):
         return {}
     return classify.layers(procs.call(["nm", "-A", "--defined-only", *libraries]))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runner import claims, cpustat, figures, manifest, netns, procs, report, rows, sampling
+from runner import builds, claims, cpustat, figures, manifest, netns, procs, report, rows, sampling
 from runner.display import Display
 from runner.errors import CannotRun, Stop, UsageError
 from runner.measure import Site, measure
@@ -35,7 +35,7 @@ class Session:
         self.display.begin(self.plan)
         try:
             for run in self.plan:
-                if run.arm in self.about["skipped"]:
+                if self._refused(run):
                     continue
                 self.display.running(run)
                 row = self._attempt(run)
@@ -45,6 +45,16 @@ class Session:
         finally:
             procs.stop_all()
             self.display.end()
+
+    def _refused(self, run: Run) -> bool:
+        """Is it of what cannot run here? Says so once."""
+        if run.arm in self.about["skipped"]:
+            return True
+        if run.pairs > len(self.site.usable):
+            self.about["skipped"].setdefault(f"{run.scenario.name} with {run.pairs} pairs",
+                                             f"{len(self.site.usable)} cores may be used")
+            return True
+        return False
 
     def _attempt(self, run: Run) -> rows.Row | None:
         """A row of this run, repeated while the machine was taken away for too long."""
@@ -116,4 +126,14 @@ def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[s
     about["network"] = {"kind": kind, "refused": refused}
     refusal = sampling.refusal() if any(run.scenario.breakdown for run in plan) else ""
     about["perf"] = refusal or sampling.LABEL
-    return Site(kind, folder / ".scratch", server, client, refusal, capture, sum(run.ours for run in plan) > 1)
+    return Site(kind, folder / ".scratch", server, client, cpustat.usable_cores(), refusal, capture,
+                sum(run.ours for run in plan) > 1)
+
+
+def make_builds(plan: list[Run], about: dict[str, Any]) -> None:
+    """Builds that parts of experiments want beside the usual one."""
+    for arm, build in {(run.arm, run.part.build) for run in plan if run.part.build}:
+        try:
+            builds.make(build)
+        except CannotRun as error:
+            about["skipped"][arm] = str(error)

@@ -71,7 +71,7 @@ static int set_one(struct kernel_knobs *k, const char *line, size_t len, char er
 	char name[64], rest;
 	unsigned long value;
 
-	if (len >= 128 || sscanf(line, " %63[a-z_] = %lu %c", name, &value, &rest) < 2)
+	if (len >= 128 || sscanf(line, " %63[a-z_] = %lu %c", name, &value, &rest) != 2)
 		return err_set(-EINVAL, err, "--set wants key=number for the kernel, not '%.*s'",
 			       (int)min_u32((uint32_t)len, 100), line);
 	for (size_t i = 0; i < N_KNOBS; i++) {

@@ -5,82 +5,95 @@
 
 #include "base/check.h"
 
-uint32_t buf_capacity(const struct buf *b)
-{
-	return b->block == BUFMEM_NONE ? 0 : BUFMEM_UNIT << b->order;
-}
-
 /* Copies [off, off + len) out of the ring, which may wrap once. */
 static void ring_read(const struct bufmem *m, const struct buf *b, uint32_t off, uint8_t *out,
 		      uint32_t len)
 {
 	const uint8_t *mem = bufmem_at(m, b->block);
-	uint32_t cap = buf_capacity(b);
-	uint32_t at = (b->head + off) & (cap - 1);
-	uint32_t first = len < cap - at ? len : cap - at;
+	const struct bufmem_unit *u = buf_unit(m, b);
+	uint32_t cap = BUFMEM_UNIT << u->order;
+	uint32_t at = (u->head + off) & (cap - 1);
 
-	memcpy(out, mem + at, first);
-	memcpy(out + first, mem, len - first);
+	if (at + len <= cap) {
+		memcpy(out, mem + at, len);
+		return;
+	}
+	memcpy(out, mem + at, cap - at);
+	memcpy(out + (cap - at), mem, len - (cap - at));
 }
 
 bool buf_reserve(struct bufmem *m, struct buf *b, uint32_t need)
 {
-	struct buf grown = *b;
+	struct buf grown;
 
-	if (need <= buf_capacity(b))
+	if (need <= buf_capacity(m, b))
 		return true;
-	grown.order = bufmem_order(need);
-	grown.block = bufmem_get(m, grown.order);
+	grown.block = bufmem_get(m, bufmem_order(need));
 	if (grown.block == BUFMEM_NONE)
 		return false;
-	grown.head = 0;
 	if (b->block != BUFMEM_NONE) {
-		ring_read(m, b, 0, bufmem_at(m, grown.block), b->high);
-		bufmem_put(m, b->block, b->order);
+		const struct bufmem_unit *old = buf_unit(m, b);
+		struct bufmem_unit *u = buf_unit(m, &grown);
+
+		ring_read(m, b, 0, bufmem_at(m, grown.block), old->high);
+		u->len = old->len;
+		u->high = old->high;
+		bufmem_put(m, b->block, old->order);
 	}
 	*b = grown;
 	return true;
 }
 
-void buf_write(const struct bufmem *m, struct buf *b, uint32_t off, const void *data, uint32_t len)
+void buf_write(const struct bufmem *m, const struct buf *b, uint32_t off, const void *data,
+	       uint32_t len)
 {
-	uint32_t cap = buf_capacity(b);
-	uint32_t at, first;
+	struct bufmem_unit *u;
+	uint32_t cap, at;
 	uint8_t *mem;
 
 	if (!len)
 		return;
-	check((uint64_t)off + len <= cap);
+	check((uint64_t)off + len <= buf_capacity(m, b));
+	u = buf_unit(m, b);
+	cap = BUFMEM_UNIT << u->order;
 	mem = bufmem_at(m, b->block);
-	at = (b->head + off) & (cap - 1);
-	first = len < cap - at ? len : cap - at;
-	memcpy(mem + at, data, first);
-	memcpy(mem, (const uint8_t *)data + first, len - first);
-	if (b->high < off + len)
-		b->high = off + len;
+	at = (u->head + off) & (cap - 1);
+	if (at + len <= cap) {
+		memcpy(mem + at, data, len);
+	} else {
+		memcpy(mem + at, data, cap - at);
+		memcpy(mem, (const uint8_t *)data + (cap - at), len - (cap - at));
+	}
+	if (u->high < off + len)
+		u->high = off + len;
 }
 
 void buf_read(const struct bufmem *m, const struct buf *b, uint32_t off, void *out, uint32_t len)
 {
-	check((uint64_t)off + len <= b->len);
+	check((uint64_t)off + len <= buf_len(m, b));
 	if (len)
 		ring_read(m, b, off, out, len);
 }
 
 void buf_drop(struct bufmem *m, struct buf *b, uint32_t n)
 {
-	check(n <= b->len);
-	b->len -= n;
-	b->high -= n;
-	if (!b->high)
+	struct bufmem_unit *u;
+
+	check(n <= buf_len(m, b));
+	if (b->block == BUFMEM_NONE)
+		return;
+	u = buf_unit(m, b);
+	u->len -= n;
+	u->high -= n;
+	if (!u->high)
 		buf_release(m, b);
 	else
-		b->head = (b->head + n) & (buf_capacity(b) - 1);
+		u->head = (u->head + n) & ((BUFMEM_UNIT << u->order) - 1);
 }
 
 void buf_release(struct bufmem *m, struct buf *b)
 {
 	if (b->block != BUFMEM_NONE)
-		bufmem_put(m, b->block, b->order);
+		bufmem_put(m, b->block, buf_unit(m, b)->order);
 	buf_init(b);
 }

@@ -90,7 +90,6 @@ static uint32_t split_from(struct bufmem *m, uint8_t order)
 		have--;
 		link_free(m, block + (1u << have), have);
 	}
-	m->units[block] = (struct bufmem_unit){.order = order};
 	return block;
 }
 
@@ -124,21 +123,30 @@ static bool give_up_kept(struct bufmem *m)
 	return any;
 }
 
+static uint32_t get_unkept(struct bufmem *m, uint8_t order)
+{
+	uint32_t block;
+
+	do {
+		block = split_from(m, order);
+	} while (block == BUFMEM_NONE && (carve(m) || give_up_kept(m)));
+	return block;
+}
+
 uint32_t bufmem_get(struct bufmem *m, uint8_t order)
 {
 	uint32_t block;
 
 	if (order > m->max_order)
 		return BUFMEM_NONE;
-	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order]) {
-		m->used_bytes += (size_t)BUFMEM_UNIT << order;
-		return m->kept[order][--m->n_kept[order]];
-	}
-	do {
-		block = split_from(m, order);
-	} while (block == BUFMEM_NONE && (carve(m) || give_up_kept(m)));
-	if (block != BUFMEM_NONE)
-		m->used_bytes += (size_t)BUFMEM_UNIT << order;
+	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order])
+		block = m->kept[order][--m->n_kept[order]];
+	else
+		block = get_unkept(m, order);
+	if (block == BUFMEM_NONE)
+		return block;
+	m->units[block] = (struct bufmem_unit){.order = order};
+	m->used_bytes += (size_t)BUFMEM_UNIT << order;
 	return block;
 }
 

@@ -18,10 +18,19 @@
 #define BUFMEM_KEPT_ORDERS 5
 #define BUFMEM_KEPT	   256 /* of order 0; half as many of each higher one */
 
-struct bufmem_unit {	     /* of a block's first unit; of others meaningless */
-	uint32_t next, prev; /* free list */
+struct bufmem_unit { /* of a block's first unit; of others meaningless */
+	union {
+		struct {
+			uint32_t next, prev; /* of a free one: its list */
+		};
+		struct {
+			uint32_t head, len, high; /* of one in use: its queue (stack/buf.h) */
+		};
+	};
 	uint8_t order, is_free;
 };
+
+_Static_assert(sizeof(struct bufmem_unit) == 16, "one for each 256 bytes");
 
 struct bufmem {
 	uint8_t *base;
@@ -41,7 +50,8 @@ size_t bufmem_units_bytes(size_t bytes);
  * content indifferent. max_order: the largest block ever asked for. */
 void bufmem_init(struct bufmem *, void *mem, size_t bytes, void *units, uint8_t max_order);
 
-/* A block of 256 << order bytes or BUFMEM_NONE. O(orders). */
+/* A block of 256 << order bytes, its unit's order set and its queue empty, or BUFMEM_NONE.
+ * O(orders). */
 uint32_t bufmem_get(struct bufmem *, uint8_t order);
 /* True if bufmem_get() of this order would succeed. */
 bool bufmem_has(struct bufmem *, uint8_t order);

@@ -6,28 +6,33 @@
 #include "tcp/autotune.h"
 #include "tcp/pmtu.h"
 
-static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct flow *f)
+static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct flow *f,
+			       uint8_t local)
 {
 	struct conn *c = core_conn(sc, id);
 
-	c->flow = *f;
 	c->id = id;
 	c->flags = CONN_LIVE;
 	c->tx = CONN_TX_NONE;
 	c->error = 0;
+	c->remote = f->remote;
+	c->lport = f->lport;
+	c->rport = f->rport;
+	c->neigh = 0;
+	c->vlan = sc->vlan & 0xfffu;
 	c->neigh_gen = 0;
+	c->local = local;
+	c->edge = 0;
 	c->n_events = 0;
-	c->vlan = sc->vlan;
 	buf_init(&c->rcv);
 	buf_init(&c->snd);
-	c->tx_node = c->event_node = c->queue_node = (struct list){0};
+	c->tx_node = c->event_node = c->queue_node = (struct rlist){0};
 	c->timer = (struct wheel_node){.kind = TIMER_CONN};
 	c->cookie = 0;
-	c->edge = 0;
 	return c;
 }
 
-struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash)
+struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint8_t local, uint64_t hash)
 {
 	uint32_t id = pool_get(&sc->conns);
 
@@ -37,11 +42,10 @@ struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint64_t hash
 		sc->stats.no_conn++;
 		return NULL;
 	}
-	return block_init(sc, id, f);
+	return block_init(sc, id, f, local);
 }
 
-struct conn *conn_new_for(struct stack_core *sc, const struct flow *f, uint64_t hash,
-			  uint32_t half_open)
+struct conn *conn_new_for(struct stack_core *sc, const struct rx_seg *r)
 {
 	uint32_t id = pool_get(&sc->conns);
 
@@ -49,8 +53,8 @@ struct conn *conn_new_for(struct stack_core *sc, const struct flow *f, uint64_t 
 		sc->stats.no_conn++;
 		return NULL;
 	}
-	flow_replace(&sc->flows, hash, half_open, id);
-	return block_init(sc, id, f);
+	flow_replace(&sc->flows, r->hash, r->id, id);
+	return block_init(sc, id, &r->flow, r->local);
 }
 
 /* RFC 6528: a 4 us clock plus a keyed hash of the connection. The timestamp offset is of the same
@@ -73,7 +77,7 @@ void conn_choose(const struct stack_core *sc, const struct flow *f, mt_time now,
 
 void conn_know_path(const struct stack_core *sc, struct conn *c, mt_time now)
 {
-	uint16_t mss = pmtu_find(&sc->pmtus, &c->flow.remote, now);
+	uint16_t mss = pmtu_find(&sc->pmtus, &c->remote, now);
 
 	if (mss)
 		tcp_path_mss(&c->tcb, mss, now);
@@ -83,7 +87,7 @@ static void arm(struct stack_core *sc, struct conn *c)
 {
 	mt_time at = tcp_deadline(&c->tcb);
 
-	if (at != MT_NEVER && (!wheel_armed(&c->timer) || at < c->timer.at))
+	if (at != MT_NEVER && !wheel_fires_by(&c->timer, at))
 		wheel_arm(&sc->wheel, &c->timer, at);
 }
 
@@ -112,10 +116,10 @@ static void give_back_cold(struct stack_core *sc, struct conn *c, bool force)
 
 void conn_free(struct stack_core *sc, struct conn *c)
 {
-	if (list_linked(&c->event_node))
-		list_remove(&c->event_node);
-	if (list_linked(&c->queue_node))
-		list_remove(&c->queue_node);
+	if (rlist_linked(&c->event_node))
+		rlist_remove(&c->event_node);
+	if (rlist_linked(&c->queue_node))
+		rlist_remove(&c->queue_node);
 	buf_release(&sc->bufs, &c->rcv);
 	c->flags = 0;
 	pool_put(&sc->conns, c->id);
@@ -132,7 +136,8 @@ static void end_fastopen(struct stack_core *sc, struct conn *c)
 /* TCP has finished and has nothing left to say: only what the owner may still read stays. */
 static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 {
-	uint64_t hash = flow_hash(&sc->flows, &c->flow);
+	struct flow f = conn_flow(sc, c);
+	uint64_t hash = flow_hash(&sc->flows, &f);
 
 	tx_unlist(sc, c);
 	wheel_disarm(&sc->wheel, &c->timer);
@@ -148,9 +153,17 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 		conn_free(sc, c);
 }
 
+/* Whoever waits on a list to send is looked at again when its turn comes, and takes its place, in
+ * the wheel too, for what is then the case: nothing that happens before needs it now, but the end.
+ */
+static bool place_can_wait(const struct conn *c)
+{
+	return (c->tx == CONN_TX_DATA || c->tx == CONN_TX_CONTROL) && !(c->flags & CONN_DONE);
+}
+
 void conn_settle(struct stack_core *sc, struct conn *c, mt_time now, unsigned defer)
 {
-	if (c->flags & CONN_LIVE)
+	if ((c->flags & CONN_LIVE) && !place_can_wait(c))
 		conn_place(sc, c, tcp_pending(&c->tcb, now), now, defer);
 }
 
@@ -169,18 +182,18 @@ void conn_raise(struct stack_core *sc, struct conn *c, uint32_t edge)
 {
 	if (!(c->flags & CONN_OWNED))
 		return;
-	c->edge |= edge;
-	if (!list_linked(&c->event_node))
-		list_append(&sc->conn_events, &c->event_node);
+	c->edge = (uint16_t)(c->edge | edge);
+	if (!rlist_linked(&c->event_node))
+		rlist_append(&sc->conn_events, &c->event_node);
 }
 
-uint32_t conn_ready(const struct conn *c)
+uint32_t conn_ready(const struct stack_core *sc, const struct conn *c)
 {
 	uint32_t r = 0;
 
 	if (!(c->flags & (CONN_OPENED | CONN_FAILED)))
 		return conn_alive(c) && tcp_fastopen_held(&c->tcb) ? STACK_OUT : 0;
-	if (c->rcv.len)
+	if (buf_len(&sc->bufs, &c->rcv))
 		r |= STACK_IN;
 	if (c->flags & (CONN_EOF | CONN_SHUT_RD))
 		r |= STACK_IN | STACK_RDHUP;
@@ -260,9 +273,9 @@ static void take_data(struct stack_core *sc, struct conn *c, const struct tcp_se
 	if (c->flags & CONN_ORPHAN)
 		return;
 	if (ev->data_len)
-		buf_write(&sc->bufs, &c->rcv, c->rcv.len + ev->data_off,
+		buf_write(&sc->bufs, &c->rcv, buf_len(&sc->bufs, &c->rcv) + ev->data_off,
 			  seg->payload + ev->data_skip, ev->data_len);
-	buf_append(&c->rcv, ev->n_readable);
+	buf_append(&sc->bufs, &c->rcv, ev->n_readable);
 	sc->stats.rx_data_bytes += ev->n_readable;
 }
 
@@ -356,7 +369,8 @@ static bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg 
 	}
 	if (end > window)
 		end = window;
-	return end <= 0 || buf_reserve(&sc->bufs, &c->rcv, c->rcv.len + (uint32_t)end);
+	return end <= 0 ||
+	       buf_reserve(&sc->bufs, &c->rcv, buf_len(&sc->bufs, &c->rcv) + (uint32_t)end);
 }
 
 void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_time now)
@@ -418,10 +432,10 @@ void conn_orphan(struct stack_core *sc, struct conn *c)
 {
 	c->flags =
 		(uint16_t)((c->flags & ~(CONN_OWNED | CONN_QUEUED | CONN_STARVED)) | CONN_ORPHAN);
-	if (list_linked(&c->event_node))
-		list_remove(&c->event_node);
-	if (list_linked(&c->queue_node))
-		list_remove(&c->queue_node);
+	if (rlist_linked(&c->event_node))
+		rlist_remove(&c->event_node);
+	if (rlist_linked(&c->queue_node))
+		rlist_remove(&c->queue_node);
 	buf_release(&sc->bufs, &c->rcv);
 }
 

@@ -13,14 +13,14 @@
 
 /* conn.flags */
 enum {
-	CONN_OWNED = 0x0001,  /* the application has the id */
+	CONN_OWNED = 0x0001,	/* the application has the id */
 	CONN_FASTOPEN = 0x0002, /* opened by data in a SYN, its handshake is not over */
-	CONN_QUEUED = 0x0004, /* on its listener's accept queue */
-	CONN_ORPHAN = 0x0008, /* closed by the application; TCP finishes by itself */
-	CONN_DONE = 0x0010,   /* the tcb has ended; at most a last segment is pending */
-	CONN_TO_TW = 0x0020,  /* with DONE: becomes a TIME-WAIT record */
-	CONN_LIVE = 0x0040,   /* in the flow table; else the block is only its owner's */
-	CONN_EOF = 0x0080,    /* the peer's FIN is in order */
+	CONN_QUEUED = 0x0004,	/* on its listener's accept queue */
+	CONN_ORPHAN = 0x0008,	/* closed by the application; TCP finishes by itself */
+	CONN_DONE = 0x0010,	/* the tcb has ended; at most a last segment is pending */
+	CONN_TO_TW = 0x0020,	/* with DONE: becomes a TIME-WAIT record */
+	CONN_LIVE = 0x0040,	/* in the flow table; else the block is only its owner's */
+	CONN_EOF = 0x0080,	/* the peer's FIN is in order */
 	CONN_SHUT_RD = 0x0100,
 	CONN_SHUT_WR = 0x0200,
 	CONN_NO_SPACE = 0x0400, /* the send buffer was filled: STACK_OUT when a third is free */
@@ -39,27 +39,38 @@ enum conn_tx {
 	CONN_TX_NEIGH /* waits for a neighbour's address */
 };
 
+/* A local address is its index in the core's table, where addresses stay. The pool's free list uses
+ * the first bytes; the rest of a free block still says whose it was (stack/trace.h). */
 struct conn {
-	/* What every segment needs besides the tcb. The pool's free list uses the first bytes; the
-	 * rest of a free block still says whose it was (stack/trace.h). */
-	uint32_t id;
+	/* line 0: every segment in, every segment out */
+	_Alignas(64) uint32_t id;
 	uint16_t flags;
 	uint8_t tx;    /* enum conn_tx */
 	uint8_t error; /* errno not yet taken */
-	struct flow flow;
-	uint32_t neigh, neigh_gen; /* next hop, valid while the entry's generation is this */
-	uint32_t n_events;	   /* recorded ever */
-	uint32_t edge;		   /* STACK_* bits not yet reported */
-	struct tcb tcb;
+	struct ip_addr remote;
+	uint16_t lport, rport;
+	uint32_t neigh : 20, vlan : 12; /* next hop; the VLAN it was opened in */
+	uint32_t neigh_gen : 24,
+		local : 8; /* neigh is valid while the entry's generation is this */
+	union {
+		uint16_t edge;	   /* OWNED: STACK_* bits not yet reported */
+		uint16_t listener; /* QUEUED */
+	};
+	uint16_t n_events; /* recorded; trace_put.h */
 	struct buf rcv, snd;
-	struct list tx_node;
-	struct list event_node;
-	struct list queue_node; /* accept queue, or starved writers */
+	struct rlist tx_node;
+	struct rlist event_node;
+	struct tcb tcb;
+	/* what not every segment needs */
 	struct wheel_node timer;
 	uint64_t cookie;
-	uint16_t vlan;	   /* it was opened in */
-	uint32_t listener; /* while QUEUED */
+	struct rlist queue_node; /* accept queue, or starved writers */
 };
+
+_Static_assert(offsetof(struct conn, tcb) == 64, "the tcb's lines are cache lines");
+_Static_assert(offsetof(struct conn, queue_node) + sizeof(struct rlist) == 96 + sizeof(struct tcb),
+	       "what an idle connection costs besides the tcb");
+_Static_assert(offsetof(struct conn, timer) % 64 <= 32, "timer, cookie and queue are in one line");
 
 struct listener {
 	struct ip_endpoint local;
@@ -67,8 +78,8 @@ struct listener {
 	uint32_t backlog;
 	uint32_t fastopen; /* connections that may be open before their handshake is over; 0: off */
 	uint32_t n_queued;
-	struct list queue;
-	struct list event_node;
+	struct rlist queue;
+	struct rlist event_node;
 	uint64_t cookie;
 };
 
@@ -102,9 +113,10 @@ _Static_assert(sizeof(struct half_open) <= 64, "a half-open connection is one ca
 
 /* A block with its flow in the table and its tcb not yet opened; NULL (counted) when there is none.
  */
-struct conn *conn_new(struct stack_core *, const struct flow *, uint64_t hash);
-/* The same, in the place that a half-open one has in the table. */
-struct conn *conn_new_for(struct stack_core *, const struct flow *, uint64_t hash, uint32_t id);
+struct conn *conn_new(struct stack_core *, const struct flow *, uint8_t local, uint64_t hash);
+/* The same for the segment's flow, in the place that r->id, a half-open one, has in the table. */
+struct rx_seg;
+struct conn *conn_new_for(struct stack_core *, const struct rx_seg *r);
 /* Draws the owner's choices for a new connection: RFC 6528 ISN, timestamp offset, MSS of the
  * device. */
 void conn_choose(const struct stack_core *, const struct flow *, mt_time now, struct tcp_open *);
@@ -135,14 +147,15 @@ void conn_kill(struct stack_core *, struct conn *, int error, mt_time now);
 void conn_free(struct stack_core *, struct conn *);
 /* Adds edges to report; of a connection not yet accepted nothing is reported. */
 void conn_raise(struct stack_core *, struct conn *, uint32_t edge);
-uint32_t conn_ready(const struct conn *);
+uint32_t conn_ready(const struct stack_core *, const struct conn *);
 
 static inline void conn_prefetch(const struct conn *c)
 {
 	const char *at = (const char *)c;
 
+#pragma GCC unroll 8
 	for (size_t i = 0; i < sizeof(*c); i += 64)
-		__builtin_prefetch(at + i);
+		__builtin_prefetch(at + i, 1);
 }
 
 /* The tcb may be used. */

@@ -250,7 +250,8 @@ static bool pick_port(struct stack_core *sc, struct pick *p, const struct ip_add
 
 static int64_t open_active(struct stack_core *sc, const struct pick *p)
 {
-	struct conn *c = conn_new(sc, &p->flow, p->hash);
+	uint8_t local = (uint8_t)addr_find(&sc->addrs, &p->flow.local);
+	struct conn *c = conn_new(sc, &p->flow, local, p->hash);
 	struct tcp_open open;
 
 	if (!c)

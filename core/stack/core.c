@@ -27,6 +27,7 @@ const struct stack_config stack_config_default = {
 struct layout {
 	size_t conns, half_opens, time_waits, colds, listeners, flows, bufs, units, heads, neighs,
 		ports, traces, frags, end;
+	size_t unlinked; /* before it lies all that stands on lists (base/rlist.h) */
 };
 
 static size_t take(size_t *at, size_t bytes)
@@ -66,12 +67,13 @@ static struct layout lay_out(const struct stack_config *cfg)
 	l.ports = take(&at, port_search_bytes());
 	l.listeners = take(&at, pool_bytes(sizeof(struct listener), cfg->n_listeners));
 	l.neighs = take(&at, neigh_bytes(cfg->n_neigh));
-	l.flows = take(&at, flow_table_bytes(n_flows(cfg)));
+	l.frags = take(&at, reass_bytes(cfg));
 	l.conns = take(&at, pool_bytes(sizeof(struct conn), cfg->n_conns));
+	l.unlinked = at;
+	l.flows = take(&at, flow_table_bytes(n_flows(cfg)));
 	l.half_opens = take(&at, pool_bytes(sizeof(struct half_open), cfg->n_half_open));
 	l.time_waits = take(&at, pool_bytes(sizeof(struct time_wait), cfg->n_time_wait));
 	l.colds = take(&at, pool_bytes(sizeof(struct tcp_cold), cfg->n_conns));
-	l.frags = take(&at, reass_bytes(cfg));
 	l.traces = take(&at, trace_bytes(cfg));
 	l.units = take(&at, bufmem_units_bytes(buf_bytes(cfg)));
 	l.bufs = take(&at, buf_bytes(cfg));
@@ -102,7 +104,7 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 		return "n_time_wait must be below 2^30";
 	if (!cfg->n_listeners || cfg->n_listeners > 65536)
 		return "n_listeners must be 1..65536";
-	if (!cfg->n_neigh || cfg->n_neigh > 1u << 20)
+	if (!cfg->n_neigh || cfg->n_neigh > NEIGH_MAX)
 		return "n_neigh must be 1..2^20";
 	if (cfg->buf_bytes < BUFMEM_UNIT || cfg->buf_bytes / BUFMEM_UNIT >= BUFMEM_NONE)
 		return "buf_bytes must be 256 B..1 TiB";
@@ -110,6 +112,8 @@ static const char *wrong_sizes(const struct stack_config *cfg)
 		return "rcvbuf and sndbuf must be 1 B..1 GiB";
 	if (tcp.rcvbuf_max > 1u << 30 || tcp.sndbuf_max > 1u << 30)
 		return "rcvbuf_max and sndbuf_max must be at most 1 GiB";
+	if (lay_out(cfg).unlinked >= RLIST_REACH)
+		return "n_conns must be below about 60 million";
 	if (cfg->vlan > 4094)
 		return "vlan must be 0..4094";
 	if (cfg->frag_datagrams > REASS_MAX_DATAGRAMS)
@@ -173,21 +177,44 @@ static const char *wrong_names(const struct stack_config *cfg, const struct nic 
 static bool same_flow(const void *owner, uint32_t id, const struct flow *f)
 {
 	const struct stack_core *sc = owner;
-	const struct half_open *h;
-	const struct time_wait *w;
+
+	if (!(id & (FLOW_TW | FLOW_SYN))) {
+		const struct conn *c = core_conn(sc, id);
+
+		return c->rport == f->rport && c->lport == f->lport &&
+		       ip_eq(&c->remote, &f->remote) &&
+		       ip_eq(&sc->addrs.addr[c->local].addr, &f->local);
+	}
+	return id & FLOW_SYN ? syn_queue_is(sc, id & ~FLOW_SYN, f)
+			     : time_wait_is(sc, id & ~FLOW_TW, f);
+}
+
+static void record_flow(const void *owner, uint32_t id, struct flow *f)
+{
+	const struct stack_core *sc = owner;
 
 	if (!(id & (FLOW_TW | FLOW_SYN)))
-		return flow_eq(&core_conn(sc, id)->flow, f);
-	if (id & FLOW_SYN) {
-		h = pool_at(&sc->half_opens, id & ~FLOW_SYN);
-		return h->rport == f->rport && h->lport == f->lport &&
-		       ip_eq(&h->remote, &f->remote) &&
-		       ip_eq(&sc->addrs.addr[h->local].addr, &f->local);
-	}
-	w = time_wait_at(sc, id & ~FLOW_TW);
-	return w->rport == f->rport && w->lport == f->lport && ip_eq(&w->remote, &f->remote) &&
-	       ip_eq(&sc->addrs.addr[w->local].addr, &f->local);
+		*f = conn_flow(sc, core_conn(sc, id));
+	else if (id & FLOW_SYN)
+		*f = syn_queue_flow(sc, id & ~FLOW_SYN);
+	else
+		*f = time_wait_flow(sc, id & ~FLOW_TW);
 }
+
+static void record_prefetch(const void *owner, uint32_t id)
+{
+	const struct stack_core *sc = owner;
+
+	if (!(id & (FLOW_TW | FLOW_SYN)))
+		__builtin_prefetch(core_conn(sc, id));
+	else if (id & FLOW_SYN)
+		__builtin_prefetch(pool_at(&sc->half_opens, id & ~FLOW_SYN));
+	else
+		__builtin_prefetch(time_wait_at(sc, id & ~FLOW_TW));
+}
+
+static const struct flow_records records = {
+	.same = same_flow, .flow = record_flow, .prefetch = record_prefetch};
 
 static void init_memory(struct stack_core *sc, uint8_t *mem)
 {
@@ -203,7 +230,7 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 	pool_init(&sc->colds, mem + l.colds, sizeof(struct tcp_cold), cfg->n_conns);
 	pool_init(&sc->listeners, mem + l.listeners, sizeof(struct listener), cfg->n_listeners);
 	flow_table_init(&sc->flows, mem + l.flows, n_flows(cfg), &sc->rng);
-	sc->flows.same = same_flow;
+	sc->flows.records = &records;
 	sc->flows.owner = sc;
 	bufmem_init(&sc->bufs, mem + l.bufs, buf_bytes(cfg), mem + l.units, bufmem_order(most));
 	sc->listen_heads = (uint32_t *)(void *)(mem + l.heads);
@@ -218,15 +245,15 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 
 static void init_lists(struct stack_core *sc)
 {
-	list_init(&sc->starved);
-	list_init(&sc->conn_events);
-	list_init(&sc->listen_events);
-	list_init(&sc->tx_opens);
-	list_init(&sc->tx_deferred[0]);
-	list_init(&sc->tx_deferred[1]);
-	list_init(&sc->tx_unparked);
+	rlist_init(&sc->starved);
+	rlist_init(&sc->conn_events);
+	rlist_init(&sc->listen_events);
+	rlist_init(&sc->tx_opens);
+	rlist_init(&sc->tx_deferred[0]);
+	rlist_init(&sc->tx_deferred[1]);
+	rlist_init(&sc->tx_unparked);
 	for (size_t i = 0; i < sizeof(sc->tx_lists) / sizeof(sc->tx_lists[0]); i++)
-		list_init(&sc->tx_lists[i]);
+		rlist_init(&sc->tx_lists[i]);
 	sc->tw_oldest = sc->tw_newest = POOL_NONE;
 	syn_queue_init(sc);
 	wheel_init(&sc->wheel, 0);

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "stack/autoconf.h"
 #include "stack/conn.h"
+#include "stack/control.h"
 #include "stack/fastopen.h"
 #include "stack/flow_table.h"
 #include "stack/neigh.h"
@@ -35,6 +36,7 @@ struct rx_seg { /* a TCP segment between the phases of stack_input */
 	uint64_t hash;
 	uint32_t id; /* the table's candidate; from process() on, what it has */
 	uint16_t vlan;
+	uint8_t local;	      /* index of flow.local */
 	struct eth_addr from; /* answers without a connection go back the way the segment came */
 	struct tcp_seg seg;
 };
@@ -61,17 +63,17 @@ struct stack_core {
 	struct wheel wheel;
 	struct trace_event *traces; /* by connection id; NULL: off */
 	uint32_t trace_mask;
-	size_t trace_len;    /* of one connection's ring */
-	uint16_t vlan;	     /* of what is being answered or built; else cfg.vlan */
-	mt_time turn_at;     /* of the last turn, for calls that are not told the time */
-	struct list starved; /* connections that wait for buffer memory to write into */
+	size_t trace_len;     /* of one connection's ring */
+	uint16_t vlan;	      /* of what is being answered or built; else cfg.vlan */
+	mt_time turn_at;      /* of the last turn, for calls that are not told the time */
+	struct rlist starved; /* connections that wait for buffer memory to write into */
 
 	uint32_t tw_oldest, tw_newest;		   /* FIFO by expiry */
 	struct syn_fifo syn_fifos[SYN_LEVELS + 1]; /* by timeouts; the last: SYN/ACK to be sent */
 
 	uint32_t *listen_heads; /* by port */
 	uint32_t listen_mask;
-	struct list conn_events, listen_events;
+	struct rlist conn_events, listen_events;
 
 	struct addr_table addrs;
 	struct route_table routes;
@@ -85,10 +87,10 @@ struct stack_core {
 	struct port_search *ports; /* connect.c */
 
 	/* transmit: lists, frames built and not yet taken by the device, empty frames */
-	struct list tx_lists[4];    /* by enum conn_tx */
-	struct list tx_opens;	    /* control: SYN; SYN/ACKs are in the last of syn_fifos */
-	struct list tx_deferred[2]; /* ACKs that wait one and two turns; tx is CONN_TX_ACK */
-	struct list tx_unparked;    /* their neighbour's fate is known; tx is CONN_TX_NEIGH */
+	struct rlist tx_lists[4];    /* by enum conn_tx */
+	struct rlist tx_opens;	     /* control: SYN; SYN/ACKs are in the last of syn_fifos */
+	struct rlist tx_deferred[2]; /* ACKs that wait one and two turns; tx is CONN_TX_ACK */
+	struct rlist tx_unparked;    /* their neighbour's fate is known; tx is CONN_TX_NEIGH */
 	uint32_t n_listed;
 	uint16_t n_out, n_spare, n_replies;
 	unsigned n_visits; /* what this turn may still look at */
@@ -102,18 +104,6 @@ struct stack_core {
 	struct rx_seg segs[RX_CHUNK];
 };
 
-/* Appends all nodes of one list to another, in order. O(1). */
-static inline void list_move_all(struct list *from, struct list *to)
-{
-	if (list_empty(from))
-		return;
-	from->next->prev = to->prev;
-	to->prev->next = from->next;
-	from->prev->next = to;
-	to->prev = from->prev;
-	list_init(from);
-}
-
 /* How large one connection's buffer may grow beyond its initial size: half of what is free of the
  * buffer memory (dynamic thresholds, Choudhury and Hahne 1998), so that growth ends before memory
  * does. */
@@ -126,7 +116,23 @@ static inline uint32_t core_buf_share(const struct stack_core *sc)
 
 static inline struct conn *core_conn(const struct stack_core *sc, uint32_t id)
 {
-	return pool_at(&sc->conns, id);
+	return (struct conn *)(void *)sc->conns.base + id;
+}
+
+static inline uint32_t core_conn_id(const struct stack_core *sc, const struct conn *c)
+{
+	return (uint32_t)(c - core_conn(sc, 0));
+}
+
+/* Both ends of a connection as the wire has them. */
+static inline struct flow conn_flow(const struct stack_core *sc, const struct conn *c)
+{
+	return (struct flow){
+		.local = sc->addrs.addr[c->local].addr,
+		.remote = c->remote,
+		.lport = c->lport,
+		.rport = c->rport,
+	};
 }
 
 static inline struct listener *core_listener(const struct stack_core *sc, uint32_t lid)
@@ -155,9 +161,9 @@ static inline size_t ip_hlen(const struct ip_addr *a)
 {
 	return ip_is_v4(a) ? IPV4_HLEN : IPV6_HLEN;
 }
-static inline size_t ip_out_payload(const struct flow *f, const struct tcp_seg *s)
+static inline size_t ip_out_payload(const struct ip_addr *remote, const struct tcp_seg *s)
 {
-	return ETH_HLEN + ip_hlen(&f->remote) + tcp_hdr_len(s);
+	return ETH_HLEN + ip_hlen(remote) + tcp_hdr_len(s);
 }
 /* Largest segment, options not counted, that the link takes towards this address. */
 static inline uint16_t ip_out_mss(const struct stack_core *sc, const struct ip_addr *remote)
@@ -184,6 +190,8 @@ void time_wait_enter(struct stack_core *, struct conn *, uint64_t hash, mt_time 
  * accepts. */
 bool time_wait_input(struct stack_core *, uint32_t id, const struct rx_seg *, mt_time now);
 void time_wait_remove(struct stack_core *, uint32_t id, uint64_t hash);
+struct flow time_wait_flow(const struct stack_core *, uint32_t id);
+bool time_wait_is(const struct stack_core *, uint32_t id, const struct flow *);
 void time_wait_expire(struct stack_core *, mt_time now, unsigned budget);
 mt_time time_wait_next(const struct stack_core *, mt_time now);
 static inline struct time_wait *time_wait_at(const struct stack_core *sc, uint32_t id)
@@ -193,6 +201,8 @@ static inline struct time_wait *time_wait_at(const struct stack_core *sc, uint32
 
 /* ---- syn_queue.c ---- */
 void syn_queue_init(struct stack_core *);
+struct flow syn_queue_flow(const struct stack_core *, uint32_t id);
+bool syn_queue_is(const struct stack_core *, uint32_t id, const struct flow *);
 bool syn_queue_full(const struct stack_core *);
 /* Keeps a half-open connection and has its SYN/ACK sent. False: no room. */
 bool syn_queue_add(struct stack_core *, uint32_t lid, const struct rx_seg *,
@@ -223,20 +233,6 @@ bool listen_open(struct stack_core *, uint32_t lid, struct rx_seg *r, const stru
 /* ---- connect.c ---- */
 size_t port_search_bytes(void);
 void port_search_init(struct stack_core *, void *mem);
-
-/* ---- icmp.c, arp.c ---- */
-/* Answers packet `in` to the station it came from; the message fits the MTU. */
-void icmp_reply(struct stack_core *, const struct ip_hdr *in, const struct icmp_msg *,
-		const struct eth_addr *from);
-void icmp_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr *from,
-		mt_time now);
-/* What a message of either family says of a connection that it quotes: mtu at least the family's
- * least. */
-void icmp_path_mtu(struct stack_core *, const struct icmp_quote *, uint32_t mtu, mt_time now);
-void icmp_unreachable(struct stack_core *, const struct icmp_quote *, int error, mt_time now);
-void arp_input(struct stack_core *, const uint8_t *p, size_t len, mt_time now);
-void arp_send(struct stack_core *, uint8_t *frame, const struct arp_pkt *,
-	      const struct eth_addr *to);
 
 /* ---- input.c ---- */
 /* A device gives fragments to a queue by their addresses alone. What the connection's own core

@@ -3,15 +3,15 @@
 
 bool stack_has_events(const struct stack_core *sc)
 {
-	return !list_empty(&sc->listen_events) || !list_empty(&sc->conn_events);
+	return !rlist_empty(&sc->listen_events) || !rlist_empty(&sc->conn_events);
 }
 
 unsigned stack_events(struct stack_core *sc, struct stack_event *ev, unsigned max)
 {
 	unsigned n = 0;
-	struct list *node;
+	struct rlist *node;
 
-	while (n < max && (node = list_pop(&sc->listen_events)) != NULL) {
+	while (n < max && (node = rlist_pop(&sc->listen_events)) != NULL) {
 		const struct listener *l = container_of(node, struct listener, event_node);
 
 		ev[n++] = (struct stack_event){
@@ -22,13 +22,13 @@ unsigned stack_events(struct stack_core *sc, struct stack_event *ev, unsigned ma
 			.listener = true,
 		};
 	}
-	while (n < max && (node = list_pop(&sc->conn_events)) != NULL) {
+	while (n < max && (node = rlist_pop(&sc->conn_events)) != NULL) {
 		struct conn *c = container_of(node, struct conn, event_node);
 
 		ev[n++] = (struct stack_event){
 			.cookie = c->cookie,
 			.id = c->id,
-			.ready = conn_ready(c),
+			.ready = conn_ready(sc, c),
 			.edge = c->edge,
 		};
 		c->edge = 0;
@@ -38,7 +38,7 @@ unsigned stack_events(struct stack_core *sc, struct stack_event *ev, unsigned ma
 
 uint32_t stack_ready(const struct stack_core *sc, uint32_t id)
 {
-	return conn_ready(core_conn(sc, id));
+	return conn_ready(sc, core_conn(sc, id));
 }
 
 uint32_t stack_listen_ready(const struct stack_core *sc, uint32_t lid)

@@ -5,8 +5,9 @@
 
 #define KEY_LIFE                                                                                   \
 	(3600 * MT_SEC) /* of the key that new cookies are made with; good for twice as long */
-#define BACK_OFF (60 * MT_SEC) /* after data in a SYN was lost, doubled each time up to 64 times   \
-				*/
+#define BACK_OFF                                                                                   \
+	(60 * MT_SEC) /* after data in a SYN was lost, doubled each time up to 64 times            \
+		       */
 #define N_LOST_MAX 6
 
 /* ---- server ---- */
@@ -83,7 +84,7 @@ static struct fastopen_entry *take(struct stack_core *sc, const struct ip_addr *
 
 int fastopen_start(struct stack_core *sc, struct conn *c, mt_time now)
 {
-	struct fastopen_entry *e = find(sc, &c->flow.remote);
+	struct fastopen_entry *e = find(sc, &c->remote);
 
 	if (!(sc->cfg.fastopen & FASTOPEN_CLIENT))
 		return -EOPNOTSUPP;
@@ -96,7 +97,7 @@ int fastopen_start(struct stack_core *sc, struct conn *c, mt_time now)
 
 void fastopen_fill(struct stack_core *sc, const struct conn *c, struct tcp_seg *syn)
 {
-	const struct fastopen_entry *e = find(sc, &c->flow.remote);
+	const struct fastopen_entry *e = find(sc, &c->remote);
 
 	if (!e)
 		return;
@@ -108,10 +109,10 @@ void fastopen_fill(struct stack_core *sc, const struct conn *c, struct tcp_seg *
 void fastopen_learn(struct stack_core *sc, const struct conn *c, const struct tcp_seg *syn_ack,
 		    mt_time now)
 {
-	struct fastopen_entry *e = find(sc, &c->flow.remote);
+	struct fastopen_entry *e = find(sc, &c->remote);
 
 	if (syn_ack->cookie_len && (syn_ack->opts & TCPO_FASTOPEN) && (syn_ack->opts & TCPO_MSS)) {
-		e = take(sc, &c->flow.remote);
+		e = take(sc, &c->remote);
 		e->mss = syn_ack->mss;
 		e->cookie_len = syn_ack->cookie_len;
 		memcpy(e->cookie, syn_ack->cookie, syn_ack->cookie_len);
@@ -125,7 +126,7 @@ void fastopen_learn(struct stack_core *sc, const struct conn *c, const struct tc
 
 void fastopen_lost(struct stack_core *sc, const struct conn *c, mt_time now)
 {
-	struct fastopen_entry *e = take(sc, &c->flow.remote);
+	struct fastopen_entry *e = take(sc, &c->remote);
 
 	e->used_at = now;
 	e->good_at = now + (BACK_OFF << e->n_lost);

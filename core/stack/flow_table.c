@@ -3,14 +3,13 @@
 
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/check.h"
 
-#define LANES_ONE    0x0001000100010001u
-#define LANES_LOW    0x7fff7fff7fff7fffu
-#define GATHER_LANES (UINT64_C(1) << 60 | UINT64_C(1) << 45 | UINT64_C(1) << 30 | UINT64_C(1) << 15)
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "lane order of word_hits()");
-_Static_assert(offsetof(struct flow_bucket, tag) == 0 && FLOW_SLOTS == 10, "three words of tags");
+#define GROW_LOAD 7 /* entries for each bucket */
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
@@ -22,7 +21,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 static uint64_t n_buckets(uint64_t n)
 {
-	uint64_t b = 1;
+	uint64_t b = FLOW_GROUP;
 
 	while (b * FLOW_SLOTS * 3 / 4 < n)
 		b <<= 1;
@@ -34,12 +33,19 @@ size_t flow_table_bytes(uint64_t n)
 	return n_buckets(n) * sizeof(struct flow_bucket);
 }
 
+static void clear_group(struct flow_table *t, uint64_t first)
+{
+	memset(&t->buckets[first], 0, FLOW_GROUP * sizeof(struct flow_bucket));
+}
+
 void flow_table_init(struct flow_table *t, void *mem, uint64_t n, struct rng *rng)
 {
 	memset(t, 0, sizeof(*t));
 	t->buckets = mem;
-	t->mask = n_buckets(n) - 1;
-	memset(mem, 0, flow_table_bytes(n));
+	t->mask = FLOW_GROUP - 1;
+	t->moving = FLOW_IDLE;
+	t->most = n_buckets(n);
+	clear_group(t, 0);
 	for (size_t i = 0; i < sizeof(t->secret) / sizeof(t->secret[0]); i++)
 		t->secret[i] = rng_next(rng);
 }
@@ -61,36 +67,48 @@ static uint16_t tag_of(uint64_t hash)
 	return tag ? tag : 1;
 }
 
-/* Odd, so that every bucket is visited; by tag, so that two overflowing buckets do not share a
- * trail. */
-static uint64_t stride_of(uint16_t tag)
+/* The next bucket on a tag's trail through its group. The stride is odd, so that every bucket is
+ * visited; by tag, so that two overflowing buckets do not share a trail. */
+static uint64_t next_on_trail(uint64_t at, uint16_t tag)
 {
-	return (uint64_t)tag * 2 + 1;
+	uint64_t stride = (uint64_t)tag * 2 + 1;
+
+	return (at & ~(uint64_t)(FLOW_GROUP - 1)) | ((at + stride) & (FLOW_GROUP - 1));
 }
 
-/* Bit i is set where lane i of tag word w equals tag; exact. */
-static inline uint32_t word_hits(const struct flow_bucket *b, unsigned w, uint16_t tag)
-{
-	uint64_t x;
-
-	memcpy(&x, (const uint8_t *)b + w * 8, sizeof(x));
-	x ^= tag * LANES_ONE;
-	x = ~(((x & LANES_LOW) + LANES_LOW) | x | LANES_LOW); /* bit 15 of each lane that was 0 */
-	return (uint32_t)((x >> 15) * GATHER_LANES >> 60);
-}
-
-/* Slots of the bucket with this tag, as a bit set. The third word's upper half is n_passed. */
+/* Slots of the bucket with this tag, as a bit set. */
 static inline uint32_t tag_hits(const struct flow_bucket *b, uint16_t tag)
 {
-	return word_hits(b, 0, tag) | word_hits(b, 1, tag) << 4 | (word_hits(b, 2, tag) & 3) << 8;
+#ifdef __SSE2__
+	const __m128i *p = (const __m128i *)(const void *)b;
+	__m128i want = _mm_set1_epi16((short)tag);
+	__m128i low = _mm_cmpeq_epi16(_mm_load_si128(p), want);
+	__m128i high = _mm_cmpeq_epi16(_mm_loadl_epi64(p + 1), want); /* n_passed too */
+
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & ((1u << FLOW_SLOTS) - 1);
+#else
+	uint32_t hits = 0;
+
+	for (unsigned i = 0; i < FLOW_SLOTS; i++)
+		hits |= (uint32_t)(b->tag[i] == tag) << i;
+	return hits;
+#endif
 }
 
-uint32_t flow_candidate(const struct flow_table *t, uint64_t hash)
-{
-	uint16_t tag = tag_of(hash);
-	uint64_t at = hash & t->mask;
+_Static_assert(offsetof(struct flow_bucket, tag) == 0 && FLOW_SLOTS == 10, "tags: 16 and 4 bytes");
 
-	for (uint64_t n = 0; n <= t->mask; n++) {
+/* Where else an entry of this hash may be that is not at home: the group on its way leaves it there
+ * or has it moved already. FLOW_IDLE: nowhere. */
+static inline uint64_t other_home(const struct flow_table *t, uint64_t hash, uint64_t home)
+{
+	if (__builtin_expect(home - t->moving >= FLOW_GROUP, 1) || !(hash & (t->mask + 1)))
+		return FLOW_IDLE;
+	return home + t->mask + 1;
+}
+
+static uint32_t first_fit(const struct flow_table *t, uint64_t at, uint16_t tag)
+{
+	for (unsigned n = 0; n < FLOW_GROUP; n++) {
 		const struct flow_bucket *b = &t->buckets[at];
 		uint32_t hits = tag_hits(b, tag);
 
@@ -98,98 +116,217 @@ uint32_t flow_candidate(const struct flow_table *t, uint64_t hash)
 			return b->id[__builtin_ctz(hits)];
 		if (!b->n_passed)
 			break;
-		at = (at + stride_of(tag)) & t->mask;
+		at = next_on_trail(at, tag);
+	}
+	return FLOW_NONE;
+}
+
+uint32_t flow_candidate(const struct flow_table *t, uint64_t hash)
+{
+	uint64_t home = flow_home(t, hash), other;
+	uint32_t id = first_fit(t, home, tag_of(hash));
+
+	if (id != FLOW_NONE)
+		return id;
+	other = other_home(t, hash, home);
+	return other == FLOW_IDLE ? FLOW_NONE : first_fit(t, other, tag_of(hash));
+}
+
+static uint32_t find_from(const struct flow_table *t, uint64_t at, uint16_t tag,
+			  const struct flow *f)
+{
+	for (unsigned n = 0; n < FLOW_GROUP; n++) {
+		const struct flow_bucket *b = &t->buckets[at];
+
+		for (uint32_t hits = tag_hits(b, tag); hits; hits &= hits - 1) {
+			uint32_t id = b->id[__builtin_ctz(hits)];
+
+			if (t->records->same(t->owner, id, f))
+				return id;
+		}
+		if (!b->n_passed)
+			break;
+		at = next_on_trail(at, tag);
 	}
 	return FLOW_NONE;
 }
 
 uint32_t flow_find(const struct flow_table *t, uint64_t hash, const struct flow *f)
 {
-	uint16_t tag = tag_of(hash);
-	uint64_t at = hash & t->mask;
+	uint64_t home = flow_home(t, hash), other;
+	uint32_t id = find_from(t, home, tag_of(hash), f);
 
-	for (uint64_t n = 0; n <= t->mask; n++) {
-		const struct flow_bucket *b = &t->buckets[at];
+	if (id != FLOW_NONE)
+		return id;
+	other = other_home(t, hash, home);
+	return other == FLOW_IDLE ? FLOW_NONE : find_from(t, other, tag_of(hash), f);
+}
 
-		for (uint32_t hits = tag_hits(b, tag); hits; hits &= hits - 1) {
-			uint32_t id = b->id[__builtin_ctz(hits)];
+/* False: the group is full, and as it was. */
+static bool put(struct flow_table *t, uint64_t home, uint16_t tag, uint32_t id)
+{
+	uint64_t at = home;
+	uint32_t room = 0;
 
-			if (t->same(t->owner, id, f))
-				return id;
-		}
-		if (!b->n_passed)
+	for (unsigned n = 0; n < FLOW_GROUP; n++) {
+		room = tag_hits(&t->buckets[at], 0);
+		if (room)
 			break;
-		at = (at + stride_of(tag)) & t->mask;
+		at = next_on_trail(at, tag);
 	}
-	return FLOW_NONE;
+	if (!room)
+		return false;
+	t->buckets[at].tag[__builtin_ctz(room)] = tag;
+	t->buckets[at].id[__builtin_ctz(room)] = id;
+	for (uint64_t passed = home; passed != at; passed = next_on_trail(passed, tag))
+		t->buckets[passed].n_passed++;
+	return true;
+}
+
+/* An entry leaves its slot. */
+static void take(struct flow_table *t, uint64_t home, uint64_t at, unsigned slot)
+{
+	uint16_t tag = t->buckets[at].tag[slot];
+
+	t->buckets[at].tag[slot] = 0;
+	for (uint64_t passed = home; passed != at; passed = next_on_trail(passed, tag))
+		t->buckets[passed].n_passed--;
+}
+
+/* ---- growing ---- */
+
+static void prefetch_records(const struct flow_table *t, const struct flow_bucket *b)
+{
+	for (unsigned i = 0; i < FLOW_SLOTS; i++) {
+		if (b->tag[i])
+			t->records->prefetch(t->owner, b->id[i]);
+	}
+}
+
+/* Sends the entries of the next bucket where they belong now. */
+static void move_bucket(struct flow_table *t)
+{
+	uint64_t half = t->mask + 1, at = t->moving + t->next;
+	struct flow_bucket *b = &t->buckets[at];
+
+	for (unsigned i = 0; i < FLOW_SLOTS; i++) {
+		struct flow f;
+		uint64_t hash, home;
+		uint16_t tag;
+
+		if (!b->tag[i])
+			continue;
+		t->records->flow(t->owner, b->id[i], &f);
+		t->n_moves++;
+		hash = flow_hash(t, &f);
+		home = hash & t->mask;
+		if (!(hash & half) && home == at)
+			continue;
+		/* Who stays but is not at home may find room there now. A new group of fewer
+		 * entries than the old one has room. */
+		tag = b->tag[i];
+		take(t, home, at, i);
+		check(put(t, hash & half ? home + half : home, tag, b->id[i]));
+	}
+	if (++t->next < FLOW_GROUP)
+		prefetch_records(t, b + 1);
+}
+
+static void begin_group(struct flow_table *t, uint64_t first)
+{
+	t->moving = first;
+	t->next = 0;
+	clear_group(t, first + t->mask + 1);
+}
+
+static void end_group(struct flow_table *t)
+{
+	t->n_split = t->moving + FLOW_GROUP;
+	if (t->n_split <= t->mask) {
+		begin_group(t, t->n_split);
+		return;
+	}
+	t->mask = t->mask * 2 + 1;
+	t->n_split = 0;
+	t->moving = FLOW_IDLE;
+}
+
+static void grow(struct flow_table *t)
+{
+	if (t->moving == FLOW_IDLE) {
+		if (t->n_used < (t->mask + 1) * GROW_LOAD || t->mask + 1 >= t->most)
+			return;
+		begin_group(t, 0);
+	}
+	for (unsigned i = 0; i < FLOW_STEPS && t->moving != FLOW_IDLE; i++) {
+		move_bucket(t);
+		if (t->next == FLOW_GROUP)
+			end_group(t);
+	}
 }
 
 bool flow_insert(struct flow_table *t, uint64_t hash, uint32_t id)
 {
-	uint16_t tag = tag_of(hash);
-	uint64_t at = hash & t->mask;
+	uint64_t home, other;
 
-	if (t->n_used >= (t->mask + 1) * FLOW_SLOTS)
+	grow(t);
+	home = flow_home(t, hash);
+	other = other_home(t, hash, home);
+	if (!put(t, other == FLOW_IDLE ? home : other, tag_of(hash), id))
 		return false;
-	for (;;) {
-		struct flow_bucket *b = &t->buckets[at];
-		uint32_t room = tag_hits(b, 0);
-
-		if (room) {
-			unsigned i = (unsigned)__builtin_ctz(room);
-
-			b->tag[i] = tag;
-			b->id[i] = id;
-			break;
-		}
-		b->n_passed++;
-		at = (at + stride_of(tag)) & t->mask;
-	}
 	t->n_used++;
 	t->n_changes++;
 	return true;
 }
 
-/* The bucket and slot of an id that is in the table. */
-static struct flow_bucket *locate(struct flow_table *t, uint64_t hash, uint32_t id, unsigned *slot)
-{
-	uint16_t tag = tag_of(hash);
-	uint64_t at = hash & t->mask;
+/* ---- by id ---- */
 
-	for (uint64_t n = 0; n <= t->mask; n++) {
-		struct flow_bucket *b = &t->buckets[at];
+struct place {
+	uint64_t home, at;
+	unsigned slot;
+};
+
+static bool locate_from(const struct flow_table *t, uint16_t tag, uint32_t id, struct place *p)
+{
+	p->at = p->home;
+	for (unsigned n = 0; n < FLOW_GROUP; n++) {
+		const struct flow_bucket *b = &t->buckets[p->at];
 
 		for (uint32_t hits = tag_hits(b, tag); hits; hits &= hits - 1) {
-			*slot = (unsigned)__builtin_ctz(hits);
-			if (b->id[*slot] == id)
-				return b;
+			p->slot = (unsigned)__builtin_ctz(hits);
+			if (b->id[p->slot] == id)
+				return true;
 		}
-		at = (at + stride_of(tag)) & t->mask;
+		p->at = next_on_trail(p->at, tag);
 	}
-	return NULL;
+	return false;
+}
+
+/* Of an id that is in the table. */
+static struct place locate(const struct flow_table *t, uint64_t hash, uint32_t id)
+{
+	struct place p = {.home = flow_home(t, hash)};
+
+	if (locate_from(t, tag_of(hash), id, &p))
+		return p;
+	p.home = other_home(t, hash, p.home);
+	check(p.home != FLOW_IDLE && locate_from(t, tag_of(hash), id, &p));
+	return p;
 }
 
 void flow_remove(struct flow_table *t, uint64_t hash, uint32_t id)
 {
-	unsigned slot;
-	struct flow_bucket *end = locate(t, hash, id, &slot);
-	uint16_t tag = tag_of(hash);
+	struct place p = locate(t, hash, id);
 
-	check(end);
-	end->tag[slot] = 0;
-	for (uint64_t at = hash & t->mask; &t->buckets[at] != end;
-	     at = (at + stride_of(tag)) & t->mask)
-		t->buckets[at].n_passed--;
+	take(t, p.home, p.at, p.slot);
 	t->n_used--;
 	t->n_changes++;
 }
 
 void flow_replace(struct flow_table *t, uint64_t hash, uint32_t id, uint32_t by)
 {
-	unsigned slot;
-	struct flow_bucket *b = locate(t, hash, id, &slot);
+	struct place p = locate(t, hash, id);
 
-	check(b);
-	b->id[slot] = by;
+	t->buckets[p.at].id[p.slot] = by;
 	t->n_changes++;
 }

@@ -75,7 +75,7 @@ void icmp_path_mtu(struct stack_core *sc, const struct icmp_quote *q, uint32_t m
 		return;
 	}
 	sc->stats.mtu_reduced++;
-	pmtu_learn(&sc->pmtus, &c->flow.remote, mss, now);
+	pmtu_learn(&sc->pmtus, &c->remote, mss, now);
 	conn_settle(sc, c, now, 0);
 }
 

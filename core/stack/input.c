@@ -75,15 +75,18 @@ bool input_elsewhere(struct stack_core *sc, const struct flow *f)
 static bool take_ipv4(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r, mt_time now)
 {
 	unsigned l4_flags = csum_flags(p, NIC_RX_L4_CSUM_OK);
+	uint16_t local = ADDR_NONE;
 	bool whole = false;
 	struct ip_hdr ip;
 	enum wire_err err = ipv4_parse(p->data + ETH_HLEN, p->len - (size_t)ETH_HLEN,
 				       csum_flags(p, NIC_RX_IP_CSUM_OK), &ip);
 
-	if ((err == WIRE_OK || err == WIRE_FRAGMENT) &&
-	    addr_find(&sc->addrs, &ip.dst) == ADDR_NONE) {
-		sc->stats.drop_not_for_us++;
-		return false;
+	if (err == WIRE_OK || err == WIRE_FRAGMENT) {
+		local = addr_find(&sc->addrs, &ip.dst);
+		if (local == ADDR_NONE) {
+			sc->stats.drop_not_for_us++;
+			return false;
+		}
 	}
 	if (err == WIRE_FRAGMENT) {
 		if (!reass_input(sc, &ip, &r->from, now))
@@ -104,6 +107,7 @@ static bool take_ipv4(struct stack_core *sc, const struct nic_pkt *p, struct rx_
 		core_count_wire(sc, err);
 		return false;
 	}
+	r->local = (uint8_t)local;
 	r->flow.local = ip.dst;
 	r->flow.remote = ip.src;
 	return !whole || !input_elsewhere(sc, &r->flow);
@@ -182,12 +186,23 @@ static void look_up(struct stack_core *sc, struct rx_seg *r)
 	}
 }
 
+/* In the table for this flow, as a connection. */
+static bool is_conn(const struct stack_core *sc, const struct rx_seg *r)
+{
+	const struct conn *c;
+
+	if (r->id & (FLOW_TW | FLOW_SYN))
+		return false;
+	c = core_conn(sc, r->id);
+	return (c->flags & CONN_LIVE) && c->local == r->local && c->rport == r->flow.rport &&
+	       c->lport == r->flow.lport && ip_eq(&c->remote, &r->flow.remote);
+}
+
 /* The id the table has now: earlier segments of the burst may have opened or ended the connection.
  */
 static uint32_t confirm(const struct stack_core *sc, const struct rx_seg *r, uint64_t n_changes)
 {
-	if (sc->flows.n_changes == n_changes &&
-	    (r->id == FLOW_NONE || sc->flows.same(sc->flows.owner, r->id, &r->flow)))
+	if (is_conn(sc, r) || (r->id == FLOW_NONE && sc->flows.n_changes == n_changes))
 		return r->id;
 	return flow_find(&sc->flows, r->hash, &r->flow);
 }

@@ -94,6 +94,7 @@ bool input_v6(struct stack_core *sc, const struct rx_ip *rx, struct rx_seg *r, m
 		core_count_wire(sc, err);
 		return false;
 	}
+	r->local = (uint8_t)addr_find(&sc->addrs, &ip.dst);
 	r->flow.local = ip.dst;
 	r->flow.remote = ip.src;
 	return !whole || !input_elsewhere(sc, &r->flow);

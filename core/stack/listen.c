@@ -78,15 +78,16 @@ int64_t stack_listen(struct stack_core *sc, const struct ip_endpoint *local, uin
 		.next = *head_of(sc, port),
 		.backlog = backlog ? backlog : 1,
 	};
-	list_init(&l->queue);
+	rlist_init(&l->queue);
 	*head_of(sc, port) = id;
 	return id;
 }
 
 static void unqueue(struct stack_core *sc, struct conn *c)
 {
-	list_remove(&c->queue_node);
+	rlist_remove(&c->queue_node);
 	core_listener(sc, c->listener)->n_queued--;
+	c->edge = 0;
 	c->flags &= (uint16_t)~CONN_QUEUED;
 }
 
@@ -99,15 +100,15 @@ void stack_listen_close(struct stack_core *sc, uint32_t lid, mt_time now)
 		link = &core_listener(sc, *link)->next;
 	*link = l->next;
 	syn_queue_forget(sc, lid);
-	while (!list_empty(&l->queue)) {
-		struct conn *c = container_of(l->queue.next, struct conn, queue_node);
+	while (!rlist_empty(&l->queue)) {
+		struct conn *c = container_of(rlist_next(&l->queue), struct conn, queue_node);
 
 		unqueue(sc, c);
 		conn_orphan(sc, c);
 		conn_reset(sc, c, now);
 	}
-	if (list_linked(&l->event_node))
-		list_remove(&l->event_node);
+	if (rlist_linked(&l->event_node))
+		rlist_remove(&l->event_node);
 	pool_put(&sc->listeners, lid);
 }
 
@@ -116,12 +117,12 @@ static void enqueue(struct stack_core *sc, uint32_t lid, struct conn *c)
 	struct listener *l = core_listener(sc, lid);
 
 	c->flags |= CONN_OPENED | CONN_QUEUED;
-	c->listener = lid;
-	list_append(&l->queue, &c->queue_node);
+	c->listener = (uint16_t)lid;
+	rlist_append(&l->queue, &c->queue_node);
 	l->n_queued++;
 	sc->stats.accepts++;
-	if (!list_linked(&l->event_node))
-		list_append(&sc->listen_events, &l->event_node);
+	if (!rlist_linked(&l->event_node))
+		rlist_append(&sc->listen_events, &l->event_node);
 }
 
 bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const struct tcp_half *half,
@@ -135,8 +136,7 @@ bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const st
 		sc->stats.accept_overflow++;
 		return false;
 	}
-	c = r->id == FLOW_NONE ? conn_new(sc, &r->flow, r->hash)
-			       : conn_new_for(sc, &r->flow, r->hash, r->id);
+	c = r->id == FLOW_NONE ? conn_new(sc, &r->flow, r->local, r->hash) : conn_new_for(sc, r);
 	if (!c)
 		return false;
 	tcp_open_half(&c->tcb, &host, half, &r->seg, now);
@@ -219,7 +219,7 @@ static bool has_room(struct stack_core *sc, uint32_t lid)
 static void open_by_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r,
 			const struct tcp_open *o, mt_time now)
 {
-	struct conn *c = conn_new(sc, &r->flow, r->hash);
+	struct conn *c = conn_new(sc, &r->flow, r->local, r->hash);
 
 	if (!c)
 		return;
@@ -302,14 +302,14 @@ int64_t stack_accept(struct stack_core *sc, uint32_t lid)
 	uint32_t ready;
 	struct conn *c;
 
-	if (list_empty(&l->queue))
+	if (rlist_empty(&l->queue))
 		return -EAGAIN;
-	c = container_of(l->queue.next, struct conn, queue_node);
+	c = container_of(rlist_next(&l->queue), struct conn, queue_node);
 	unqueue(sc, c);
 	c->flags |= CONN_OWNED;
 	trace_call(sc, c, TRACE_CALL_ACCEPT, 0, sc->turn_at);
 	/* What came before the application knew the connection is news to it. */
-	ready = conn_ready(c);
+	ready = conn_ready(sc, c);
 	if (ready & ~(uint32_t)STACK_OUT)
 		conn_raise(sc, c, ready);
 	return c->id;

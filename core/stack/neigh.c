@@ -32,8 +32,8 @@ void neigh_init(struct stack_core *sc, void *mem)
 		t->heads[i] = POOL_NONE;
 	t->secret[0] = rng_next(&sc->rng);
 	t->secret[1] = rng_next(&sc->rng) | 1;
-	list_init(&t->lru);
-	list_init(&t->asking);
+	rlist_init(&t->lru);
+	rlist_init(&t->asking);
 }
 
 static uint32_t *head_of(struct neigh_table *t, const struct ip_addr *ip)
@@ -59,7 +59,7 @@ static struct neigh *find(struct neigh_table *t, const struct ip_addr *ip)
 
 static void release_waiting(struct stack_core *sc, struct neigh *n)
 {
-	list_move_all(&n->waiting, &sc->tx_unparked);
+	rlist_move_all(&n->waiting, &sc->tx_unparked);
 }
 
 static void discard(struct stack_core *sc, struct neigh *n)
@@ -73,10 +73,10 @@ static void discard(struct stack_core *sc, struct neigh *n)
 	*link = n->hash_next;
 	release_waiting(sc, n);
 	wheel_disarm(&sc->wheel, &n->timer);
-	if (list_linked(&n->lru))
-		list_remove(&n->lru);
-	if (list_linked(&n->asking))
-		list_remove(&n->asking);
+	if (rlist_linked(&n->lru))
+		rlist_remove(&n->lru);
+	if (rlist_linked(&n->asking))
+		rlist_remove(&n->asking);
 	n->gen = 0;
 	pool_put(&t->pool, id);
 }
@@ -85,10 +85,10 @@ static void discard(struct stack_core *sc, struct neigh *n)
  * one. */
 static bool evict(struct stack_core *sc, mt_time now)
 {
-	struct list *at = sc->neighs.lru.next;
+	struct rlist *at = rlist_next(&sc->neighs.lru);
 	struct neigh *unanswered = NULL;
 
-	for (unsigned i = 0; i < EVICT_LOOK && at != &sc->neighs.lru; i++, at = at->next) {
+	for (unsigned i = 0; i < EVICT_LOOK && at != &sc->neighs.lru; i++, at = rlist_next(at)) {
 		struct neigh *n = container_of(at, struct neigh, lru);
 
 		if (neigh_known(n) && now - n->used_at >= NEIGH_IN_USE) {
@@ -116,8 +116,7 @@ static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_
 	}
 	id = pool_get(&t->pool);
 	n = pool_at(&t->pool, id);
-	if (++t->last_gen == 0)
-		t->last_gen = 1;
+	t->last_gen = t->last_gen < NEIGH_GEN_MAX ? t->last_gen + 1 : 1;
 	*n = (struct neigh){
 		.ip = *ip,
 		.state = NEIGH_ST_INCOMPLETE,
@@ -128,15 +127,15 @@ static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_
 		.vlan = sc->vlan,
 	};
 	*head = id;
-	list_init(&n->waiting);
-	list_append(&t->lru, &n->lru);
+	rlist_init(&n->waiting);
+	rlist_append(&t->lru, &n->lru);
 	return n;
 }
 
 static void ask(struct stack_core *sc, struct neigh *n)
 {
-	if (!list_linked(&n->asking))
-		list_append(&sc->neighs.asking, &n->asking);
+	if (!rlist_linked(&n->asking))
+		rlist_append(&sc->neighs.asking, &n->asking);
 }
 
 struct neigh *neigh_get(struct stack_core *sc, const struct ip_addr *hop, mt_time now)
@@ -161,8 +160,8 @@ bool neigh_add_static(struct stack_core *sc, const struct ip_addr *ip, const str
 		return false;
 	n->mac = *mac;
 	n->state = NEIGH_ST_STATIC;
-	if (list_linked(&n->lru)) /* else named twice: the last one counts */
-		list_remove(&n->lru);
+	if (rlist_linked(&n->lru)) /* else named twice: the last one counts */
+		rlist_remove(&n->lru);
 	return true;
 }
 
@@ -172,8 +171,8 @@ void neigh_used(struct stack_core *sc, struct neigh *n, mt_time now)
 		return;
 	if (now - n->used_at >= MT_SEC) {
 		n->used_at = now;
-		list_remove(&n->lru);
-		list_append(&sc->neighs.lru, &n->lru);
+		rlist_remove(&n->lru);
+		rlist_append(&sc->neighs.lru, &n->lru);
 	}
 	if (n->state != NEIGH_ST_REACHABLE || now < n->check_at)
 		return;
@@ -203,8 +202,8 @@ static void set_known(struct stack_core *sc, struct neigh *n, bool confirmed, mt
 	n->state = NEIGH_ST_REACHABLE;
 	n->check_at = confirmed ? now + reachable_time(sc, n) : now;
 	wheel_disarm(&sc->wheel, &n->timer);
-	if (list_linked(&n->asking))
-		list_remove(&n->asking);
+	if (rlist_linked(&n->asking))
+		rlist_remove(&n->asking);
 	release_waiting(sc, n);
 }
 
@@ -328,7 +327,7 @@ static bool request(struct stack_core *sc, struct neigh *n, mt_time now)
 
 	if (!frame)
 		return false;
-	list_remove(&n->asking);
+	rlist_remove(&n->asking);
 	sc->vlan = n->vlan;
 	n->n_tries++;
 	wheel_arm(&sc->wheel, &n->timer, now + (v4 ? NEIGH_RETRY : sc->autoconf.retrans));
@@ -343,8 +342,8 @@ void neigh_tx(struct stack_core *sc, mt_time now)
 {
 	struct neigh_table *t = &sc->neighs;
 
-	while (!list_empty(&t->asking)) {
-		if (!request(sc, container_of(t->asking.next, struct neigh, asking), now))
+	while (!rlist_empty(&t->asking)) {
+		if (!request(sc, container_of(rlist_next(&t->asking), struct neigh, asking), now))
 			return;
 	}
 	sc->vlan = sc->cfg.vlan;
@@ -357,6 +356,6 @@ void neigh_tx(struct stack_core *sc, mt_time now)
 
 bool neigh_tx_pending(const struct stack_core *sc)
 {
-	return !list_empty(&sc->neighs.asking) || sc->addrs.n_announced < sc->addrs.n ||
+	return !rlist_empty(&sc->neighs.asking) || sc->addrs.n_announced < sc->addrs.n ||
 	       sc->autoconf.rs_due;
 }

@@ -9,7 +9,7 @@
 #ifndef STACK_NEIGH_H
 #define STACK_NEIGH_H
 
-#include "base/list.h"
+#include "base/rlist.h"
 #include "base/pool.h"
 #include "stack/stack.h"
 #include "stack/wheel.h"
@@ -19,7 +19,9 @@
 #define NEIGH_REACHABLE (60 * MT_SEC) /* then asked again, by unicast, if still in use */
 #define NEIGH_IN_USE	(10 * MT_SEC) /* since its last packet */
 #define NEIGH_FAILED	MT_SEC	      /* a failure is remembered so long */
-#define NEIGH_DELAY	(5 * MT_SEC)  /* IPv6: from the first use of a stale entry to its probe */
+#define NEIGH_GEN_MAX	((1u << 24) - 1)
+#define NEIGH_MAX	(1u << 20)   /* entries */
+#define NEIGH_DELAY	(5 * MT_SEC) /* IPv6: from the first use of a stale entry to its probe */
 
 enum neigh_state {
 	NEIGH_ST_INCOMPLETE, /* asked, no answer yet */
@@ -37,13 +39,13 @@ struct neigh {
 	uint8_t state;
 	uint8_t n_tries;
 	bool router;  /* IPv6: says it is one */
-	uint32_t gen; /* changes when the entry stops naming this neighbour */
+	uint32_t gen; /* 24 bits; changes when the entry stops naming this neighbour */
 	uint32_t hash_next;
-	mt_time used_at;     /* of the LRU order, refreshed once a second at most */
-	mt_time check_at;    /* REACHABLE: ask again when used after this */
-	struct list lru;     /* not linked: static */
-	struct list waiting; /* connections, by tx_node */
-	struct list asking;  /* on the table's list of requests to send */
+	mt_time used_at;      /* of the LRU order, refreshed once a second at most */
+	mt_time check_at;     /* REACHABLE: ask again when used after this */
+	struct rlist lru;     /* not linked: static */
+	struct rlist waiting; /* connections, by tx_node */
+	struct rlist asking;  /* on the table's list of requests to send */
 	struct wheel_node timer;
 };
 
@@ -53,8 +55,8 @@ struct neigh_table {
 	uint32_t mask;
 	uint64_t secret[2];
 	uint32_t last_gen;
-	struct list lru;    /* least recently used first */
-	struct list asking; /* a request is due: sent by the next stack_tx */
+	struct rlist lru;    /* least recently used first */
+	struct rlist asking; /* a request is due: sent by the next stack_tx */
 };
 
 struct ndp_msg;

@@ -30,7 +30,7 @@ struct datagram { /* the pool's free list uses the first bytes */
 	uint8_t quote[IPV4_HLEN_MAX + QUOTED_LEN];
 	uint32_t len;	 /* of the whole; 0: the last fragment has not come */
 	uint32_t n_have; /* units */
-	struct list node;
+	struct rlist node;
 	struct wheel_node timer;
 	uint64_t have[N_WORDS]; /* bit per unit */
 };
@@ -51,8 +51,8 @@ void reass_init(struct stack_core *sc, void *mem)
 
 	pool_init(&r->datagrams, mem, sizeof(struct datagram), sc->cfg.frag_datagrams);
 	r->blocks = (uint8_t *)mem + pool_part(&sc->cfg);
-	list_init(&r->age);
-	list_init(&r->whole);
+	rlist_init(&r->age);
+	rlist_init(&r->whole);
 }
 
 static uint8_t *block_of(const struct reass *r, const struct datagram *d)
@@ -62,7 +62,7 @@ static uint8_t *block_of(const struct reass *r, const struct datagram *d)
 
 static void discard(struct stack_core *sc, struct datagram *d)
 {
-	list_remove(&d->node);
+	rlist_remove(&d->node);
 	wheel_disarm(&sc->wheel, &d->timer);
 	pool_put(&sc->reass.datagrams, pool_id(&sc->reass.datagrams, d));
 }
@@ -74,7 +74,7 @@ static uint8_t key_proto(const struct ip_hdr *h)
 
 static struct datagram *find(struct reass *r, const struct ip_hdr *h)
 {
-	for (struct list *at = r->age.next; at != &r->age; at = at->next) {
+	for (struct rlist *at = rlist_next(&r->age); at != &r->age; at = rlist_next(at)) {
 		struct datagram *d = container_of(at, struct datagram, node);
 
 		if (d->id == h->frag.id && d->key_proto == key_proto(h) &&
@@ -91,8 +91,8 @@ static struct datagram *create(struct stack_core *sc, const struct ip_hdr *h, mt
 	struct datagram *d;
 	uint32_t id;
 
-	if (r->datagrams.n_used == r->datagrams.capacity && !list_empty(&r->age)) {
-		discard(sc, container_of(r->age.next, struct datagram, node));
+	if (r->datagrams.n_used == r->datagrams.capacity && !rlist_empty(&r->age)) {
+		discard(sc, container_of(rlist_next(&r->age), struct datagram, node));
 		sc->stats.frag_overflow++;
 	}
 	id = pool_get(&r->datagrams);
@@ -109,7 +109,7 @@ static struct datagram *create(struct stack_core *sc, const struct ip_hdr *h, mt
 		.timer.kind = TIMER_FRAG,
 		.vlan = sc->vlan,
 	};
-	list_append(&r->age, &d->node);
+	rlist_append(&r->age, &d->node);
 	wheel_arm(&sc->wheel, &d->timer, now + (v4 ? REASS_TIMEOUT_V4 : REASS_TIMEOUT_V6));
 	return d;
 }
@@ -196,8 +196,8 @@ static bool deliver(struct stack_core *sc, struct datagram *d, struct ip_hdr *h)
 	bool ce = d->ecn_seen & SEEN(CE);
 
 	wheel_disarm(&sc->wheel, &d->timer);
-	list_remove(&d->node);
-	list_append(&sc->reass.whole, &d->node);
+	rlist_remove(&d->node);
+	rlist_append(&sc->reass.whole, &d->node);
 	if (ce && (d->ecn_seen & SEEN(NOT_ECT))) {
 		sc->stats.frag_overlap++;
 		return false;
@@ -255,8 +255,8 @@ bool reass_input(struct stack_core *sc, struct ip_hdr *h, const struct eth_addr 
 
 void reass_release(struct stack_core *sc)
 {
-	while (!list_empty(&sc->reass.whole))
-		discard(sc, container_of(sc->reass.whole.next, struct datagram, node));
+	while (!rlist_empty(&sc->reass.whole))
+		discard(sc, container_of(rlist_next(&sc->reass.whole), struct datagram, node));
 }
 
 /* RFC 1122 3.2.2: no error about an error. */

@@ -9,7 +9,7 @@
 #ifndef STACK_REASS_H
 #define STACK_REASS_H
 
-#include "base/list.h"
+#include "base/rlist.h"
 #include "base/pool.h"
 #include "base/time.h"
 #include "stack/wheel.h"
@@ -21,9 +21,9 @@
 
 struct reass {
 	struct pool datagrams;
-	uint8_t *blocks;   /* of 64 KiB each, by datagram */
-	struct list age;   /* being put together, oldest first */
-	struct list whole; /* given to the upper layers, until reass_release */
+	uint8_t *blocks;    /* of 64 KiB each, by datagram */
+	struct rlist age;   /* being put together, oldest first */
+	struct rlist whole; /* given to the upper layers, until reass_release */
 };
 
 struct stack_config;

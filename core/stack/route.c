@@ -20,7 +20,7 @@ void addr_table_init(struct addr_table *t)
 		t->slots[i] = ADDR_NONE;
 }
 
-uint16_t addr_find(const struct addr_table *t, const struct ip_addr *a)
+uint16_t addr_search(const struct addr_table *t, const struct ip_addr *a)
 {
 	unsigned s = slot_of(a);
 

@@ -42,8 +42,14 @@ struct route_table {
 };
 
 void addr_table_init(struct addr_table *);
-/* Index of an address that is not gone, or ADDR_NONE. O(1). */
-uint16_t addr_find(const struct addr_table *, const struct ip_addr *);
+uint16_t addr_search(const struct addr_table *, const struct ip_addr *);
+/* Index of an address that is not gone, or ADDR_NONE. O(1); most hosts have one. */
+static inline uint16_t addr_find(const struct addr_table *t, const struct ip_addr *a)
+{
+	if (ip_eq(&t->addr[0].addr, a) && t->n && t->state[0] != ADDR_GONE)
+		return 0;
+	return addr_search(t, a);
+}
 /* Its index, new or old; ADDR_NONE when the table is full. */
 uint16_t addr_add(struct addr_table *, const struct stack_addr *);
 /* O(addresses) if it goes or comes back. */

@@ -28,11 +28,11 @@ static ssize_t recv_nothing(struct stack_core *sc, struct conn *c)
 ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
-	uint32_t got = 0;
+	uint32_t len = buf_len(&sc->bufs, &c->rcv), got = 0;
 	bool any = false;
 
 	for (int i = 0; i < n; i++) {
-		uint32_t left = c->rcv.len - got;
+		uint32_t left = len - got;
 		uint32_t take = iov[i].iov_len < left ? (uint32_t)iov[i].iov_len : left;
 
 		any |= iov[i].iov_len != 0;
@@ -45,7 +45,8 @@ ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 	buf_drop(&sc->bufs, &c->rcv, got);
 	if (conn_alive(c)) {
 		tcp_consumed(&c->tcb, got, now);
-		conn_settle(sc, c, now, 0);
+		if (c->tx == CONN_TX_NONE) /* a window update is all that may have become due */
+			conn_settle(sc, c, now, 0);
 	}
 	return got;
 }
@@ -60,10 +61,11 @@ ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt
 ssize_t stack_peek(struct stack_core *sc, uint32_t id, uint32_t off, void *buf, size_t len)
 {
 	struct conn *c = core_conn(sc, id);
-	uint32_t left = off < c->rcv.len ? c->rcv.len - off : 0;
+	uint32_t all = buf_len(&sc->bufs, &c->rcv);
+	uint32_t left = off < all ? all - off : 0;
 	uint32_t n = len < left ? (uint32_t)len : left;
 
-	if (!c->rcv.len && len)
+	if (!all && len)
 		return recv_nothing(sc, c);
 	if (n)
 		buf_read(&sc->bufs, &c->rcv, off, buf, n);
@@ -73,13 +75,13 @@ ssize_t stack_peek(struct stack_core *sc, uint32_t id, uint32_t off, void *buf, 
 /* Room for up to `want` more bytes in the send buffer: as much as memory allows. */
 static uint32_t make_room(struct stack_core *sc, struct conn *c, uint32_t want)
 {
-	uint32_t room;
+	uint32_t len = buf_len(&sc->bufs, &c->snd), room;
 
 	for (uint32_t n = want; n; n /= 2) {
-		if (buf_reserve(&sc->bufs, &c->snd, c->snd.len + n))
+		if (buf_reserve(&sc->bufs, &c->snd, len + n))
 			break;
 	}
-	room = buf_capacity(&c->snd) - c->snd.len;
+	room = buf_capacity(&sc->bufs, &c->snd) - len;
 	return room < want ? room : want;
 }
 
@@ -87,17 +89,17 @@ static uint32_t make_room(struct stack_core *sc, struct conn *c, uint32_t want)
  */
 static uint32_t send_room(const struct stack_core *sc, const struct conn *c)
 {
-	uint32_t room, most;
+	uint32_t len = buf_len(&sc->bufs, &c->snd), room, most;
 
 	if (!(c->flags & CONN_OPENED) && !tcp_fastopen_held(&c->tcb))
 		return 0;
 	room = tcp_snd_room(&c->tcb);
-	if (c->snd.len + room <= sc->cfg.tcp.sndbuf)
+	if (len + room <= sc->cfg.tcp.sndbuf)
 		return room;
 	most = max_u32(core_buf_share(sc), sc->cfg.tcp.sndbuf);
-	if (c->snd.len + room <= most)
+	if (len + room <= most)
 		return room;
-	return most > c->snd.len ? most - c->snd.len : 0;
+	return most > len ? most - len : 0;
 }
 
 static void starve(struct stack_core *sc, struct conn *c)
@@ -106,7 +108,7 @@ static void starve(struct stack_core *sc, struct conn *c)
 	if (c->flags & CONN_STARVED)
 		return;
 	c->flags |= CONN_STARVED;
-	list_append(&sc->starved, &c->queue_node);
+	rlist_append(&sc->starved, &c->queue_node);
 }
 
 static size_t iov_bytes(const struct iovec *iov, int n)
@@ -120,16 +122,16 @@ static size_t iov_bytes(const struct iovec *iov, int n)
 
 static void gather(struct stack_core *sc, struct conn *c, const struct iovec *iov, uint32_t len)
 {
-	uint32_t done = 0;
+	uint32_t at = buf_len(&sc->bufs, &c->snd), done = 0;
 
 	for (; done < len; iov++) {
 		uint32_t left = len - done;
 		uint32_t n = iov->iov_len < left ? (uint32_t)iov->iov_len : left;
 
-		buf_write(&sc->bufs, &c->snd, c->snd.len + done, iov->iov_base, n);
+		buf_write(&sc->bufs, &c->snd, at + done, iov->iov_base, n);
 		done += n;
 	}
-	buf_append(&c->snd, len);
+	buf_append(&sc->bufs, &c->snd, len);
 }
 
 ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
@@ -175,7 +177,7 @@ ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t l
 
 size_t stack_readable(const struct stack_core *sc, uint32_t id)
 {
-	return core_conn(sc, id)->rcv.len;
+	return buf_len(&sc->bufs, &core_conn(sc, id)->rcv);
 }
 
 int stack_shutdown(struct stack_core *sc, uint32_t id, int how, mt_time now)
@@ -233,17 +235,17 @@ void stack_abort(struct stack_core *sc, uint32_t id, mt_time now)
 	conn_reset(sc, c, now);
 }
 
-static bool unacked(const struct conn *c)
+static bool unacked(const struct stack_core *sc, const struct conn *c)
 {
 	enum tcp_state s = c->tcb.state;
 
-	return conn_alive(c) &&
-	       (c->snd.len > 0 || s == TCPS_FIN_WAIT_1 || s == TCPS_CLOSING || s == TCPS_LAST_ACK);
+	return conn_alive(c) && (buf_len(&sc->bufs, &c->snd) > 0 || s == TCPS_FIN_WAIT_1 ||
+				 s == TCPS_CLOSING || s == TCPS_LAST_ACK);
 }
 
 uint32_t stack_next_unacked(const struct stack_core *sc, uint32_t id)
 {
-	while (id < sc->conns.n_touched && !unacked(core_conn(sc, id)))
+	while (id < sc->conns.n_touched && !unacked(sc, core_conn(sc, id)))
 		id++;
 	return id < sc->conns.n_touched ? id : STACK_ID_NONE;
 }
@@ -318,7 +320,7 @@ uint32_t stack_info(const struct stack_core *sc, uint32_t id, mt_time now,
 		return 0;
 	}
 	tcp_get_info(&c->tcb, now, v);
-	return v->path_mss + (uint32_t)ip_hlen(&c->flow.remote) + TCP_HLEN;
+	return v->path_mss + (uint32_t)ip_hlen(&c->remote) + TCP_HLEN;
 }
 
 enum tcp_state stack_state(const struct stack_core *sc, uint32_t id)
@@ -329,8 +331,8 @@ enum tcp_state stack_state(const struct stack_core *sc, uint32_t id)
 void stack_names(const struct stack_core *sc, uint32_t id, struct ip_endpoint *local,
 		 struct ip_endpoint *remote)
 {
-	const struct flow *f = &core_conn(sc, id)->flow;
+	const struct conn *c = core_conn(sc, id);
 
-	*local = (struct ip_endpoint){.addr = f->local, .port = f->lport};
-	*remote = (struct ip_endpoint){.addr = f->remote, .port = f->rport};
+	*local = (struct ip_endpoint){.addr = sc->addrs.addr[c->local].addr, .port = c->lport};
+	*remote = (struct ip_endpoint){.addr = c->remote, .port = c->rport};
 }

@@ -28,6 +28,19 @@ static struct flow flow_of(const struct stack_core *sc, const struct half_open *
 	};
 }
 
+struct flow syn_queue_flow(const struct stack_core *sc, uint32_t id)
+{
+	return flow_of(sc, half_at(sc, id));
+}
+
+bool syn_queue_is(const struct stack_core *sc, uint32_t id, const struct flow *f)
+{
+	const struct half_open *h = half_at(sc, id);
+
+	return h->rport == f->rport && h->lport == f->lport && ip_eq(&h->remote, &f->remote) &&
+	       ip_eq(&sc->addrs.addr[h->local].addr, &f->local);
+}
+
 void syn_queue_init(struct stack_core *sc)
 {
 	for (unsigned i = 0; i <= DUE; i++)
@@ -127,7 +140,7 @@ bool syn_queue_add(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
 	h->remote = r->flow.remote;
 	h->lport = r->flow.lport;
 	h->rport = r->flow.rport;
-	h->local = (uint8_t)addr_find(&sc->addrs, &r->flow.local);
+	h->local = r->local;
 	h->listener = (uint16_t)lid;
 	h->from = r->from;
 	h->vlan = r->vlan & 0xfffu;

@@ -10,7 +10,7 @@ static uint32_t tick_of(mt_time at)
 	return (uint32_t)(at >> TICK_SHIFT);
 }
 
-static struct flow flow_of(const struct stack_core *sc, uint32_t id)
+struct flow time_wait_flow(const struct stack_core *sc, uint32_t id)
 {
 	const struct time_wait *w = time_wait_at(sc, id);
 
@@ -20,6 +20,14 @@ static struct flow flow_of(const struct stack_core *sc, uint32_t id)
 		.lport = w->lport,
 		.rport = w->rport,
 	};
+}
+
+bool time_wait_is(const struct stack_core *sc, uint32_t id, const struct flow *f)
+{
+	const struct time_wait *w = time_wait_at(sc, id);
+
+	return w->rport == f->rport && w->lport == f->lport && ip_eq(&w->remote, &f->remote) &&
+	       ip_eq(&sc->addrs.addr[w->local].addr, &f->local);
 }
 
 static void unlink_record(struct stack_core *sc, const struct time_wait *w)
@@ -57,14 +65,13 @@ void time_wait_remove(struct stack_core *sc, uint32_t id, uint64_t hash)
 
 static void remove_oldest(struct stack_core *sc)
 {
-	struct flow f = flow_of(sc, sc->tw_oldest);
+	struct flow f = time_wait_flow(sc, sc->tw_oldest);
 
 	time_wait_remove(sc, sc->tw_oldest, flow_hash(&sc->flows, &f));
 }
 
 void time_wait_enter(struct stack_core *sc, struct conn *c, uint64_t hash, mt_time now)
 {
-	uint16_t local = addr_find(&sc->addrs, &c->flow.local);
 	struct time_wait *w;
 	uint32_t id;
 
@@ -78,10 +85,10 @@ void time_wait_enter(struct stack_core *sc, struct conn *c, uint64_t hash, mt_ti
 	}
 	id = pool_get(&sc->time_waits);
 	w = time_wait_at(sc, id);
-	w->remote = c->flow.remote;
-	w->lport = c->flow.lport;
-	w->rport = c->flow.rport;
-	w->local = local;
+	w->remote = c->remote;
+	w->lport = c->lport;
+	w->rport = c->rport;
+	w->local = c->local;
 	tcp_tw_init(&w->tw, &c->tcb, now);
 	link_newest(sc, id, now);
 	flow_replace(&sc->flows, hash, c->id, id | FLOW_TW);

@@ -5,11 +5,17 @@
 
 #include "stack/core.h"
 
+/* From here on the count of events goes round and keeps this bit: the ring is full. */
+#define TRACE_MANY 0x8000u
+
+_Static_assert(TRACE_MANY % TRACE_MAX == 0, "going round leaves the place in the ring as it is");
+
 static inline struct trace_event *trace_slot(const struct stack_core *sc, struct conn *c)
 {
-	uint32_t n = c->n_events++ & sc->trace_mask;
+	uint32_t n = c->n_events;
 
-	return &sc->traces[sc->trace_len * c->id + n];
+	c->n_events = (uint16_t)((n + 1) | (n & TRACE_MANY));
+	return &sc->traces[sc->trace_len * c->id + (n & sc->trace_mask)];
 }
 
 /* A ring of the default length is two cache lines, cold when connections are many. */

@@ -9,7 +9,7 @@
 #define SPARE_MORE   8 /* empty frames asked for at least: a connection may have several segments */
 #define STARVED_LOOK 4
 
-static struct list *list_of(struct stack_core *sc, uint8_t tx)
+static struct rlist *list_of(struct stack_core *sc, uint8_t tx)
 {
 	return &sc->tx_lists[sc->cfg.ack_data_fin_priority ? tx : CONN_TX_DATA];
 }
@@ -24,7 +24,7 @@ void tx_unlist(struct stack_core *sc, struct conn *c)
 {
 	if (c->tx == CONN_TX_NONE)
 		return;
-	list_remove(&c->tx_node);
+	rlist_remove(&c->tx_node);
 	sc->n_listed -= c->tx != CONN_TX_NEIGH;
 	c->tx = CONN_TX_NONE;
 }
@@ -39,9 +39,9 @@ void tx_place(struct stack_core *sc, struct conn *c, enum tcp_tx want, unsigned 
 	c->tx = (uint8_t)want;
 	sc->n_listed++;
 	if (defer && want == TCP_TX_ACK)
-		list_append(&sc->tx_deferred[defer - 1], &c->tx_node);
+		rlist_append(&sc->tx_deferred[defer - 1], &c->tx_node);
 	else
-		list_append(opening(sc, c) ? &sc->tx_opens : list_of(sc, c->tx), &c->tx_node);
+		rlist_append(opening(sc, c) ? &sc->tx_opens : list_of(sc, c->tx), &c->tx_node);
 }
 
 /* ---- frames ---- */
@@ -131,7 +131,7 @@ static enum hop next_hop(struct stack_core *sc, struct conn *c, struct neigh **o
 			n = NULL;
 	}
 	if (!n) {
-		if (!route_next_hop(&sc->routes, &c->flow.remote, &hop)) {
+		if (!route_next_hop(&sc->routes, &c->remote, &hop)) {
 			sc->stats.no_route++;
 			return HOP_FAIL;
 		}
@@ -139,8 +139,8 @@ static enum hop next_hop(struct stack_core *sc, struct conn *c, struct neigh **o
 		n = neigh_get(sc, &hop, now);
 		if (!n)
 			return HOP_FULL;
-		c->neigh = pool_id(&sc->neighs.pool, n);
-		c->neigh_gen = n->gen;
+		c->neigh = pool_id(&sc->neighs.pool, n) & (NEIGH_MAX - 1);
+		c->neigh_gen = n->gen & NEIGH_GEN_MAX;
 	}
 	*out = n;
 	if (n->state == NEIGH_ST_INCOMPLETE)
@@ -192,6 +192,7 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 			 mt_time now)
 {
 	enum tcp_tx more = TCP_TX_DATA;
+	struct flow f = conn_flow(sc, c);
 	unsigned n = 0;
 
 	if (tcp_wants_cold_tx(&c->tcb))
@@ -210,8 +211,8 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 			fastopen_fill(sc, c, &seg);
 		if (seg.len)
 			buf_read(&sc->bufs, &c->snd, seg.data_off,
-				 frame + ip_out_payload(&c->flow, &seg), seg.len);
-		tx_commit_tcp(sc, ip_out_tcp(sc, frame, to, &c->flow, &seg));
+				 frame + ip_out_payload(&c->remote, &seg), seg.len);
+		tx_commit_tcp(sc, ip_out_tcp(sc, frame, to, &f, &seg));
 		record_segment(sc, c, &seg, now);
 		n++;
 		more = tcp_pending(&c->tcb, now);
@@ -235,7 +236,7 @@ static bool serve(struct stack_core *sc, struct conn *c, mt_time now)
 	case HOP_WAIT:
 		tx_unlist(sc, c);
 		c->tx = CONN_TX_NEIGH;
-		list_append(&n->waiting, &c->tx_node);
+		rlist_append(&n->waiting, &c->tx_node);
 		return true;
 	case HOP_FAIL:
 		unreachable(sc, c, now);
@@ -258,8 +259,8 @@ static const struct neigh *parked_at(const struct stack_core *sc, const struct c
  */
 static void unpark(struct stack_core *sc, mt_time now)
 {
-	for (unsigned i = 0; i < sc->cfg.tx_batch && !list_empty(&sc->tx_unparked); i++) {
-		struct conn *c = container_of(sc->tx_unparked.next, struct conn, tx_node);
+	for (unsigned i = 0; i < sc->cfg.tx_batch && !rlist_empty(&sc->tx_unparked); i++) {
+		struct conn *c = container_of(rlist_next(&sc->tx_unparked), struct conn, tx_node);
 
 		if (parked_at(sc, c)->gen != c->neigh_gen) {
 			/* Its entry was taken away: asking again at once would take another's. */
@@ -276,12 +277,12 @@ static void unpark(struct stack_core *sc, mt_time now)
  * a large block does not stand in the way of the others. */
 static void feed_starved(struct stack_core *sc)
 {
-	for (unsigned i = 0; i < STARVED_LOOK && !list_empty(&sc->starved); i++) {
-		struct list *node = list_pop(&sc->starved);
+	for (unsigned i = 0; i < STARVED_LOOK && !rlist_empty(&sc->starved); i++) {
+		struct rlist *node = rlist_pop(&sc->starved);
 		struct conn *c = container_of(node, struct conn, queue_node);
 
-		if (!bufmem_has(&sc->bufs, bufmem_order(buf_capacity(&c->snd) + 1))) {
-			list_append(&sc->starved, node);
+		if (!bufmem_has(&sc->bufs, bufmem_order(buf_capacity(&sc->bufs, &c->snd) + 1))) {
+			rlist_append(&sc->starved, node);
 			continue;
 		}
 		c->flags &= (uint16_t)~CONN_STARVED;
@@ -291,7 +292,7 @@ static void feed_starved(struct stack_core *sc)
 
 static bool lists_empty(const struct stack_core *sc)
 {
-	return !sc->n_listed && list_empty(&sc->tx_unparked) && !neigh_tx_pending(sc);
+	return !sc->n_listed && rlist_empty(&sc->tx_unparked) && !neigh_tx_pending(sc);
 }
 
 static void release_spare(struct stack_core *sc)
@@ -302,16 +303,17 @@ static void release_spare(struct stack_core *sc)
 }
 
 /* Serves a list until it is empty or the turn's frames reach `until`. */
-static void serve_list(struct stack_core *sc, struct list *l, unsigned until, mt_time now)
+static void serve_list(struct stack_core *sc, struct rlist *l, unsigned until, mt_time now)
 {
-	while (sc->n_visits && sc->n_out < until && !list_empty(l)) {
-		struct list *first = l->next;
+	while (sc->n_visits && sc->n_out < until && !rlist_empty(l)) {
+		struct rlist *first = rlist_next(l);
 
-		if (first->next != l) { /* long lists are cold */
-			const struct conn *next = container_of(first->next, struct conn, tx_node);
+		if (rlist_next(first) != l) { /* long lists are cold */
+			const struct conn *next =
+				container_of(rlist_next(first), struct conn, tx_node);
 
 			conn_prefetch(next);
-			trace_prefetch(sc, pool_id(&sc->conns, next));
+			trace_prefetch(sc, core_conn_id(sc, next));
 		}
 		if (!serve(sc, container_of(first, struct conn, tx_node), now))
 			return;
@@ -338,11 +340,11 @@ static void serve_shares(struct stack_core *sc, unsigned room, mt_time now)
 {
 	unsigned all = sc->cfg.tx_batch, turn = sc->n_narrow++, n_waiting = 0, share;
 	unsigned opens = room >= 8 ? room / 8 : room > 0 && turn % 8 == 0;
-	struct list *l = sc->tx_lists;
+	struct rlist *l = sc->tx_lists;
 
 	for (uint8_t tx = CONN_TX_CONTROL; tx <= CONN_TX_DATA; tx++)
-		n_waiting += !list_empty(&l[tx]);
-	if (list_empty(&sc->tx_opens) && !syn_queue_sends(sc))
+		n_waiting += !rlist_empty(&l[tx]);
+	if (rlist_empty(&sc->tx_opens) && !syn_queue_sends(sc))
 		opens = 0;
 	share = n_waiting ? (room - opens + n_waiting - 1) / n_waiting : 0;
 	if (room >= 8) /* else there is no share for each: they come first in turn */
@@ -377,13 +379,13 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	unpark(sc, now);
 	serve_lists(sc, now);
 	sc->stats.tx_visits += 2u * sc->cfg.tx_batch - sc->n_visits;
-	if (!list_empty(&sc->neighs.asking))
+	if (!rlist_empty(&sc->neighs.asking))
 		neigh_tx(sc, now);
 	sc->vlan = sc->cfg.vlan;
 	flush(sc);
 	sc->n_replies = 0;
-	list_move_all(&sc->tx_deferred[0], list_of(sc, CONN_TX_ACK));
-	list_move_all(&sc->tx_deferred[1], &sc->tx_deferred[0]);
+	rlist_move_all(&sc->tx_deferred[0], list_of(sc, CONN_TX_ACK));
+	rlist_move_all(&sc->tx_deferred[1], &sc->tx_deferred[0]);
 	feed_starved(sc);
 	if (sc->n_out || !lists_empty(sc))
 		return now;

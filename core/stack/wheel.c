@@ -5,6 +5,8 @@
 
 #define DIGIT_BITS 6
 
+#define LAST_TICK ((UINT64_C(1) << (DIGIT_BITS * WHEEL_LEVELS)) - 1)
+
 _Static_assert(DIGIT_BITS *WHEEL_LEVELS + WHEEL_TICK_SHIFT >= 64, "every instant has its slot");
 
 static unsigned digit(uint64_t tick, unsigned level)
@@ -16,38 +18,29 @@ void wheel_init(struct wheel *w, mt_time now)
 {
 	memset(w, 0, sizeof(*w));
 	w->tick = now >> WHEEL_TICK_SHIFT;
-	for (unsigned l = 0; l < WHEEL_LEVELS; l++) {
-		for (unsigned s = 0; s < WHEEL_SLOTS; s++)
-			list_init(&w->slots[l][s]);
-	}
-}
-
-/* First tick that begins at or after an instant: a timer never fires early. */
-static uint64_t tick_after(mt_time at)
-{
-	return (at >> WHEEL_TICK_SHIFT) + ((at & ((1u << WHEEL_TICK_SHIFT) - 1)) != 0);
 }
 
 static void place(struct wheel *w, struct wheel_node *n)
 {
-	uint64_t t = tick_after(n->at);
+	uint64_t t = n->tick;
 	uint64_t differ;
-	unsigned level;
+	unsigned level, slot;
 
 	if (t < w->tick)
 		t = w->tick;
 	differ = t ^ w->tick;
 	level = differ ? (unsigned)(63 - __builtin_clzll(differ)) / DIGIT_BITS : 0;
-	n->level = (uint8_t)level;
-	n->slot = (uint8_t)digit(t, level);
-	list_append(&w->slots[level][n->slot], &n->link);
-	w->occupied[level] |= UINT64_C(1) << n->slot;
+	slot = digit(t, level);
+	n->level = level & (WHEEL_LEVELS - 1);
+	n->slot = slot & (WHEEL_SLOTS - 1);
+	rlist_append(&w->slots[level][slot], &n->link);
+	w->occupied[level] |= UINT64_C(1) << slot;
 }
 
 static void take(struct wheel *w, struct wheel_node *n)
 {
-	list_remove(&n->link);
-	if (list_empty(&w->slots[n->level][n->slot]))
+	rlist_remove(&n->link);
+	if (rlist_empty(&w->slots[n->level][n->slot]))
 		w->occupied[n->level] &= ~(UINT64_C(1) << n->slot);
 }
 
@@ -57,7 +50,7 @@ void wheel_arm(struct wheel *w, struct wheel_node *n, mt_time at)
 		take(w, n);
 	else
 		w->n_armed++;
-	n->at = at;
+	n->tick = (wheel_tick(at) < LAST_TICK ? wheel_tick(at) : LAST_TICK) & LAST_TICK;
 	place(w, n);
 }
 
@@ -88,16 +81,17 @@ static int earliest(const struct wheel *w, uint64_t *start)
 
 static struct wheel_node *first_of(struct wheel *w, unsigned level)
 {
-	return container_of(w->slots[level][digit(w->tick, level)].next, struct wheel_node, link);
+	return container_of(rlist_next(&w->slots[level][digit(w->tick, level)]), struct wheel_node,
+			    link);
 }
 
 /* Moves the nodes of the slot that `tick` has entered down, as far as the budget goes. False: not
  * finished. */
 static bool cascade(struct wheel *w, unsigned *budget)
 {
-	const struct list *slot = &w->slots[w->cascading][digit(w->tick, w->cascading)];
+	const struct rlist *slot = &w->slots[w->cascading][digit(w->tick, w->cascading)];
 
-	while (!list_empty(slot)) {
+	while (!rlist_empty(slot)) {
 		struct wheel_node *n = first_of(w, w->cascading);
 
 		if (!*budget)

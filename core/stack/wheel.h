@@ -14,26 +14,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/list.h"
+#include "base/rlist.h"
 #include "base/time.h"
 
 #define WHEEL_LEVELS	 8
 #define WHEEL_SLOTS	 64
 #define WHEEL_TICK_SHIFT 16 /* 65.536 us */
 
-struct wheel_node { /* all zero: not armed */
-	struct list link;
-	mt_time at;
-	uint8_t level, slot;
-	uint8_t kind; /* the owner's: what the node is embedded in */
+struct wheel_node { /* all zero: not armed. It lies within RLIST_REACH of the wheel */
+	struct rlist link;
+	uint64_t tick : 48; /* the one it fires in */
+	uint64_t level : 3, slot : 6;
+	uint64_t kind : 2; /* the owner's: what the node is embedded in */
 };
+
+_Static_assert(sizeof(struct wheel_node) == 16, "one for every connection");
 
 struct wheel {
 	uint64_t tick;			 /* no node is armed for an earlier one */
 	uint64_t occupied[WHEEL_LEVELS]; /* bit per slot */
 	uint32_t n_armed;
 	uint8_t cascading; /* level whose slot for `tick` is being emptied; 0: none */
-	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
+	struct rlist slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
 void wheel_init(struct wheel *, mt_time now);
@@ -43,7 +45,17 @@ void wheel_arm(struct wheel *, struct wheel_node *, mt_time at);
 void wheel_disarm(struct wheel *, struct wheel_node *); /* harmless if not armed */
 static inline bool wheel_armed(const struct wheel_node *n)
 {
-	return list_linked(&n->link);
+	return rlist_linked(&n->link);
+}
+/* First tick that begins at or after an instant: a timer never fires early. */
+static inline uint64_t wheel_tick(mt_time at)
+{
+	return (at >> WHEEL_TICK_SHIFT) + ((at & ((1u << WHEEL_TICK_SHIFT) - 1)) != 0);
+}
+/* The node fires by that instant. */
+static inline bool wheel_fires_by(const struct wheel_node *n, mt_time at)
+{
+	return wheel_armed(n) && n->tick <= wheel_tick(at);
 }
 /* Unlinks and returns a node that is due, or NULL. *budget bounds the work over calls: one for each
  * node returned or moved down a level; when it reaches 0, NULL is returned and the next call goes

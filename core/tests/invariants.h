@@ -16,12 +16,14 @@
 
 #define CHECK_TICK ((mt_time)1 << WHEEL_TICK_SHIFT)
 
-static inline uint32_t check_list(const struct list *head, uint32_t bound)
+static inline uint32_t check_list(const struct rlist *head, uint32_t bound)
 {
 	uint32_t n = 0;
 
-	list_for_each (node, head) {
-		check(node->next->prev == node && node->prev->next == node);
+	rlist_for_each(node, head)
+	{
+		check(rlist_next(rlist_hop(node, node->prev)) == node &&
+		      rlist_hop(rlist_next(node), rlist_next(node)->prev) == node);
 		check(n++ < bound);
 	}
 	return n;
@@ -55,35 +57,36 @@ static inline void check_stall(const struct conn *c, mt_time now)
 {
 	const struct tcb *t = &c->tcb;
 	mt_time deadline = tcp_deadline(t);
-	bool timed = wheel_armed(&c->timer) && c->timer.at <= deadline;
+	bool timed = wheel_fires_by(&c->timer, deadline);
 	bool waits = !seq_eq(t->snd_una, t->snd_end) || (t->flags & TF_FIN);
 
 	if (t->state == TCPS_FIN_WAIT_2 && !(c->flags & CONN_ORPHAN))
 		waits = false; /* for the peer's FIN, as long as the application likes */
-	if (deadline != MT_NEVER)
+	/* Who is on a list to send is looked at before a deadline that came meanwhile. */
+	if (deadline != MT_NEVER && c->tx != CONN_TX_DATA && c->tx != CONN_TX_CONTROL)
 		check(timed);
 	if (tcp_pending(t, now) != TCP_TX_NONE)
-		check(c->tx != CONN_TX_NONE || (timed && c->timer.at <= now + CHECK_TICK));
+		check(c->tx != CONN_TX_NONE || wheel_fires_by(&c->timer, now + CHECK_TICK));
 	if (waits || (c->flags & CONN_ORPHAN))
 		check(c->tx != CONN_TX_NONE || deadline != MT_NEVER);
 }
 
-static inline size_t check_buf(const struct buf *b)
+static inline size_t check_buf(const struct bufmem *m, const struct buf *b)
 {
-	check(b->len <= b->high || b->block == BUFMEM_NONE);
-	if (b->block == BUFMEM_NONE) {
-		check(b->len == 0);
+	const struct bufmem_unit *u;
+
+	if (b->block == BUFMEM_NONE)
 		return 0;
-	}
-	check(b->high <= BUFMEM_UNIT << b->order);
-	return (size_t)BUFMEM_UNIT << b->order;
+	u = buf_unit(m, b);
+	check(u->len <= u->high && u->high <= buf_capacity(m, b));
+	return buf_capacity(m, b);
 }
 
-static inline void check_conn(const struct conn *c, mt_time now)
+static inline void check_conn(const struct stack_core *sc, const struct conn *c, mt_time now)
 {
 	const struct tcb *t = &c->tcb;
 
-	check((c->tx != CONN_TX_NONE) == list_linked(&c->tx_node));
+	check((c->tx != CONN_TX_NONE) == rlist_linked(&c->tx_node));
 	check(!(c->flags & CONN_COLD) == !t->cold || !(c->flags & CONN_LIVE));
 	if (c->flags & CONN_DONE)
 		check(!(c->flags & CONN_LIVE) || c->tx != CONN_TX_NONE);
@@ -92,9 +95,10 @@ static inline void check_conn(const struct conn *c, mt_time now)
 	check(t->state != TCPS_CLOSED && t->state != TCPS_TIME_WAIT);
 	check_sequence(t);
 	check_stall(c, now);
-	check(c->snd.len == (seq_gt(t->snd_una, t->snd_end) ? 0 : t->snd_end.v - snd_base(t).v));
+	check(buf_len(&sc->bufs, &c->snd) ==
+	      (seq_gt(t->snd_una, t->snd_end) ? 0 : t->snd_end.v - snd_base(t).v));
 	if (!(c->flags & (CONN_ORPHAN | CONN_SHUT_RD)))
-		check(c->rcv.len == t->rcv_unread);
+		check(buf_len(&sc->bufs, &c->rcv) == t->rcv_unread);
 }
 
 struct check_sum {
@@ -115,10 +119,10 @@ static inline void check_conns(const struct stack_core *sc, struct check_sum *su
 		sum->queued += (c->flags & CONN_QUEUED) != 0;
 		sum->listed += c->tx != CONN_TX_NONE && c->tx != CONN_TX_NEIGH;
 		sum->parked += c->tx == CONN_TX_NEIGH;
-		sum->events += list_linked(&c->event_node);
+		sum->events += rlist_linked(&c->event_node);
 		sum->armed += wheel_armed(&c->timer);
-		sum->buf_bytes += check_buf(&c->rcv) + check_buf(&c->snd);
-		check_conn(c, now);
+		sum->buf_bytes += check_buf(&sc->bufs, &c->rcv) + check_buf(&sc->bufs, &c->snd);
+		check_conn(sc, c, now);
 	}
 }
 
@@ -207,11 +211,11 @@ static inline void check_accepts(const struct stack_core *sc, const struct check
 		const struct conn *c = core_conn(sc, id);
 
 		if (c->flags & CONN_QUEUED)
-			check(list_linked(&c->queue_node) &&
+			check(rlist_linked(&c->queue_node) &&
 			      core_listener(sc, c->listener)->n_queued);
 	}
-	list_for_each (node, &sc->listen_events)
-		queued += container_of(node, struct listener, event_node)->n_queued;
+	rlist_for_each(node, &sc->listen_events) queued +=
+		container_of(node, struct listener, event_node)->n_queued;
 	check(queued <= sum->queued);
 }
 

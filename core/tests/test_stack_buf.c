@@ -183,7 +183,7 @@ static void m_store(struct memory *x, struct model *m, struct rng *r, uint32_t o
 	memcpy(m->data + off, bytes, n);
 	m->high = m->high > off + n ? m->high : off + n;
 	if (off == m->len) {
-		buf_append(&m->b, n);
+		buf_append(&x->m, &m->b, n);
 		m->len += n;
 	}
 }
@@ -200,10 +200,10 @@ static void m_verify(struct memory *x, const struct model *m)
 {
 	uint8_t out[BUF_MOST];
 
-	assert_int_equal(m->b.len, m->len);
+	assert_int_equal(buf_len(&x->m, &m->b), m->len);
 	buf_read(&x->m, &m->b, 0, out, m->len);
 	assert_memory_equal(out, m->data, m->len);
-	assert_int_equal(buf_capacity(&m->b) == 0, m->high == 0);
+	assert_int_equal(buf_capacity(&x->m, &m->b) == 0, m->high == 0);
 }
 
 static void m_step(struct memory *x, struct model *m, struct rng *r)
@@ -223,7 +223,7 @@ static void m_step(struct memory *x, struct model *m, struct rng *r)
 			break;
 		m_store(x, m, r, m->len + gap, n);
 		m_store(x, m, r, m->len, gap);
-		buf_append(&m->b, n);
+		buf_append(&x->m, &m->b, n);
 		m->len += n;
 		break;
 	default:
@@ -275,7 +275,7 @@ static void test_ahead(void **state)
 	buf_write(&x.m, &b, 0, "head", 4);
 	memset(out, 'x', sizeof(out));
 	buf_write(&x.m, &b, 4, out, 96);
-	buf_append(&b, 104);
+	buf_append(&x.m, &b, 104);
 	buf_read(&x.m, &b, 98, out, 6);
 	assert_memory_equal(out, "xxtail", 6);
 	buf_drop(&x.m, &b, 104);

@@ -370,6 +370,6 @@ int64_t sock_ioctl(struct pd *pd, int fd, unsigned long request, void *arg)
 	if ((request != SIOCINQ && request != SIOCOUTQ) || o->kind != PD_STREAM)
 		return -EINVAL;
 	*(int *)arg = (int)(request == SIOCINQ ? stack_readable(pd->sc, o->id)
-					       : core_conn(pd->sc, o->id)->snd.len);
+					       : buf_len(&pd->sc->bufs, &core_conn(pd->sc, o->id)->snd));
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define RUNTIME_CLOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -22,7 +23,7 @@ static inline mt_time rt_now(void)
 	return (mt_time)ts.tv_sec * MT_SEC + (mt_time)ts.tv_nsec;
 }
 
-/* A counter for accounting only: the cycle counter where there is one, else nanoseconds. */
+/* The cycle counter where there is one, else nanoseconds. */
 static inline uint64_t rt_ticks(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -35,6 +36,36 @@ static inline uint64_t rt_ticks(void)
 #else
 	return rt_now();
 #endif
+}
+
+/*
+ * CLOCK_MONOTONIC from the cycle counter, for the loop of one thread: the same as rt_now() but for
+ * RT_CLOCK_LAG, so that it is never ahead of it; never goes back. The counter's rate is measured,
+ * and measured again every 100 ms while somebody asks. Without a counter that the kernel itself
+ * trusts, each reading is rt_now()'s.
+ */
+#define RT_CLOCK_LAG (2 * MT_US)
+
+struct rt_clock {
+	uint64_t ticks;	   /* at the last comparison ... */
+	mt_time real, now; /* ... CLOCK_MONOTONIC, and what this clock said */
+	uint64_t mult;	   /* ns per tick, 32 bits behind the point */
+	uint64_t valid;	   /* ticks until the next comparison; 0: always */
+	mt_time last;	   /* given out */
+	bool counter;	   /* can be used */
+};
+
+void rt_clock_init(struct rt_clock *);
+mt_time rt_clock_compare(struct rt_clock *);
+
+/* ticks: rt_ticks() of just now. */
+static inline mt_time rt_clock_at(struct rt_clock *c, uint64_t ticks)
+{
+	uint64_t age = ticks - c->ticks;
+
+	if (__builtin_expect(age >= c->valid, 0))
+		return rt_clock_compare(c);
+	return c->last = c->now + (age * c->mult >> 32);
 }
 
 static inline void rt_relax(void)

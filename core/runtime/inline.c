@@ -185,13 +185,14 @@ static unsigned in_events(struct rt_core *c, struct stack_event *ev, unsigned ma
 static int in_poll(struct rt_core *c, mt_time until)
 {
 	struct loop *l = &c->own;
+	uint64_t t = rt_ticks();
 	int r = 0;
 
-	c->app_ticks += rt_ticks() - c->left_at;
-	if (!loop_turn(l) && until > l->now && !stack_has_events(l->sc))
-		r = loop_idle(l, until);
+	c->app_ticks += t - c->left_at;
+	if (!loop_turn_at(l, t))
+		r = loop_idle(l, stack_has_events(l->sc) ? 0 : until);
 	c->now = l->now;
-	c->left_at = rt_ticks();
+	c->left_at = l->mark;
 	return r;
 }
 

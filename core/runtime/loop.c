@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "runtime/clock.h"
 #include "runtime/config.h"
 
 #define HUGE_FROM ((size_t)4 << 20) /* mappings that profit from huge pages */
@@ -73,7 +72,8 @@ int loop_open(struct loop *l, const struct rt_config *c, const struct nic *nic, 
 		loop_close(l);
 		return -EINVAL;
 	}
-	l->now = l->busy_at = l->printed_at = rt_now();
+	rt_clock_init(&l->clock);
+	l->now = l->busy_at = l->printed_at = l->clock.last;
 	l->next = l->now;
 	l->stat_at = c->stat_print ? l->now + MT_SEC : MT_NEVER;
 	return 0;
@@ -103,12 +103,13 @@ void loop_close(struct loop *l)
 	memset(l, 0, sizeof(*l));
 }
 
-static uint64_t lap(uint64_t *phase, uint64_t since)
+/* What passed since the last mark belongs to this phase. */
+static void lap(struct loop *l, uint64_t *phase)
 {
 	uint64_t t = rt_ticks();
 
-	*phase += t - since;
-	return t;
+	*phase += t - l->mark;
+	l->mark = t;
 }
 
 static void print_stats(struct loop *l)
@@ -142,39 +143,71 @@ static bool turn_done(struct loop *l, bool busy)
 	return busy;
 }
 
+static uint64_t refusals(const struct loop *l)
+{
+	const struct mtcp_stats *s = stack_stats(l->sc);
+
+	return s->tx_full + s->tx_no_buffer;
+}
+
+/* Nothing came in, but a deadline has passed, or something waits for the device. A device that
+ * takes nothing is left alone for a while: asking it again at once would only take its cache lines
+ * away from who empties it, and is no work. */
+static bool turn_without_input(struct loop *l, bool busy)
+{
+	uint64_t before = refusals(l), timers_done;
+
+	stack_timers(l->sc, l->now);
+	timers_done = rt_ticks();
+	l->next = stack_tx(l->sc, l->now);
+	if (l->now >= l->stat_at)
+		print_stats(l);
+	busy |= stack_was_busy(l->sc);
+	l->blocked = !busy && refusals(l) != before;
+	if (l->blocked)
+		l->next = l->now + LOOP_RETRY;
+	if (busy) {
+		l->cycles.timers += timers_done - l->mark;
+		l->mark = timers_done;
+		lap(l, &l->cycles.tx);
+	}
+	return turn_done(l, busy);
+}
+
 /* What the application produced goes out first; at the end, control segments must not wait for the
  * application's answer. The second pass is left out when the turn brought nothing that could have
- * made something to send. */
-bool loop_turn(struct loop *l)
+ * made something to send. Time is accounted for only where there was work: the rest is idle. */
+bool loop_turn_at(struct loop *l, uint64_t ticks)
 {
 	struct mtcp_cycles *c = &l->cycles;
-	uint64_t t = rt_ticks();
 	bool busy = l->dirty;
 	unsigned n;
 
-	l->now = rt_now();
+	l->mark = ticks;
+	l->now = rt_clock_at(&l->clock, ticks);
 	if (busy) {
 		l->dirty = false;
 		l->next = stack_tx(l->sc, l->now);
-		t = lap(&c->tx, t);
+		lap(l, &c->tx);
 	}
 	n = stack_rx(l->sc);
-	if (n == 0 && l->now < l->next && l->now < l->stat_at) {
-		lap(busy ? &c->rx : &c->idle, t);
-		return turn_done(l, busy);
+	if (n == 0) {
+		if (l->now < l->next && l->now < l->stat_at)
+			return turn_done(l, busy);
+		return turn_without_input(l, busy);
 	}
-	t = lap(&c->rx, t);
-	if (n > 0) {
-		stack_input(l->sc, l->now);
-		t = lap(&c->tcp, t);
+	lap(l, &c->rx);
+	stack_input(l->sc, l->now);
+	lap(l, &c->tcp);
+	if (l->now >= l->next) {
+		stack_timers(l->sc, l->now);
+		lap(l, &c->timers);
 	}
-	stack_timers(l->sc, l->now);
-	t = lap(&c->timers, t);
 	l->next = stack_tx(l->sc, l->now);
-	lap(&c->tx, t);
+	lap(l, &c->tx);
 	if (l->now >= l->stat_at)
 		print_stats(l);
-	return turn_done(l, busy || n > 0 || stack_was_busy(l->sc));
+	return turn_done(l, true);
 }
 
 void loop_flush(struct loop *l)
@@ -183,7 +216,7 @@ void loop_flush(struct loop *l)
 
 	l->dirty = false;
 	l->next = stack_tx(l->sc, l->now);
-	lap(&l->cycles.tx, t);
+	l->cycles.tx += rt_ticks() - t;
 }
 
 /* The descriptor to sleep on, or -1. *again: another turn is due between arming and sleeping, since
@@ -217,28 +250,27 @@ static int sleep_for(struct loop *l, int fd, mt_time ns)
 
 int loop_idle(struct loop *l, mt_time until)
 {
-	uint64_t t = rt_ticks();
 	bool again = false;
 	mt_time len;
 	int fd, r = 0;
 
-	if (l->busy_poll || l->now - l->busy_at < LOOP_SPIN) {
-		rt_relax();
-		lap(&l->cycles.idle, t);
+	if (until <= l->now || l->busy_poll || l->now - l->busy_at < LOOP_SPIN) {
+		if (until > l->now)
+			rt_relax();
+		lap(l, &l->cycles.idle);
 		return 0;
 	}
 	fd = arm(l, &again);
 	len = fd >= 0 ? LOOP_IRQ_MAX : l->sleep_ns;
-	/* A deadline that is due already means that the device takes nothing: no reason to spin. */
-	if (l->next > l->now)
+	/* Where the device takes nothing, or a deadline is due already, no interrupt will tell. */
+	if (l->next > l->now && !l->blocked)
 		len = mt_min(len, l->next - l->now);
 	else
 		len = mt_min(len, l->sleep_ns);
-	if (until > l->now)
-		len = mt_min(len, until - l->now);
+	len = mt_min(len, until - l->now);
 	if (!again)
 		r = sleep_for(l, fd, len);
 	l->sleep_ns = mt_min(l->sleep_ns * 2, LOOP_SLEEP_MAX);
-	lap(&l->cycles.idle, t);
+	lap(l, &l->cycles.idle);
 	return r;
 }

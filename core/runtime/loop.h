@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "mtcp/mtcp_stats.h"
 #include "mtcp/nic.h"
+#include "runtime/clock.h"
 #include "stack/stack.h"
 
 #define LOOP_SPIN      (50 * MT_US) /* of empty turns before the first sleep */
@@ -21,6 +22,8 @@
 #define LOOP_SLEEP_MAX                                                                             \
 	(1 * MT_MS) /* without a receive interrupt: what a packet may have to wait                 \
 		     */
+#define LOOP_RETRY                                                                                 \
+	(2 * MT_US) /* to a device that took nothing: what its peer needs for a few frames */
 #define LOOP_IRQ_MAX (100 * MT_MS)
 #define LOOP_FAREWELL                                                                              \
 	(100 * MT_MS) /* at the end, for peers' FINs: of ours nothing depends on them */
@@ -30,6 +33,8 @@ struct loop {
 	const struct nic *nic;
 	void *mem;
 	size_t mem_len;
+	struct rt_clock clock;
+	uint64_t mark;	  /* ticks: accounted for up to here */
 	mt_time now;	  /* of the current turn */
 	mt_time next;	  /* the stack wants a turn no later than this */
 	mt_time busy_at;  /* last turn in which something happened */
@@ -38,7 +43,8 @@ struct loop {
 	mt_time stat_at;  /* next line of statistics; MT_NEVER: none */
 	uint32_t unacked; /* at the end: connections before it need no more turns */
 	uint16_t queue;
-	bool dirty; /* the application called: there may be something to send */
+	bool dirty;   /* the application called: there may be something to send */
+	bool blocked; /* the device takes nothing: tried again at `next` */
 	bool busy_poll;
 	bool armed; /* the receive interrupt is on: irq_fd */
 	int irq_fd;
@@ -63,12 +69,16 @@ void loop_close(struct loop *);
 /* After all was closed, at `since`: is there still something to be acknowledged, and time for it?
  */
 bool loop_closing(struct loop *, mt_time since);
-/* One turn, with one reading of the clock. True if anything happened. */
-bool loop_turn(struct loop *);
+/* One turn, with one reading of the clock, at these ticks. True if anything happened. */
+bool loop_turn_at(struct loop *, uint64_t ticks);
+static inline bool loop_turn(struct loop *l)
+{
+	return loop_turn_at(l, rt_ticks());
+}
 /* Sends what is pending, without a turn. */
 void loop_flush(struct loop *);
 /* After a turn in which nothing happened: returns at once for a while (spinning), then sleeps until
- * a packet, the stack's deadline, or `until`. 0 or -EINTR. */
+ * a packet, the stack's deadline, or `until`; not at all if that has passed. 0 or -EINTR. */
 int loop_idle(struct loop *, mt_time until);
 
 /* Pins the calling thread. 0 or -errno. */

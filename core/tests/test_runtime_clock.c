@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The loop's clock beside the one it is made from. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "runtime/clock.h"
+
+#define SLACK (50 * MT_US) /* what a bad measurement may be off by */
+
+/* Reads for some time: between two readings of CLOCK_MONOTONIC, less the lag, and never back. */
+static void follow(struct rt_clock *c, mt_time span)
+{
+	mt_time begin = rt_now(), last = c->last, before, v;
+
+	do {
+		before = rt_now();
+		v = rt_clock_at(c, rt_ticks());
+		assert_true(v <= rt_now());
+		assert_true(v + RT_CLOCK_LAG + SLACK >= before);
+		assert_true(v >= last);
+		last = v;
+	} while (before - begin < span);
+}
+
+static void test_follows(void **state)
+{
+	struct rt_clock c;
+
+	(void)state;
+	rt_clock_init(&c);
+	follow(&c, 300 * MT_MS);
+	assert_true(!c.counter || c.valid > 0);
+}
+
+static void test_after_a_pause(void **state)
+{
+	struct rt_clock c;
+
+	(void)state;
+	rt_clock_init(&c);
+	for (unsigned i = 0; i < 20; i++) {
+		follow(&c, i % 3 * MT_MS);
+		(void)rt_sleep(-1, i * MT_MS);
+	}
+	follow(&c, 150 * MT_MS);
+}
+
+static void test_without_a_counter(void **state)
+{
+	struct rt_clock c;
+	mt_time before;
+
+	(void)state;
+	rt_clock_init(&c);
+	c.counter = false;
+	for (unsigned i = 0; i < 1000; i++) {
+		before = rt_now();
+		assert_true(rt_clock_at(&c, rt_ticks()) >= before);
+	}
+	assert_int_equal(c.valid, 0);
+}
+
+/* A measurement that was wrong by a percent, either way: not back, and right again after the next.
+ */
+static void test_a_wrong_rate_heals(void **state)
+{
+	struct rt_clock c;
+
+	(void)state;
+	for (unsigned percent = 99; percent <= 101; percent += 2) {
+		mt_time last, v, begin;
+
+		rt_clock_init(&c);
+		if (!c.counter)
+			skip();
+		follow(&c, 60 * MT_MS);
+		(void)rt_clock_compare(&c);
+		c.mult = c.mult / 100 * percent;
+		last = c.last;
+		begin = rt_now(); /* it takes effect until the next comparison */
+		do {
+			v = rt_clock_at(&c, rt_ticks());
+			assert_true(v >= last);
+			last = v;
+		} while (rt_now() - begin < 350 * MT_MS);
+		follow(&c, 150 * MT_MS);
+	}
+}
+
+/* The counter of another processor may lie behind. */
+static void test_counter_that_went_back(void **state)
+{
+	struct rt_clock c;
+	mt_time last;
+
+	(void)state;
+	rt_clock_init(&c);
+	follow(&c, 60 * MT_MS);
+	last = c.last;
+	assert_true(rt_clock_at(&c, c.ticks - 1000) >= last);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_follows),
+		cmocka_unit_test(test_after_a_pause),
+		cmocka_unit_test(test_without_a_counter),
+		cmocka_unit_test(test_a_wrong_rate_heals),
+		cmocka_unit_test(test_counter_that_went_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

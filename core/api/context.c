@@ -10,7 +10,7 @@
 static int map_tables(struct ctx *c, uint32_t n)
 {
 	size_t fds = pool_bytes(sizeof(struct fd), n),
-	       watches = pool_bytes(sizeof(struct watch), n);
+	       watches = pool_bytes(sizeof(struct far_watch), n);
 	uint8_t *mem;
 
 	fds = (fds + 63) & ~(size_t)63;
@@ -21,7 +21,7 @@ static int map_tables(struct ctx *c, uint32_t n)
 		return -ENOMEM;
 	c->mem = mem;
 	pool_init(&c->fds, mem, sizeof(struct fd), n);
-	pool_init(&c->watches, mem + fds, sizeof(struct watch), n);
+	pool_init(&c->watches, mem + fds, sizeof(struct far_watch), n);
 	pool_init(&c->opts, mem + fds + watches, sizeof(struct sock_opts), n);
 	(void)pool_get(&c->fds); /* descriptor 0 is none: it is the cookie of nothing */
 	return 0;
@@ -84,7 +84,16 @@ API void mtcp_destroy_context(mctx_t m)
 	list_remove(&c->node);
 	pthread_mutex_unlock(&c->stack->rt->lock);
 	rt_unmap(c->mem, c->mem_len);
+	free(c->eps);
 	free(c);
+}
+
+static void take_event(struct ctx *c, struct fd *f, const struct stack_event *ev)
+{
+	if (f->opts != POOL_NONE && !ev->listener && (ev->edge & STACK_OUT) &&
+	    !(ev->ready & (STACK_ERR | STACK_HUP)))
+		fd_opts_settle(c, f);
+	fd_notify_known(c, f, ev->edge, ev->ready);
 }
 
 void ctx_dispatch(struct ctx *c)
@@ -95,10 +104,10 @@ void ctx_dispatch(struct ctx *c)
 	do {
 		n = c->core.ops->events(&c->core, ev, DISPATCH_MAX);
 		for (unsigned i = 0; i < n; i++)
-			fd_prefetch(fd_at(c, (uint32_t)ev[i].cookie));
+			__builtin_prefetch(fd_at(c, (uint32_t)ev[i].cookie));
 		for (unsigned i = 0; i < n; i++)
 			if (ev[i].cookie != 0)
-				fd_notify(fd_at(c, (uint32_t)ev[i].cookie), ev[i].edge);
+				take_event(c, fd_at(c, (uint32_t)ev[i].cookie), &ev[i]);
 	} while (n == DISPATCH_MAX);
 }
 

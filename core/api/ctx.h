@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/watch.h"
 #include "base/list.h"
 #include "base/pool.h"
 #include "base/rng.h"
@@ -36,24 +37,7 @@ enum { /* fd.flags */
        FD_V6 = 0x80	    /* sockets: AF_INET6 */
 };
 
-struct ep;
 struct fd;
-
-/* One descriptor's registration in one epoll instance. */
-struct watch {
-	struct list ready; /* in ep->ready */
-	struct list node;  /* in fd->watches */
-	struct fd *fd;
-	struct ep *ep;	  /* NULL: unused */
-	uint32_t events;  /* the application's mask; 0: spent (EPOLLONESHOT) */
-	uint32_t pool_id; /* POOL_NONE: the one inside the descriptor */
-	mtcp_epoll_data_t data;
-};
-
-struct ep {
-	struct list ready;
-	struct fd *fd;
-};
 
 /* What a socket remembers before it has a connection, and a listener for those it will accept. */
 struct sock_opts {
@@ -69,22 +53,25 @@ struct pipe_buf {
 	uint8_t data[65536]; /* as Linux's */
 };
 
-/* A descriptor. Two cache lines; the first registration, mostly the only one, lies inside. */
+/* A descriptor. The first registration, mostly the only one, lies inside. */
 struct fd {
-	uint32_t link; /* the pool's free list; so `kind` of a free entry stays MTCP_SOCK_UNUSED */
-	uint8_t kind;  /* enum socket_type or FD_KIND_EVENTFD */
+	uint32_t far; /* far_watch, or POOL_NONE. Free: the pool's, so that the rest stays */
+	uint8_t kind; /* enum socket_type or FD_KIND_EVENTFD */
 	uint8_t flags;
 	uint16_t linger_s;
-	uint32_t id;   /* the core's, or RT_ID_NONE */
-	uint32_t opts; /* sock_opts, or POOL_NONE */
-	struct list watches;
 	union {
+		struct {
+			uint32_t id;   /* the core's, or RT_ID_NONE */
+			uint32_t opts; /* sock_opts, or POOL_NONE: nothing but defaults */
+		};
 		struct ep *ep;
 		struct pipe_buf *pipe;
 		uint64_t count; /* eventfd */
-	} u;
+	};
 	struct watch w0;
 };
+
+_Static_assert(sizeof(struct fd) == 32, "two descriptors to a cache line");
 
 struct mtcp_stack {
 	struct rt_stack *rt;
@@ -97,6 +84,8 @@ struct ctx {
 	struct mtcp_stack *stack;
 	struct list node; /* in stack->contexts */
 	struct pool fds, watches, opts;
+	struct ep **eps; /* by number; NULL: unused */
+	uint32_t n_eps;
 	void *mem;
 	size_t mem_len;
 	struct list listeners;	 /* sock_opts */
@@ -131,19 +120,12 @@ static inline struct ctx *ctx_of(mctx_t m)
 
 static inline struct fd *fd_at(struct ctx *c, uint32_t n)
 {
-	return pool_at(&c->fds, n);
-}
-
-/* Both lines: with many descriptors each is cold. */
-static inline void fd_prefetch(const struct fd *f)
-{
-	__builtin_prefetch(f);
-	__builtin_prefetch((const char *)f + 64);
+	return (struct fd *)(void *)c->fds.base + n;
 }
 
 static inline int fd_number(struct ctx *c, const struct fd *f)
 {
-	return (int)pool_id(&c->fds, f);
+	return (int)(f - (const struct fd *)(const void *)c->fds.base);
 }
 
 /* ---- info.c ---- */
@@ -169,22 +151,47 @@ bool fd_available(struct ctx *);
 /* Unregisters it everywhere and frees the entry. */
 void fd_free(struct ctx *, struct fd *);
 /* The open descriptor n, or NULL (EBADF). */
-struct fd *fd_get(mctx_t m, int n);
+static inline struct fd *fd_get(mctx_t m, int n)
+{
+	struct ctx *c = ctx_of(m);
+
+	/* Of a negative one the number is beyond all. 0 is never open. */
+	if ((uint32_t)n >= c->fds.n_touched || fd_at(c, (uint32_t)n)->kind == MTCP_SOCK_UNUSED)
+		return NULL;
+	return fd_at(c, (uint32_t)n);
+}
 /* A stream or listening socket: 0, EBADF, ENOTSOCK, EINVAL (no context). */
 int fd_socket(mctx_t m, int n, struct fd **out);
 /* POLL bits that are ready now, as MTCP_EPOLL*. */
 uint32_t fd_ready(struct ctx *, const struct fd *);
-/* Something became ready. */
-void fd_notify(struct fd *, uint32_t edge);
 void fd_close(struct ctx *, struct fd *, bool abort);
 static inline struct sock_opts *fd_opts(struct ctx *c, const struct fd *f)
 {
 	return f->opts == POOL_NONE ? NULL : pool_at(&c->opts, f->opts);
 }
+/* The same, made if there are none. */
+struct sock_opts *fd_opts_make(struct ctx *, struct fd *);
+/* The connection is open and has them: gives back all but what only the descriptor knows. */
+void fd_opts_settle(struct ctx *, struct fd *);
 
 /* ---- epoll.c ---- */
-void watch_remove(struct ctx *, struct watch *);
+/* Ends all registrations of a descriptor. */
+void watch_remove_all(struct ctx *, struct fd *);
 void ep_close(struct ctx *, struct fd *);
+/* Something became ready; known: the bits that are ready now, if they are. */
+void fd_notify(struct ctx *, struct fd *, uint32_t edge);
+void fd_notify_known(struct ctx *, struct fd *, uint32_t edge, uint32_t ready);
+/* A call may have changed what is ready. */
+static inline void fd_touched(struct fd *f)
+{
+	f->w0.state |= WATCH_STALE;
+}
+/* Nothing is left to read, but what comes is told of. */
+static inline void fd_drained(struct fd *f)
+{
+	if (!(f->w0.state & MTCP_EPOLLRDHUP))
+		f->w0.state &= (uint16_t) ~(MTCP_EPOLLIN | MTCP_EPOLLRDNORM);
+}
 
 /* ---- pipe.c ---- */
 ssize_t pipe_read(struct ctx *, struct fd *, const struct iovec *, int n);

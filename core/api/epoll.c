@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * epoll as in Linux: a ready list per instance. An edge puts a registration on it; a wait takes it
- * off, asks what is ready now, and, level-triggered, puts it back at the end. The cost follows the
- * ready ones, not the registered.
+ * epoll as in Linux: a queue of what may be ready per instance. An edge puts a registration's token
+ * on it; a wait takes it off, looks what is ready now, and, level-triggered, puts it back at the
+ * end. The cost follows the ready ones, not the registered. What is ready now is remembered with
+ * the registration until a call may have changed it, so that of a connection that was read to the
+ * end nothing else has to be looked at.
  */
 #include "api/ctx.h"
 
@@ -16,89 +18,164 @@
 #define MODE_BITS    (ET_FLAG | ONESHOT_FLAG | (uint32_t)3 << 28) /* not events */
 #define ALWAYS	     ((uint32_t)(MTCP_EPOLLERR | MTCP_EPOLLHUP))
 
-static struct watch *watch_find(struct fd *f, const struct ep *ep)
-{
-	list_for_each (node, &f->watches) {
-		struct watch *w = container_of(node, struct watch, node);
+#define RING_FIRST 256u /* tokens before the first growth */
 
-		if (w->ep == ep)
-			return w;
-	}
-	return NULL;
+/* ---- the ring ---- */
+static void ring_grow(struct ep *ep)
+{
+	uint32_t size = ep->mask + 1, at = ep->head & ep->mask;
+
+	memcpy(ep->ring + size, ep->ring, at * sizeof(*ep->ring));
+	ep->head = at;
+	ep->mask = 2 * size - 1;
 }
 
-static struct watch *watch_new(struct ctx *c, struct fd *f)
+static void ring_push(struct ep *ep, uint32_t token)
+{
+	if (ep->n > ep->mask)
+		ring_grow(ep);
+	ep->ring[(ep->head + ep->n++) & ep->mask] = token;
+}
+
+static uint32_t ring_pop(struct ep *ep)
+{
+	ep->n--;
+	return ep->ring[ep->head++ & ep->mask];
+}
+
+/* ---- registrations ---- */
+static struct far_watch *far_at(struct ctx *c, uint32_t id)
+{
+	return pool_at(&c->watches, id);
+}
+
+static struct watch *watch_at(struct ctx *c, uint32_t token)
+{
+	return token & TOKEN_FAR ? &far_at(c, token & ~TOKEN_FAR)->w : &fd_at(c, token)->w0;
+}
+
+static void enqueue(struct ctx *c, struct watch *w, uint32_t token)
+{
+	if (w->state & WATCH_QUEUED)
+		return;
+	w->state |= WATCH_QUEUED;
+	ring_push(c->eps[w->ep], token);
+}
+
+/* Of a descriptor in this instance; POOL_NONE: none. */
+static uint32_t token_find(struct ctx *c, const struct fd *f, const struct ep *ep)
+{
+	if ((f->w0.state & WATCH_USED) && f->w0.ep == ep->no)
+		return (uint32_t)fd_number(c, f);
+	for (uint32_t id = f->far; id != POOL_NONE; id = far_at(c, id)->next)
+		if (far_at(c, id)->w.ep == ep->no)
+			return id | TOKEN_FAR;
+	return POOL_NONE;
+}
+
+static uint32_t token_new(struct ctx *c, struct fd *f)
 {
 	uint32_t id;
-	struct watch *w;
 
-	if (!f->w0.ep) {
-		f->w0.pool_id = POOL_NONE;
-		return &f->w0;
-	}
+	if (!(f->w0.state & WATCH_USED))
+		return (uint32_t)fd_number(c, f);
 	id = pool_get(&c->watches);
 	if (id == POOL_NONE)
-		return NULL;
-	w = pool_at(&c->watches, id);
-	w->pool_id = id;
-	return w;
+		return POOL_NONE;
+	far_at(c, id)->next = f->far;
+	far_at(c, id)->fd = (uint32_t)fd_number(c, f);
+	f->far = id;
+	return id | TOKEN_FAR;
 }
 
-void watch_remove(struct ctx *c, struct watch *w)
+/* A token left behind is no use to another instance. O(tokens), rare. */
+static void take_token_back(struct ctx *c, struct watch *w, uint32_t token)
 {
-	list_remove(&w->node);
-	if (list_linked(&w->ready))
-		list_remove(&w->ready);
-	w->ep = NULL;
-	if (w->pool_id != POOL_NONE)
-		pool_put(&c->watches, w->pool_id);
+	struct ep *ep = c->eps[w->ep];
+	uint32_t i = 0;
+
+	while (ep->ring[(ep->head + i) & ep->mask] != token)
+		i++;
+	ep->ring[(ep->head + i) & ep->mask] = 0; /* is never open */
+	w->state &= (uint16_t)~WATCH_QUEUED;
 }
 
-static void set_events(struct ctx *c, struct watch *w, const struct mtcp_epoll_event *ev)
+void watch_remove_all(struct ctx *c, struct fd *f)
 {
+	f->w0.state &= WATCH_QUEUED;
+	while (f->far != POOL_NONE) {
+		uint32_t id = f->far;
+
+		f->far = far_at(c, id)->next;
+		far_at(c, id)->w.state &= WATCH_QUEUED;
+		pool_put(&c->watches, id);
+	}
+}
+
+static void watch_remove(struct ctx *c, struct fd *f, uint32_t token)
+{
+	uint32_t *link = &f->far;
+
+	watch_at(c, token)->state &= WATCH_QUEUED;
+	if (!(token & TOKEN_FAR))
+		return;
+	while (*link != (token & ~TOKEN_FAR))
+		link = &far_at(c, *link)->next;
+	*link = far_at(c, token & ~TOKEN_FAR)->next;
+	pool_put(&c->watches, token & ~TOKEN_FAR);
+}
+
+static void set_ready(struct watch *w, uint32_t ready)
+{
+	w->state = (uint16_t)((w->state & (WATCH_USED | WATCH_QUEUED)) | (ready & WATCH_READY));
+}
+
+static void set_events(struct ctx *c, struct fd *f, uint32_t token,
+		       const struct mtcp_epoll_event *ev)
+{
+	struct watch *w = watch_at(c, token);
+
 	w->events = ev->events | ALWAYS;
 	w->data = ev->data;
-	if ((fd_ready(c, w->fd) & w->events & ~MODE_BITS) && !list_linked(&w->ready))
-		list_append(&w->ep->ready, &w->ready);
+	set_ready(w, fd_ready(c, f));
+	if (w->state & w->events & WATCH_READY)
+		enqueue(c, w, token);
 }
 
 static int watch_add(struct ctx *c, struct ep *ep, struct fd *f, const struct mtcp_epoll_event *ev)
 {
-	struct watch *w = watch_new(c, f);
+	uint32_t token = token_new(c, f);
+	struct watch *w;
 
-	if (!w)
+	if (token == POOL_NONE)
 		return -ENOMEM;
-	w->fd = f;
-	w->ep = ep;
-	w->ready.next = w->ready.prev = NULL;
-	list_append(&f->watches, &w->node);
-	set_events(c, w, ev);
+	w = watch_at(c, token);
+	if ((w->state & WATCH_QUEUED) && w->ep != ep->no)
+		take_token_back(c, w, token);
+	w->state |= WATCH_USED;
+	w->ep = ep->no;
+	set_events(c, f, token, ev);
 	return 0;
 }
 
 static int ctl(struct ctx *c, struct fd *e, int op, struct fd *f, const struct mtcp_epoll_event *ev)
 {
-	struct watch *w;
+	uint32_t token;
 
 	if (e == f || e->kind != MTCP_SOCK_EPOLL || f->kind == MTCP_SOCK_EPOLL)
 		return -EINVAL;
-	w = watch_find(f, e->u.ep);
-	switch (op) {
-	case MTCP_EPOLL_CTL_ADD:
-		return w ? -EEXIST : watch_add(c, e->u.ep, f, ev);
-	case MTCP_EPOLL_CTL_MOD:
-		if (!w)
-			return -ENOENT;
-		set_events(c, w, ev);
-		return 0;
-	case MTCP_EPOLL_CTL_DEL:
-		if (!w)
-			return -ENOENT;
-		watch_remove(c, w);
-		return 0;
-	default:
+	token = token_find(c, f, e->ep);
+	if (op == MTCP_EPOLL_CTL_ADD)
+		return token != POOL_NONE ? -EEXIST : watch_add(c, e->ep, f, ev);
+	if (op != MTCP_EPOLL_CTL_MOD && op != MTCP_EPOLL_CTL_DEL)
 		return -EINVAL;
-	}
+	if (token == POOL_NONE)
+		return -ENOENT;
+	if (op == MTCP_EPOLL_CTL_MOD)
+		set_events(c, f, token, ev);
+	else
+		watch_remove(c, f, token);
+	return 0;
 }
 
 API int mtcp_epoll_ctl(mctx_t m, int epid, int op, int sockid, struct mtcp_epoll_event *event)
@@ -116,23 +193,79 @@ API int mtcp_epoll_ctl(mctx_t m, int epid, int op, int sockid, struct mtcp_epoll
 	return api_result(ctl(ctx_of(m), e, op, f, event));
 }
 
+/* ---- instances ---- */
+/* A free number below 2^16, or 0. */
+static uint16_t number_new(struct ctx *c)
+{
+	uint32_t n = 1, grown = c->n_eps ? 2 * c->n_eps : 16;
+	struct ep **eps;
+
+	while (n < c->n_eps && c->eps[n])
+		n++;
+	if (n < c->n_eps)
+		return (uint16_t)n;
+	eps = grown <= UINT16_MAX + 1 ? realloc(c->eps, grown * sizeof(struct ep *)) : NULL;
+	if (!eps)
+		return 0;
+	memset(eps + c->n_eps, 0, (grown - c->n_eps) * sizeof(struct ep *));
+	n = c->n_eps ? c->n_eps : 1;
+	c->eps = eps;
+	c->n_eps = grown;
+	return (uint16_t)n;
+}
+
+/* Memory for the tokens of all descriptors, which costs what was used of it at a time. */
+static size_t ring_bytes(const struct ctx *c)
+{
+	size_t n = RING_FIRST;
+
+	while (n < (size_t)c->fds.capacity + c->watches.capacity)
+		n *= 2;
+	return n * sizeof(uint32_t);
+}
+
+static struct ep *ep_new(struct ctx *c)
+{
+	struct ep *ep = calloc(1, sizeof(*ep));
+
+	if (!ep)
+		return NULL;
+	ep->no = number_new(c);
+	ep->ring = ep->no ? rt_map(ring_bytes(c)) : NULL;
+	ep->mask = RING_FIRST - 1;
+	if (ep->ring) {
+		c->eps[ep->no] = ep;
+		return ep;
+	}
+	free(ep);
+	return NULL;
+}
+
+static void ep_free(struct ctx *c, struct ep *ep)
+{
+	c->eps[ep->no] = NULL;
+	rt_unmap(ep->ring, ring_bytes(c));
+	free(ep);
+}
+
 API int mtcp_epoll_create1(mctx_t m, int flags)
 {
+	struct ctx *c = ctx_of(m);
 	struct ep *ep;
 	struct fd *f;
 
 	if (!m || (flags & ~SOCK_CLOEXEC))
 		return api_result(-EINVAL);
-	ep = malloc(sizeof(*ep));
-	f = ep ? fd_new(ctx_of(m), MTCP_SOCK_EPOLL, 0) : NULL;
+	ep = ep_new(c);
+	if (!ep)
+		return api_result(-ENOMEM);
+	f = fd_new(c, MTCP_SOCK_EPOLL, 0);
 	if (!f) {
-		free(ep);
-		return api_result(ep ? -EMFILE : -ENOMEM);
+		ep_free(c, ep);
+		return api_result(-EMFILE);
 	}
-	list_init(&ep->ready);
-	ep->fd = f;
-	f->u.ep = ep;
-	return fd_number(ctx_of(m), f);
+	f->ep = ep;
+	return fd_number(c, f);
 }
 
 API int mtcp_epoll_create(mctx_t m, int size)
@@ -143,46 +276,82 @@ API int mtcp_epoll_create(mctx_t m, int size)
 /* Walks the whole table: an instance keeps no list of its registrations, and is rarely closed. */
 void ep_close(struct ctx *c, struct fd *e)
 {
+	struct ep *ep = e->ep;
+
 	for (uint32_t i = 1; i < c->fds.n_touched; i++) {
 		struct fd *f = fd_at(c, i);
-		struct watch *w = f->kind == MTCP_SOCK_UNUSED ? NULL : watch_find(f, e->u.ep);
+		uint32_t token = f->kind == MTCP_SOCK_UNUSED ? POOL_NONE : token_find(c, f, ep);
 
-		if (w)
-			watch_remove(c, w);
+		if (token != POOL_NONE)
+			watch_remove(c, f, token);
 	}
-	free(e->u.ep);
+	while (ep->n > 0)
+		watch_at(c, ring_pop(ep))->state &= (uint16_t)~WATCH_QUEUED;
+	ep_free(c, ep);
+}
+
+/* ---- what is ready ---- */
+void fd_notify_known(struct ctx *c, struct fd *f, uint32_t edge, uint32_t ready)
+{
+	struct watch *w = &f->w0;
+
+	edge = ready_bits(edge);
+	if (w->state & WATCH_USED) {
+		set_ready(w, ready_bits(ready));
+		if (w->events & edge)
+			enqueue(c, w, (uint32_t)fd_number(c, f));
+	}
+	for (uint32_t id = f->far; id != POOL_NONE; id = far_at(c, id)->next)
+		if (far_at(c, id)->w.events & edge)
+			enqueue(c, &far_at(c, id)->w, id | TOKEN_FAR);
+}
+
+void fd_notify(struct ctx *c, struct fd *f, uint32_t edge)
+{
+	fd_notify_known(c, f, edge, 0);
+	fd_touched(f);
 }
 
 /* What this registration has to tell now. */
-static uint32_t due(struct ctx *c, const struct watch *w)
+static uint32_t due(struct ctx *c, struct watch *w, uint32_t token)
 {
-	return fd_ready(c, w->fd) & w->events & ~MODE_BITS;
+	struct fd *f;
+
+	if (!(w->state & WATCH_USED))
+		return 0;
+	f = fd_at(c, token & TOKEN_FAR ? far_at(c, token & ~TOKEN_FAR)->fd : token);
+	if (w != &f->w0 || f->kind != MTCP_SOCK_STREAM || (w->state & WATCH_STALE))
+		set_ready(w, fd_ready(c, f));
+	return w->state & w->events & WATCH_READY;
 }
 
 /* True if something is ready; drops from the front what has been dealt with since it was put there.
  */
 static bool any_ready(struct ctx *c, struct ep *ep)
 {
-	while (!list_empty(&ep->ready)) {
-		struct watch *w = container_of(ep->ready.next, struct watch, ready);
+	while (ep->n > 0) {
+		uint32_t token = ep->ring[ep->head & ep->mask];
+		struct watch *w = watch_at(c, token);
 
-		if (due(c, w))
+		if (due(c, w, token))
 			return true;
-		list_remove(&w->ready);
+		(void)ring_pop(ep);
+		w->state &= (uint16_t)~WATCH_QUEUED;
 	}
 	return false;
 }
 
 static int collect(struct ctx *c, struct ep *ep, struct mtcp_epoll_event *events, int max)
 {
-	const struct list *last = ep->ready.prev;
-	struct list *node = NULL;
+	uint32_t left = ep->n;
 	int n = 0;
 
-	while (n < max && node != last && (node = list_pop(&ep->ready)) != NULL) {
-		struct watch *w = container_of(node, struct watch, ready);
-		uint32_t now = due(c, w);
+	for (; n < max && left > 0; left--) {
+		uint32_t token = ring_pop(ep), now;
+		struct watch *w = watch_at(c, token);
 
+		w->state &= (uint16_t)~WATCH_QUEUED;
+		now = due(c, w, token);
 		if (!now)
 			continue;
 		events[n].events = now;
@@ -190,7 +359,7 @@ static int collect(struct ctx *c, struct ep *ep, struct mtcp_epoll_event *events
 		if (w->events & ONESHOT_FLAG)
 			w->events = 0;
 		else if (!(w->events & ET_FLAG))
-			list_append(&ep->ready, &w->ready);
+			enqueue(c, w, token);
 	}
 	return n;
 }
@@ -230,5 +399,5 @@ API int mtcp_epoll_wait(mctx_t m, int epid, struct mtcp_epoll_event *events, int
 		return api_result(-EBADF);
 	if (e->kind != MTCP_SOCK_EPOLL)
 		return api_result(-EINVAL);
-	return api_result(wait_for(ctx_of(m), e->u.ep, events, maxevents, timeout));
+	return api_result(wait_for(ctx_of(m), e->ep, events, maxevents, timeout));
 }

@@ -17,36 +17,44 @@ struct fd *fd_new(struct ctx *c, uint8_t kind, unsigned flags)
 	if (n == POOL_NONE)
 		return NULL;
 	f = fd_at(c, n);
+	f->far = POOL_NONE;
 	f->kind = kind;
 	f->flags = (uint8_t)flags;
 	f->linger_s = 0;
 	f->id = RT_ID_NONE;
 	f->opts = POOL_NONE;
-	list_init(&f->watches);
-	f->u.ep = NULL;
-	f->w0.ep = NULL;
 	return f;
 }
 
 void fd_free(struct ctx *c, struct fd *f)
 {
-	while (!list_empty(&f->watches))
-		watch_remove(c, container_of(f->watches.next, struct watch, node));
-	if (f->opts != POOL_NONE)
+	watch_remove_all(c, f);
+	if ((f->kind == MTCP_SOCK_STREAM || f->kind == MTCP_SOCK_LISTENER) && f->opts != POOL_NONE)
 		pool_put(&c->opts, f->opts);
 	f->kind = MTCP_SOCK_UNUSED;
 	pool_put(&c->fds, (uint32_t)fd_number(c, f));
 }
 
-struct fd *fd_get(mctx_t m, int n)
+struct sock_opts *fd_opts_make(struct ctx *c, struct fd *f)
 {
-	struct ctx *c = ctx_of(m);
-	struct fd *f;
+	struct sock_opts *o;
 
-	if (n <= 0 || (uint32_t)n >= c->fds.n_touched)
-		return NULL;
-	f = fd_at(c, (uint32_t)n);
-	return f->kind == MTCP_SOCK_UNUSED ? NULL : f;
+	if (f->opts != POOL_NONE)
+		return fd_opts(c, f);
+	f->opts = pool_get(&c->opts); /* there are as many as descriptors */
+	o = fd_opts(c, f);
+	memset(o, 0, sizeof(*o));
+	if (!(f->flags & FD_V6))
+		o->local.addr = ip_from_v4(0);
+	return o;
+}
+
+void fd_opts_settle(struct ctx *c, struct fd *f)
+{
+	if (f->opts == POOL_NONE || fd_opts(c, f)->local.v6only)
+		return;
+	pool_put(&c->opts, f->opts);
+	f->opts = POOL_NONE;
 }
 
 int fd_socket(mctx_t m, int n, struct fd **out)
@@ -76,23 +84,7 @@ uint32_t fd_ready(struct ctx *c, const struct fd *f)
 	default:
 		r = pipe_ready(c, f);
 	}
-	if (r & MTCP_EPOLLIN)
-		r |= MTCP_EPOLLRDNORM;
-	if (r & MTCP_EPOLLOUT)
-		r |= MTCP_EPOLLWRNORM;
-	return r;
-}
-
-void fd_notify(struct fd *f, uint32_t edge)
-{
-	edge |= (edge & MTCP_EPOLLIN ? MTCP_EPOLLRDNORM : 0u) |
-		(edge & MTCP_EPOLLOUT ? MTCP_EPOLLWRNORM : 0u);
-	list_for_each (node, &f->watches) {
-		struct watch *w = container_of(node, struct watch, node);
-
-		if ((w->events & edge) && !list_linked(&w->ready))
-			list_append(&w->ep->ready, &w->ready);
-	}
+	return ready_bits(r);
 }
 
 static void close_stream(struct ctx *c, struct fd *f, bool abort)

@@ -59,11 +59,22 @@ static ssize_t recv_once(struct ctx *c, struct fd *f, const struct iovec *iov, i
 	return ops->recvv(&c->core, f->id, iov, n);
 }
 
+/* What a call's result tells of what is ready now. asked: bytes of a read, 0: of anything else. */
+static ssize_t heard(struct fd *f, ssize_t r, size_t asked)
+{
+	if (asked > 0 && (r == -EAGAIN || (r > 0 && (size_t)r < asked)))
+		fd_drained(f);
+	else
+		fd_touched(f);
+	return r;
+}
+
 static ssize_t sock_recv(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
 {
 	for (;;) {
 		ssize_t r = f->id == RT_ID_NONE ? -ENOTCONN : recv_once(c, f, iov, n, flags);
 
+		(void)heard(f, r, 0);
 		if (r != -EAGAIN)
 			return r;
 		if (!may_block(f, flags))
@@ -138,10 +149,31 @@ static ssize_t do_recv(mctx_t m, int n, const struct iovec *iov, int n_iov, int 
 	}
 }
 
+/* The common case of reading and writing: one buffer, a connection, no waiting. */
+static inline struct fd *plain(mctx_t m, int n, const void *buf, size_t len)
+{
+	struct fd *f = m ? fd_get(m, n) : NULL;
+
+	return f && f->kind == MTCP_SOCK_STREAM && (f->flags & FD_NONBLOCK) &&
+			       f->id != RT_ID_NONE && buf && len > 0 && len <= SSIZE_MAX
+		       ? f
+		       : NULL;
+}
+
+static ssize_t again_or(struct ctx *c, ssize_t r)
+{
+	return r == -EAGAIN ? ctx_again(c, -EAGAIN) : r;
+}
+
 API ssize_t mtcp_read(mctx_t m, int sockid, char *buf, size_t len)
 {
+	struct fd *f = plain(m, sockid, buf, len);
+	struct ctx *c = ctx_of(m);
 	struct iovec iov = {buf, len};
 
+	if (f)
+		return api_ssize(
+			again_or(c, heard(f, c->core.ops->recv(&c->core, f->id, buf, len), len)));
 	return api_ssize(do_recv(m, sockid, &iov, 1, 0));
 }
 
@@ -229,13 +261,15 @@ static ssize_t sock_send(struct ctx *c, struct fd *f, const struct iovec *iov, i
 	const struct rt_ops *ops = c->core.ops;
 	ssize_t r;
 
+	fd_touched(f);
+
 	if (f->id == RT_ID_NONE)
 		return -EPIPE; /* Linux's answer to writing on a socket that was never connected */
 	if (may_block(f, flags))
 		return send_blocking(c, f, iov, n);
 	r = n == 1 ? ops->send(&c->core, f->id, iov[0].iov_base, iov[0].iov_len)
 		   : ops->sendv(&c->core, f->id, iov, n);
-	return r == -EAGAIN ? ctx_again(c, -EAGAIN) : r;
+	return again_or(c, r);
 }
 
 static ssize_t do_send(mctx_t m, int n, const struct iovec *iov, int n_iov, int flags)
@@ -268,8 +302,17 @@ static ssize_t do_send(mctx_t m, int n, const struct iovec *iov, int n_iov, int 
 
 API ssize_t mtcp_write(mctx_t m, int sockid, const char *buf, size_t len)
 {
+	struct fd *f = plain(m, sockid, buf, len);
 	struct iovec iov = {(void *)(uintptr_t)buf, len};
+	struct ctx *c = ctx_of(m);
+	ssize_t r;
 
+	if (f) {
+		r = c->core.ops->send(&c->core, f->id, buf, len);
+		if (r < 0 || (f->w0.events & MTCP_EPOLLOUT))
+			fd_touched(f);
+		return api_ssize(again_or(c, r));
+	}
 	return api_ssize(do_send(m, sockid, &iov, 1, 0));
 }
 

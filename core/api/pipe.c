@@ -35,7 +35,7 @@ API int mtcp_pipe(mctx_t m, int pipeid[2])
 		free(p);
 		return api_result(-EMFILE);
 	}
-	p->rd->u.pipe = p->wr->u.pipe = p;
+	p->rd->pipe = p->wr->pipe = p;
 	pipeid[0] = fd_number(c, p->rd);
 	pipeid[1] = fd_number(c, p->wr);
 	return 0;
@@ -43,23 +43,22 @@ API int mtcp_pipe(mctx_t m, int pipeid[2])
 
 void pipe_close(struct ctx *c, struct fd *f)
 {
-	struct pipe_buf *p = f->u.pipe;
+	struct pipe_buf *p = f->pipe;
 	struct fd *other = f == p->rd ? p->wr : p->rd;
 
-	(void)c;
 	if (f == p->rd)
 		p->rd = NULL;
 	else
 		p->wr = NULL;
 	if (other)
-		fd_notify(other, MTCP_EPOLLHUP | MTCP_EPOLLERR);
+		fd_notify(c, other, MTCP_EPOLLHUP | MTCP_EPOLLERR);
 	else
 		free(p);
 }
 
 ssize_t pipe_read(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
 {
-	struct pipe_buf *p = f->u.pipe;
+	struct pipe_buf *p = f->pipe;
 	size_t done = 0;
 
 	if (f != p->rd)
@@ -76,14 +75,14 @@ ssize_t pipe_read(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
 		}
 	}
 	if (p->wr)
-		fd_notify(p->wr, MTCP_EPOLLOUT);
+		fd_notify(c, p->wr, MTCP_EPOLLOUT);
 	return (ssize_t)done;
 }
 
 /* pipe(7): up to PIPE_BUF bytes go whole or not at all. */
 ssize_t pipe_write(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
 {
-	struct pipe_buf *p = f->u.pipe;
+	struct pipe_buf *p = f->pipe;
 	size_t room = sizeof(p->data) - p->len, total = iov_total(iov, n), done = 0;
 
 	if (f != p->wr)
@@ -98,18 +97,18 @@ ssize_t pipe_write(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
 		for (size_t k = 0; k < iov[i].iov_len && p->len < sizeof(p->data); k++, done++)
 			p->data[(p->head + p->len++) % (uint32_t)sizeof(p->data)] = from[k];
 	}
-	fd_notify(p->rd, MTCP_EPOLLIN);
+	fd_notify(c, p->rd, MTCP_EPOLLIN);
 	return (ssize_t)done;
 }
 
 uint32_t pipe_ready(struct ctx *c, const struct fd *f)
 {
-	const struct pipe_buf *p = f->u.pipe;
+	const struct pipe_buf *p = f->pipe;
 
 	(void)c;
 	if (f->kind == FD_KIND_EVENTFD)
-		return (f->u.count > 0 ? MTCP_EPOLLIN : 0u) |
-		       (f->u.count < UINT64_MAX - 1 ? MTCP_EPOLLOUT : 0u);
+		return (f->count > 0 ? MTCP_EPOLLIN : 0u) |
+		       (f->count < UINT64_MAX - 1 ? MTCP_EPOLLOUT : 0u);
 	if (f->kind != MTCP_SOCK_PIPE)
 		return 0;
 	if (f == p->rd)
@@ -128,21 +127,21 @@ API int mtcp_eventfd(mctx_t m, unsigned int initval, int flags)
 	f = fd_new(ctx_of(m), FD_KIND_EVENTFD, own);
 	if (!f)
 		return api_result(-EMFILE);
-	f->u.count = initval;
+	f->count = initval;
 	return fd_number(ctx_of(m), f);
 }
 
 ssize_t evfd_read(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
 {
-	uint64_t v = f->flags & FD_SEMAPHORE ? 1 : f->u.count;
+	uint64_t v = f->flags & FD_SEMAPHORE ? 1 : f->count;
 
 	if (n < 1 || iov[0].iov_len < sizeof(v))
 		return -EINVAL;
-	if (f->u.count == 0)
+	if (f->count == 0)
 		return ctx_again(c, -EAGAIN);
 	memcpy(iov[0].iov_base, &v, sizeof(v));
-	f->u.count -= v;
-	fd_notify(f, MTCP_EPOLLOUT);
+	f->count -= v;
+	fd_notify(c, f, MTCP_EPOLLOUT);
 	return sizeof(v);
 }
 
@@ -155,10 +154,10 @@ ssize_t evfd_write(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
 	memcpy(&v, iov[0].iov_base, sizeof(v));
 	if (v == UINT64_MAX)
 		return -EINVAL;
-	if (v > UINT64_MAX - 1 - f->u.count)
+	if (v > UINT64_MAX - 1 - f->count)
 		return ctx_again(c, -EAGAIN);
-	f->u.count += v;
+	f->count += v;
 	if (v > 0)
-		fd_notify(f, MTCP_EPOLLIN);
+		fd_notify(c, f, MTCP_EPOLLIN);
 	return sizeof(v);
 }

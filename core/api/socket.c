@@ -14,7 +14,6 @@ API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 {
 	struct ctx *c = ctx_of(m);
 	int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
-	uint32_t opts;
 	struct fd *f;
 
 	if (!m)
@@ -29,13 +28,8 @@ API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 	f = fd_new(c, MTCP_SOCK_STREAM, flags & SOCK_NONBLOCK ? FD_NONBLOCK : 0);
 	if (!f)
 		return api_result(-EMFILE);
-	opts = pool_get(&c->opts); /* as many as descriptors */
-	f->opts = opts;
-	memset(pool_at(&c->opts, opts), 0, sizeof(struct sock_opts));
 	if (domain == AF_INET6)
 		f->flags |= FD_V6;
-	else
-		fd_opts(c, f)->local.addr = ip_from_v4(0);
 	return fd_number(c, f);
 }
 
@@ -93,14 +87,14 @@ API int mtcp_bind(mctx_t m, int sockid, const struct sockaddr *addr, socklen_t a
 		return api_result(r);
 	if (f->kind == MTCP_SOCK_LISTENER || f->id != RT_ID_NONE || (f->flags & FD_BOUND))
 		return api_result(-EINVAL);
-	e.v6only = fd_opts(ctx_of(m), f)->local.v6only;
+	e.v6only = f->opts != POOL_NONE && fd_opts(ctx_of(m), f)->local.v6only;
 	if (e.v6only && ip_is_v4(&e.addr))
 		return api_result(-EINVAL);
 	if (!is_local(ctx_of(m), &e.addr))
 		return api_result(-EADDRNOTAVAIL);
 	if (e.port != 0 && in_use(ctx_of(m), &e))
 		return api_result(-EADDRINUSE);
-	fd_opts(ctx_of(m), f)->local = e;
+	fd_opts_make(ctx_of(m), f)->local = e;
 	f->flags |= FD_BOUND;
 	return 0;
 }
@@ -125,6 +119,7 @@ static int64_t listen_on(struct ctx *c, struct sock_opts *o, uint32_t backlog)
 API int mtcp_listen(mctx_t m, int sockid, int backlog)
 {
 	struct ctx *c = ctx_of(m);
+	struct sock_opts *o;
 	struct fd *f;
 	uint32_t max;
 	int64_t id = fd_socket(m, sockid, &f);
@@ -135,17 +130,18 @@ API int mtcp_listen(mctx_t m, int sockid, int backlog)
 		return 0;
 	if (f->id != RT_ID_NONE)
 		return api_result(-EINVAL);
-	if (fd_opts(c, f)->local.port != 0 && in_use(c, &fd_opts(c, f)->local))
+	o = fd_opts_make(c, f);
+	if (o->local.port != 0 && in_use(c, &o->local))
 		return api_result(-EADDRINUSE);
 	max = c->core.stack->cfg.max_concurrency;
 	if (backlog < 0 || (uint32_t)backlog > max)
 		backlog = (int)max; /* as Linux cuts to somaxconn */
-	id = listen_on(c, fd_opts(c, f), backlog ? (uint32_t)backlog : 1);
+	id = listen_on(c, o, backlog ? (uint32_t)backlog : 1);
 	if (id < 0)
 		return api_result(id);
 	f->kind = MTCP_SOCK_LISTENER;
 	f->id = (uint32_t)id;
-	list_append(&c->listeners, &fd_opts(c, f)->listening);
+	list_append(&c->listeners, &o->listening);
 	c->core.ops->listen_cookie(&c->core, f->id, (uint64_t)sockid);
 	return 0;
 }
@@ -206,18 +202,19 @@ API int mtcp_accept(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addr
 /* ---- connect ---- */
 static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *remote)
 {
-	struct sock_opts *o = fd_opts(c, f);
+	const struct sock_opts *o = fd_opts(c, f);
 	int64_t id;
 
-	if (o->local.v6only && ip_is_v4(&remote->addr))
+	if (o && o->local.v6only && ip_is_v4(&remote->addr))
 		return -ENETUNREACH;
-	id = c->core.ops->connect(&c->core, &o->local, remote, &o->rt);
+	id = c->core.ops->connect(&c->core, o ? &o->local : NULL, remote, o ? &o->rt : NULL);
 	if (id < 0)
 		return (int)id;
 	f->id = (uint32_t)id;
 	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
-	/* A SYN that waits for data (TCP_FASTOPEN_CONNECT) must not keep the caller from writing it. */
-	if ((o->rt.set >> TCP_OPT_FASTOPEN & 1) &&
+	/* A SYN that waits for data (TCP_FASTOPEN_CONNECT) must not keep the caller from writing
+	 * it. */
+	if (o && (o->rt.set >> TCP_OPT_FASTOPEN & 1) &&
 	    c->core.ops->get_option(&c->core, f->id, TCP_OPT_FASTOPEN) == 1)
 		f->flags |= FD_CONNECTED;
 	else
@@ -237,6 +234,7 @@ static int outcome(struct ctx *c, struct fd *f)
 	f->flags &= (uint8_t)~FD_CONNECTING;
 	if (state != TCPS_CLOSED) {
 		f->flags |= FD_CONNECTED;
+		fd_opts_settle(c, f);
 		return 0;
 	}
 	error = c->core.ops->take_error(&c->core, f->id);
@@ -273,6 +271,7 @@ API int mtcp_connect(mctx_t m, int sockid, const struct sockaddr *addr, socklen_
 		return api_result(r);
 	if (f->kind == MTCP_SOCK_LISTENER || (f->flags & FD_CONNECTED))
 		return api_result(-EISCONN);
+	fd_touched(f);
 	first = !(f->flags & FD_CONNECTING);
 	if (first)
 		r = start_connect(c, f, &remote);
@@ -353,7 +352,7 @@ API int mtcp_shutdown(mctx_t m, int sockid, int how)
 		return api_result(-ENOTCONN);
 	r = c->core.ops->shutdown(&c->core, f->id, how);
 	if (r == 0) {
-		fd_notify(f, fd_ready(c, f));
+		fd_notify(c, f, fd_ready(c, f));
 		if (!(f->flags & FD_NONBLOCK))
 			c->core.ops->flush(&c->core);
 	}
@@ -372,7 +371,7 @@ API int mtcp_getsockname(mctx_t m, int sockid, struct sockaddr *addr, socklen_t 
 	if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE)
 		c->core.ops->names(&c->core, f->id, &local, &remote);
 	else
-		local = fd_opts(c, f)->local;
+		local = fd_opts_make(c, f)->local;
 	return api_result(addr_out(&local, f->flags & FD_V6, addr, addrlen));
 }
 
@@ -423,7 +422,7 @@ API int mtcp_socket_ioctl(mctx_t m, int sockid, int request, void *argp)
 		return 0;
 	case FIONREAD:
 		if (f->kind == MTCP_SOCK_PIPE)
-			*(int *)argp = (int)f->u.pipe->len;
+			*(int *)argp = (int)f->pipe->len;
 		else if (f->kind != MTCP_SOCK_STREAM)
 			return api_result(f->kind == MTCP_SOCK_LISTENER ? -EINVAL : -ENOTTY);
 		else

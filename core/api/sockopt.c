@@ -56,9 +56,18 @@ static bool fastopen_allowed(struct ctx *c, enum tcp_option opt)
 	return opt != TCP_OPT_FASTOPEN_QUEUE || (cfg->stack.fastopen & FASTOPEN_SERVER);
 }
 
+/* Where options are kept for the connections to come; NULL: there is one, and it has them. */
+static struct sock_opts *keep(struct ctx *c, struct fd *f)
+{
+	if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE &&
+	    c->core.ops->state(&c->core, f->id) != TCPS_SYN_SENT)
+		return fd_opts(c, f);
+	return fd_opts_make(c, f);
+}
+
 static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int value)
 {
-	struct sock_opts *kept = fd_opts(c, f);
+	struct sock_opts *kept;
 	uint32_t v = (uint32_t)value;
 
 	if (!fastopen_allowed(c, o->opt))
@@ -70,6 +79,8 @@ static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int val
 	else if (value < 0 || v < o->min || v > o->max)
 		return -EINVAL;
 	v *= o->scale;
+	fd_touched(f);
+	kept = keep(c, f);
 	if (kept) {
 		kept->rt.set |= 1u << o->opt;
 		kept->rt.value[o->opt] = v;
@@ -83,7 +94,7 @@ static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int val
 
 static int set_cc(struct ctx *c, struct fd *f, const void *optval, socklen_t optlen)
 {
-	struct sock_opts *kept = fd_opts(c, f);
+	struct sock_opts *kept;
 	char name[CC_NAME_LEN] = "";
 	const struct cc_ops *cc;
 
@@ -93,6 +104,7 @@ static int set_cc(struct ctx *c, struct fd *f, const void *optval, socklen_t opt
 	cc = cc_by_name(name);
 	if (!cc)
 		return -ENOENT;
+	kept = keep(c, f);
 	if (kept)
 		kept->rt.cc = cc;
 	if (f->kind == MTCP_SOCK_LISTENER)
@@ -129,7 +141,7 @@ static int set_ipv6(struct ctx *c, struct fd *f, int name, int value)
 		return -ENOPROTOOPT;
 	if ((f->flags & FD_BOUND) || f->id != RT_ID_NONE)
 		return -EINVAL;
-	fd_opts(c, f)->local.v6only = value != 0;
+	fd_opts_make(c, f)->local.v6only = value != 0;
 	return 0;
 }
 
@@ -174,6 +186,8 @@ static uint32_t default_value(struct ctx *c, enum tcp_option opt)
 	const struct tcp_config *t = &c->core.stack->cfg.stack.tcp;
 
 	switch (opt) {
+	case TCP_OPT_NODELAY:
+		return t->nodelay;
 	case TCP_OPT_SNDBUF:
 		return t->sndbuf;
 	case TCP_OPT_RCVBUF:
@@ -213,6 +227,7 @@ static int64_t get_socket_level(struct ctx *c, struct fd *f, int name)
 	case SO_ERROR:
 		if (f->kind != MTCP_SOCK_STREAM || f->id == RT_ID_NONE)
 			return 0;
+		fd_touched(f);
 		return c->core.ops->take_error(&c->core, f->id);
 	case SO_REUSEADDR:
 		return (f->flags & FD_REUSEADDR) != 0;

@@ -355,6 +355,8 @@ static const struct rt_key keys[] = {
 	{"ecn", parse_u8, AT(stack.tcp.ecn), 0, 2, "2",
 	 "explicit congestion notification (RFC 3168): 0 off, 1 asked for and accepted, 2 "
 	 "accepted"},
+	{"tcp_nodelay", parse_bool, AT(stack.tcp.nodelay), 0, 1, "0",
+	 "TCP_NODELAY of sockets that do not set it"},
 	{"tcp_timestamps", parse_bool, AT(stack.tcp.timestamps), 0, 1, "1",
 	 "offer timestamps (RFC 7323)"},
 	{"tcp_sack", parse_bool, AT(stack.tcp.sack), 0, 1, "1", "offer selective ACK (RFC 2018)"},

@@ -81,8 +81,9 @@ static int64_t pa_listen(struct rt_core *c, const struct ip_endpoint *local, uin
 static int64_t pa_connect(struct rt_core *c, const struct ip_endpoint *local,
 			  const struct ip_endpoint *remote, const struct rt_opts *opts)
 {
-	struct pair_call call = {.op = CALL_CONNECT, .names = {.local = *local, .remote = *remote}};
+	struct pair_call call = {.op = CALL_CONNECT, .names.remote = *remote};
 
+	call.names.local = local ? *local : (struct ip_endpoint){.addr = ip_from_v4(0)};
 	return open_call(c, SOCK_CONN, &call, opts);
 }
 

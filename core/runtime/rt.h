@@ -59,7 +59,7 @@ struct rt_ops {
 	uint32_t (*listen_ready)(struct rt_core *, uint32_t lid); /* STACK_* bits */
 	/* A connection's id, or EAGAIN. */
 	int64_t (*accept)(struct rt_core *, uint32_t lid, const struct rt_opts *opts);
-	/* A connection's id, in SYN-SENT. Errors as stack_connect. local may be unspecified in
+	/* A connection's id, in SYN-SENT. Errors as stack_connect. local: NULL, or unspecified in
 	 * part. */
 	int64_t (*connect)(struct rt_core *, const struct ip_endpoint *local,
 			   const struct ip_endpoint *remote, const struct rt_opts *opts);

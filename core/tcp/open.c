@@ -74,7 +74,7 @@ static void open_common(struct tcb *t, const struct tcp_config *cfg, const struc
 	t->last_rcv_ms = t->last_snd_ms = t->unacked_ms = ms_of(now);
 	t->challenge_ms = ms_of(now) - CHALLENGE_MS;
 	t->rcv_wscale = cfg->wscale ? open_first_wscale(cfg) : 0;
-	t->flags = TF_SYN_DUE;
+	t->flags = TF_SYN_DUE | (cfg->nodelay ? TF_NODELAY : 0);
 	rtt_init(&t->rtt);
 	/* The handshake sets the segment size and the window anew. */
 	cc_init(&t->cc, cfg->cc, t->mss_local, cfg->init_cwnd);

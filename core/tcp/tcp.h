@@ -74,6 +74,7 @@ struct tcp_config {
 	bool mtu_probing;           /* segments that time out again and again become smaller */
 	bool timestamps, sack, wscale;
 	bool pacing;                /* also for an algorithm that does not ask for it */
+	bool nodelay;               /* TCP_NODELAY of a new connection */
 	bool fast_path;             /* false: every segment takes the slow path */
 	const struct cc_ops *cc;
 };

@@ -396,6 +396,103 @@ static void test_timeout(void **state)
 	assert_true(seconds() - begun >= 0.020);
 }
 
+/* What is remembered between a wait and the next never hides bytes, nor shows them twice. */
+static void test_level_follows_reads(void **state)
+{
+	struct fixture *f = *state;
+	char b[16];
+
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, f->s, MTCP_EPOLLIN), 0);
+	send_bytes(f, 10);
+	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLIN);
+	assert_int_equal(read_bytes(f, 4), 4);
+	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLIN);
+	assert_int_equal(mtcp_recv(f->w.m[SRV], f->s, b, 16, MSG_PEEK), 6);
+	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLIN);
+	assert_int_equal(read_bytes(f, 6), 6); /* all, but the call could not know */
+	assert_int_equal(polled(f, f->ep, f->s), 0);
+	send_bytes(f, 3);
+	assert_int_equal(read_bytes(f, 100), 3); /* before any wait saw it */
+	assert_int_equal(polled(f, f->ep, f->s), 0);
+	send_bytes(f, 1);
+	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLIN);
+	assert_int_equal(read_bytes(f, 100), 1);
+	send_bytes(f, 2);
+	assert_int_equal(mtcp_shutdown(f->w.m[CLI], f->c, SHUT_WR), 0);
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_MOD, f->s, MTCP_EPOLLIN | MTCP_EPOLLRDHUP),
+			 0);
+	UNTIL(&f->w, polled(f, f->ep, f->s) == (MTCP_EPOLLIN | MTCP_EPOLLRDHUP));
+	assert_int_equal(read_bytes(f, 100), 2); /* fewer, and yet there is the end to be read */
+	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLIN | MTCP_EPOLLRDHUP);
+	assert_int_equal(read_bytes(f, 100), 0);
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_MOD, f->s, MTCP_EPOLLIN), 0);
+	assert_int_equal(polled(f, f->ep, f->s), MTCP_EPOLLIN);
+}
+
+/* A descriptor that was ready in one instance and closed says nothing there, and its number, used
+ * again, is heard of in another instance. */
+static void test_number_used_again(void **state)
+{
+	struct fixture *f = *state;
+	mctx_t m = f->w.m[SRV];
+	int other = mtcp_epoll_create(m, 1), e = mtcp_eventfd(m, 1, 0), again;
+	uint64_t one = 1;
+
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, e, MTCP_EPOLLIN), 0);
+	assert_int_equal(mtcp_close(m, e), 0);
+	again = mtcp_eventfd(m, 0, 0);
+	assert_int_equal(again, e);
+	assert_int_equal(ctl(f, other, MTCP_EPOLL_CTL_ADD, again, MTCP_EPOLLIN), 0);
+	assert_int_equal(mtcp_write(m, again, (char *)&one, 8), 8);
+	assert_int_equal(polled(f, f->ep, e), 0);
+	assert_int_equal(polled(f, other, again), MTCP_EPOLLIN);
+	/* the same with a second registration */
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, again, MTCP_EPOLLIN), 0);
+	assert_int_equal(mtcp_close(m, f->ep), 0);
+	f->ep = mtcp_epoll_create(m, 1);
+	assert_int_equal(polled(f, f->ep, again), 0);
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, again, MTCP_EPOLLIN), 0);
+	assert_int_equal(polled(f, f->ep, again), MTCP_EPOLLIN);
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_DEL, again, 0), 0);
+	assert_int_equal(polled(f, f->ep, again), 0);
+	assert_int_equal(polled(f, other, again), MTCP_EPOLLIN);
+}
+
+/* More ready ones than fit at first, some of them taken in between: each is told of once. */
+static void test_many_ready(void **state)
+{
+	enum { MANY = 1000 };
+	static struct mtcp_epoll_event ev[MANY];
+	static uint8_t seen[MANY * 2];
+	struct world w;
+	int ep, n, total = 0;
+
+	(void)state;
+	world_open(&w, "max_concurrency = 2000\n");
+	ep = mtcp_epoll_create(w.m[SRV], 1);
+	memset(seen, 0, sizeof(seen));
+	for (int i = 0; i < MANY; i++) {
+		struct mtcp_epoll_event want = {.events = MTCP_EPOLLIN | (uint32_t)MTCP_EPOLLET};
+		int e = mtcp_eventfd(w.m[SRV], 1, 0);
+
+		assert_true(e > 0 && e < MANY * 2);
+		want.data.sockid = e;
+		assert_int_equal(mtcp_epoll_ctl(w.m[SRV], ep, MTCP_EPOLL_CTL_ADD, e, &want), 0);
+		if (i % 3 == 0) {
+			assert_int_equal(mtcp_epoll_wait(w.m[SRV], ep, ev, 1, 0), 1);
+			seen[ev[0].data.sockid]++;
+			total++;
+		}
+	}
+	while ((n = mtcp_epoll_wait(w.m[SRV], ep, ev, MANY, 0)) > 0)
+		for (int i = 0; i < n; i++, total++)
+			seen[ev[i].data.sockid]++;
+	assert_int_equal(total, MANY);
+	for (int i = 0; i < MANY * 2; i++)
+		assert_true(seen[i] <= 1);
+	world_close(&w);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -417,6 +514,9 @@ int main(void)
 		T(test_pipe),
 		T(test_eventfd),
 		T(test_timeout),
+		T(test_level_follows_reads),
+		T(test_number_used_again),
+		cmocka_unit_test(test_many_ready),
 	};
 	int failed = cmocka_run_group_tests_name("epoll, inline", tests, inline_mode, NULL);
 

@@ -116,6 +116,16 @@ static void test_v6only(void **state)
 	FAILS(mtcp_connect(w->m[CLI], c, (struct sockaddr *)&v4, sizeof(v4)), EINPROGRESS);
 	UNTIL(w, (s = mtcp_accept(m, l4, NULL, NULL)) > 0);
 	FAILS(mtcp_accept(m, l6, NULL, NULL), EAGAIN);
+	/* a connection tells of it, too */
+	c = stream(w->m[CLI]);
+	assert_int_equal(v6only(w->m[CLI], c, 1), 0);
+	FAILS(try_connect(w->m[CLI], c, 1, 80), EINPROGRESS);
+	UNTIL(w, (s = mtcp_accept(m, l6, NULL, NULL)) > 0);
+	UNTIL(w, try_connect(w->m[CLI], c, 1, 80) == 0);
+	world_turns(w, 5);
+	on = 0;
+	assert_int_equal(mtcp_getsockopt(w->m[CLI], c, IPPROTO_IPV6, IPV6_V6ONLY, &on, &len), 0);
+	assert_int_equal(on, 1);
 }
 
 static void test_errors(void **state)

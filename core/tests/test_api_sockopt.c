@@ -81,6 +81,43 @@ static void test_kept_and_applied(void **state)
 	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_NODELAY), 0);
 }
 
+/* Set at any time before the connection is open, through an attempt in vain, too. */
+static void test_kept_after_refusal(void **state)
+{
+	struct world *w = *state;
+	mctx_t m = w->m[CLI];
+	int l = listener(w->m[SRV], 80, 4), c = stream(m), s;
+
+	assert_int_equal(set(m, c, IPPROTO_TCP, TCP_NODELAY, 1), 0);
+	FAILS(try_connect(m, c, 1, 81), EINPROGRESS);
+	assert_int_equal(set(m, c, IPPROTO_TCP, TCP_KEEPCNT, 3), 0);
+	UNTIL(w, try_connect(m, c, 1, 81) < 0 && errno == ECONNREFUSED);
+	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_NODELAY), 1);
+	FAILS(try_connect(m, c, 1, 80), EINPROGRESS);
+	UNTIL(w, (s = mtcp_accept(w->m[SRV], l, NULL, NULL)) > 0);
+	UNTIL(w, try_connect(m, c, 1, 80) == 0);
+	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	assert_int_equal(get(w->m[SRV], s, IPPROTO_TCP, TCP_NODELAY), 0);
+}
+
+static void test_configured_nodelay(void **state)
+{
+	struct world w;
+	int l, c, s;
+
+	(void)state;
+	world_open(&w, "tcp_nodelay = 1\n");
+	l = listener(w.m[SRV], 80, 4);
+	assert_int_equal(get(w.m[SRV], l, IPPROTO_TCP, TCP_NODELAY), 1);
+	c = connected(&w, l, 80, &s);
+	assert_int_equal(get(w.m[SRV], s, IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_equal(get(w.m[CLI], c, IPPROTO_TCP, TCP_NODELAY), 1);
+	assert_int_equal(set(w.m[CLI], c, IPPROTO_TCP, TCP_NODELAY, 0), 0);
+	assert_int_equal(get(w.m[CLI], c, IPPROTO_TCP, TCP_NODELAY), 0);
+	world_close(&w);
+}
+
 static void test_inherited(void **state)
 {
 	struct world *w = *state;
@@ -182,6 +219,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_kept_and_applied),
+		T(test_kept_after_refusal),
+		cmocka_unit_test(test_configured_nodelay),
 		T(test_inherited),
 		T(test_bounds),
 		T(test_congestion_control),

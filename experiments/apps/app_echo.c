@@ -5,6 +5,7 @@
  * answers from others'.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "protocol.h"
@@ -15,8 +16,11 @@ struct echo_conn {
 	struct conn base;
 	uint32_t have; /* bytes of the message under way */
 	uint32_t left; /* bytes of the response not written yet */
-	char keep[ECHO_KEEP];
+	char *keep;    /* ECHO_KEEP bytes of the message, once they had to be kept */
 };
+
+_Static_assert(sizeof(struct echo_conn) <= 24 && sizeof(struct echo_conn) % CONN_UNIT == 0,
+	       "millions of them");
 
 static void echo_open(struct server_worker *w, struct conn *base)
 {
@@ -25,6 +29,13 @@ static void echo_open(struct server_worker *w, struct conn *base)
 	(void)w;
 	c->have = 0;
 	c->left = 0;
+	c->keep = NULL;
+}
+
+static void echo_closed(struct server_worker *w, struct conn *base)
+{
+	(void)w;
+	free(((struct echo_conn *)base)->keep);
 }
 
 /* The response's bytes from pos on, n of them. */
@@ -109,6 +120,10 @@ static uint32_t echo_event(struct server_worker *w, struct conn *base)
 		if (answer_at_once(w, c, keep_len))
 			return IO_IN;
 	}
+	if (c->keep == NULL)
+		c->keep = malloc(ECHO_KEEP);
+	if (c->keep == NULL)
+		return failed(w);
 	if (c->have < keep_len)
 		memcpy(c->keep + c->have, w->scratch, min_u32((uint32_t)got, keep_len - c->have));
 	c->have += (uint32_t)got;
@@ -124,4 +139,5 @@ const struct app echo_app = {
 	.conn_len = sizeof(struct echo_conn),
 	.open = echo_open,
 	.event = echo_event,
+	.closed = echo_closed,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* mtcp's sockets and epoll: only its public headers are used. */
+/* mtcp's sockets and epoll: only its public headers are used. TCP_NODELAY is the configuration's
+ * (opts.c): a call less for each connection. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -192,24 +193,16 @@ static void mtcp_shut(struct io *io)
 	free(m);
 }
 
-static int no_delay(struct mtcp_io *m, int fd)
-{
-	int one = 1;
-
-	return mtcp_setsockopt(m->mctx, fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-}
-
 static int mtcp_listener(struct io *io)
 {
 	struct mtcp_app_stack *s = stack_of(io->stack);
 	struct mtcp_io *m = self(io);
 	int fd, saved;
 
-	fd = mtcp_socket(m->mctx, s->listen.ss.ss_family, SOCK_STREAM, 0);
+	fd = mtcp_socket(m->mctx, s->listen.ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	if (mtcp_setsock_nonblock(m->mctx, fd) < 0 || no_delay(m, fd) < 0 ||
-	    mtcp_bind(m->mctx, fd, (const struct sockaddr *)&s->listen.ss, s->listen.len) < 0 ||
+	if (mtcp_bind(m->mctx, fd, (const struct sockaddr *)&s->listen.ss, s->listen.len) < 0 ||
 	    mtcp_listen(m->mctx, fd, s->backlog) < 0) {
 		saved = errno;
 		mtcp_close(m->mctx, fd);
@@ -221,7 +214,6 @@ static int mtcp_listener(struct io *io)
 
 static int mtcp_io_accept(struct io *io, int listener)
 {
-	/* TCP_NODELAY is inherited from the listener, as in Linux */
 	return mtcp_accept4(self(io)->mctx, listener, NULL, NULL, SOCK_NONBLOCK);
 }
 
@@ -230,12 +222,11 @@ static int mtcp_io_connect(struct io *io, const struct addr *to)
 	struct mtcp_io *m = self(io);
 	int fd, saved;
 
-	fd = mtcp_socket(m->mctx, to->ss.ss_family, SOCK_STREAM, 0);
+	fd = mtcp_socket(m->mctx, to->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
-	if (mtcp_setsock_nonblock(m->mctx, fd) < 0 || no_delay(m, fd) < 0 ||
-	    (mtcp_connect(m->mctx, fd, (const struct sockaddr *)&to->ss, to->len) < 0 &&
-	     errno != EINPROGRESS)) {
+	if (mtcp_connect(m->mctx, fd, (const struct sockaddr *)&to->ss, to->len) < 0 &&
+	    errno != EINPROGRESS) {
 		saved = errno;
 		mtcp_close(m->mctx, fd);
 		errno = saved;

@@ -13,7 +13,7 @@ static uint32_t make_key(const struct load_worker *w, const struct load_slot *s,
 			 char key[ECHO_KEEP])
 {
 	uint32_t len = min_u32(w->request_len, ECHO_KEEP);
-	uint32_t mark[2] = {s->id, s->n_sent_messages};
+	uint32_t mark[2] = {slot_id(w, s), s->n_sent_messages};
 
 	memcpy(key, w->request, len);
 	memcpy(key, mark, min_u32(len, sizeof(mark)));
@@ -118,7 +118,8 @@ void slot_request(struct load_worker *w, struct load_slot *s, uint64_t start_at)
 	s->start_at = start_at;
 	s->sent = 0;
 	s->got = 0;
-	s->http = (struct http_response){0};
+	if (w->https != NULL)
+		w->https[s - w->slots] = (struct load_http){0};
 	s->n_sent_messages++;
 	send_more(w, s);
 }
@@ -145,7 +146,7 @@ static void count_transaction(struct load_worker *w, const struct load_slot *s)
 	if (w->phase != LOAD_MEASURE)
 		return;
 	w->transactions++;
-	w->bytes += w->request_len + s->got;
+	w->bytes += w->request_len + (w->https != NULL ? w->https[s - w->slots].got : s->got);
 	hdr_record(&w->latency, w->now > s->start_at ? w->now - s->start_at : 0);
 }
 
@@ -173,7 +174,7 @@ static int check_echo(struct load_worker *w, struct load_slot *s, uint32_t n)
 	char key[ECHO_KEEP];
 	uint32_t len, part;
 
-	if (s->sent < w->request_len || s->got + n > want)
+	if (s->sent < w->request_len || (uint64_t)s->got + n > want)
 		return -LOAD_FAIL_RESPONSE;
 	len = make_key(w, s, key);
 	for (uint32_t done = 0; done < n; done += part) {
@@ -189,12 +190,13 @@ static int check_echo(struct load_worker *w, struct load_slot *s, uint32_t n)
 
 static int check_http(struct load_worker *w, struct load_slot *s, uint32_t n)
 {
-	enum http_response_state state = http_response_feed(&s->http, w->scratch, n);
+	struct load_http *h = &w->https[s - w->slots];
+	enum http_response_state state = http_response_feed(&h->response, w->scratch, n);
 
-	s->got += n;
+	h->got += n;
 	if (state == HTTP_RESPONSE_BAD)
 		return -LOAD_FAIL_RESPONSE;
-	if (state == HTTP_RESPONSE_DONE && (s->http.status < 200 || s->http.status > 299))
+	if (state == HTTP_RESPONSE_DONE && (h->response.status < 200 || h->response.status > 299))
 		return -LOAD_FAIL_STATUS;
 	return state == HTTP_RESPONSE_DONE;
 }

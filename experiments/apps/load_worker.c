@@ -13,18 +13,26 @@
 #define OPEN_BURST	1024u /* arrivals served between two looks at the network */
 #define WAIT_MS		50    /* how soon a change of phase is seen */
 
-static void push(struct load_slot **list, struct load_slot *s)
+static void append(struct load_worker *w, struct slot_list *list, struct load_slot *s)
 {
-	s->next = *list;
-	*list = s;
+	uint32_t i = (uint32_t)(s - w->slots);
+
+	s->next = SLOT_NONE;
+	if (list->head == SLOT_NONE)
+		list->head = i;
+	else
+		w->slots[list->tail].next = i;
+	list->tail = i;
 }
 
-static struct load_slot *pop(struct load_slot **list)
+static struct load_slot *pop(struct load_worker *w, struct slot_list *list)
 {
-	struct load_slot *s = *list;
+	struct load_slot *s;
 
-	if (s != NULL)
-		*list = s->next;
+	if (list->head == SLOT_NONE)
+		return NULL;
+	s = &w->slots[list->head];
+	list->head = s->next;
 	return s;
 }
 
@@ -37,7 +45,7 @@ static bool per_message_arrivals(const struct load_worker *w)
 static void reopen(struct load_worker *w, struct load_slot *s, uint64_t start_at)
 {
 	if (w->phase == LOAD_DRAIN || w->quota == 0) {
-		push(&w->free, s);
+		append(w, &w->free, s);
 		return;
 	}
 	if (w->quota != UINT64_MAX)
@@ -48,7 +56,7 @@ static void reopen(struct load_worker *w, struct load_slot *s, uint64_t start_at
 void worker_slot_done(struct load_worker *w, struct load_slot *s)
 {
 	if (w->rate > 0 && !per_message_arrivals(w))
-		push(&w->free, s); /* until the next arrival */
+		append(w, &w->free, s); /* until the next arrival */
 	else
 		reopen(w, s, w->now);
 }
@@ -56,24 +64,19 @@ void worker_slot_done(struct load_worker *w, struct load_slot *s)
 void worker_slot_failed(struct load_worker *w, struct load_slot *s)
 {
 	s->retry_at = w->now + RETRY_NS;
-	s->next = NULL;
-	if (w->retry_head == NULL)
-		w->retry_head = s;
-	else
-		w->retry_tail->next = s;
-	w->retry_tail = s;
+	append(w, &w->retry, s);
 }
 
 void worker_slot_idle(struct load_worker *w, struct load_slot *s)
 {
 	s->state = SLOT_IDLE;
-	push(&w->idle, s);
+	append(w, &w->idle, s);
 }
 
 static void retry_due(struct load_worker *w)
 {
-	while (w->retry_head != NULL && w->retry_head->retry_at <= w->now) {
-		struct load_slot *s = pop(&w->retry_head);
+	while (w->retry.head != SLOT_NONE && w->slots[w->retry.head].retry_at <= w->now) {
+		struct load_slot *s = pop(w, &w->retry);
 
 		/* open loop: the arrival has failed; the slot serves the next */
 		worker_slot_done(w, s);
@@ -109,7 +112,7 @@ static struct load_slot *take_idle(struct load_worker *w)
 {
 	struct load_slot *s;
 
-	while ((s = pop(&w->idle)) != NULL) {
+	while ((s = pop(w, &w->idle)) != NULL) {
 		if (s->state == SLOT_IDLE)
 			return s;
 		worker_slot_failed(w, s);
@@ -120,7 +123,7 @@ static struct load_slot *take_idle(struct load_worker *w)
 /* One arrival; false: no connection is free, it waits, and its latency grows. */
 static bool arrive(struct load_worker *w)
 {
-	struct load_slot *s = per_message_arrivals(w) ? take_idle(w) : pop(&w->free);
+	struct load_slot *s = per_message_arrivals(w) ? take_idle(w) : pop(w, &w->free);
 	uint64_t at = w->next_arrival;
 
 	if (s == NULL)
@@ -158,7 +161,7 @@ static int timeout_ms(const struct load_worker *w)
 		left = (w->next_arrival - w->now) / MS_NS;
 		return left > 10 ? 10 : (int)left; /* less than 1 ms: spin, to be on time */
 	}
-	return w->n_ramped < w->n_slots || w->retry_head != NULL ? 1 : WAIT_MS;
+	return w->n_ramped < w->n_slots || w->retry.head != SLOT_NONE ? 1 : WAIT_MS;
 }
 
 static void close_idle(struct load_worker *w)
@@ -287,15 +290,18 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 		return NULL;
 	w->shared = shared;
 	w->n_slots = share_u32(conf->concurrency, i, n);
+	w->index = i;
+	w->n_workers = n;
 	w->slots = calloc(w->n_slots + 1, sizeof(*w->slots));
-	if (w->slots == NULL) {
-		free(w);
+	if (conf->app == APP_HTTP)
+		w->https = calloc(w->n_slots + 1, sizeof(*w->https));
+	if (w->slots == NULL || (conf->app == APP_HTTP && w->https == NULL)) {
+		load_worker_destroy(w);
 		return NULL;
 	}
-	for (uint32_t k = 0; k < w->n_slots; k++) {
+	for (uint32_t k = 0; k < w->n_slots; k++)
 		w->slots[k].fd = -1;
-		w->slots[k].id = k * n + i;
-	}
+	w->free = w->idle = w->retry = (struct slot_list){SLOT_NONE, SLOT_NONE};
 	w->rate = conf->rate / n;
 	w->ramp_rate = conf->ramp_rate / n;
 	w->rng = conf->seed + i;
@@ -306,8 +312,8 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 	hdr_reset(&w->lag);
 	make_request(w);
 	if (w->rate > 0 && !per_message_arrivals(w)) {
-		for (uint32_t k = w->n_slots; k > 0; k--)
-			push(&w->free, &w->slots[k - 1]);
+		for (uint32_t k = 0; k < w->n_slots; k++)
+			append(w, &w->free, &w->slots[k]);
 		w->n_ramped = w->n_slots;
 		counter_add(&w->n_opened, w->n_slots);
 	}
@@ -316,7 +322,9 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 
 void load_worker_destroy(struct load_worker *w)
 {
-	if (w != NULL)
-		free(w->slots);
+	if (w == NULL)
+		return;
+	free(w->https);
+	free(w->slots);
 	free(w);
 }

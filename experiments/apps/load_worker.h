@@ -16,20 +16,35 @@ enum load_phase { LOAD_HOLD, LOAD_WARMUP, LOAD_MEASURE, LOAD_DRAIN };
 
 enum slot_state { SLOT_FREE, SLOT_CONNECTING, SLOT_IDLE, SLOT_BUSY };
 
+#define SLOT_NONE UINT32_MAX
+
+/* One of the connections that exist at a time: half a cache line, as there may be millions. */
 struct load_slot {
 	int fd;
-	uint8_t state; /* enum slot_state */
-	bool opened;   /* has been connected at least once */
-	bool arrival;  /* open loop: the request that this connection was opened for waits */
-	uint32_t id;
+	uint8_t state;	     /* enum slot_state */
+	bool opened;	     /* has been connected at least once */
 	uint32_t n_messages; /* still to do on this connection, the one under way included */
 	uint32_t n_sent_messages;
-	uint32_t sent;	   /* bytes of the request */
-	uint64_t got;	   /* bytes of the response */
-	uint64_t start_at; /* of the transaction, as intended */
-	uint64_t retry_at; /* in the retry list */
-	struct http_response http;
-	struct load_slot *next; /* in the list it is on */
+	union {
+		uint32_t sent; /* bytes of the request */
+		uint32_t next; /* FREE, IDLE: in the list it is on */
+	};
+	uint32_t got; /* echo: bytes of the response */
+	union {
+		uint64_t start_at; /* of the transaction, as intended */
+		uint64_t retry_at; /* in the retry list */
+	};
+};
+
+_Static_assert(sizeof(struct load_slot) == 32, "two slots to a cache line");
+
+struct load_http {
+	struct http_response response;
+	uint64_t got;
+};
+
+struct slot_list {	     /* first in, first out: connections are used in turn */
+	uint32_t head, tail; /* indices; SLOT_NONE: empty */
 };
 
 struct load_shared {
@@ -42,10 +57,11 @@ struct load_worker {
 	struct load_shared *shared;
 	struct io *io;
 	const struct io_ops *ops;
+	uint32_t index, n_workers;
 	uint32_t n_slots, n_ramped, n_connecting;
 	struct load_slot *slots;
-	struct load_slot *free, *idle;
-	struct load_slot *retry_head, *retry_tail;
+	struct load_http *https; /* by slot; NULL: not http */
+	struct slot_list free, idle, retry;
 	uint64_t ramp_at, next_arrival, rng;
 	uint64_t quota;		/* connections still to be opened; UINT64_MAX: no end */
 	double rate, ramp_rate; /* this worker's share */
@@ -66,6 +82,12 @@ struct load_worker {
 };
 
 extern const struct team_job load_job;
+
+/* Of all workers together. */
+static inline uint32_t slot_id(const struct load_worker *w, const struct load_slot *s)
+{
+	return (uint32_t)(s - w->slots) * w->n_workers + w->index;
+}
 
 /* The i-th of n workers. NULL: no memory. */
 struct load_worker *load_worker_create(struct load_shared *, unsigned i, unsigned n);

@@ -283,6 +283,7 @@ int stack_opts_lines(const struct stack_opts *s, uint32_t max_conns, struct opt_
 		ret |= opt_lines_add(lines, "device = %s", s->device);
 	if (s->address != NULL)
 		ret |= opt_lines_add(lines, "address = %s", s->address);
+	ret |= opt_lines_add(lines, "tcp_nodelay = 1");
 	if (s->capture != NULL)
 		ret |= opt_lines_add(lines, "capture = %s", s->capture);
 	ret |= opt_lines_add(lines, "mode = %s", s->kind == IO_MTCP_PAIRED ? "paired" : "inline");

@@ -33,9 +33,10 @@ static struct conn *conn_at(struct server_worker *w, uint32_t i)
 
 static struct conn *conn_take(struct server_worker *w)
 {
-	struct conn *c = w->free_conns;
+	struct conn *c;
 
-	if (c != NULL) {
+	if (w->free_conns != CONN_NONE) {
+		c = (struct conn *)(void *)(w->pool + (size_t)w->free_conns * CONN_UNIT);
 		w->free_conns = c->next_free;
 		return c;
 	}
@@ -48,7 +49,7 @@ static void conn_give_back(struct server_worker *w, struct conn *c)
 {
 	c->fd = -1;
 	c->next_free = w->free_conns;
-	w->free_conns = c;
+	w->free_conns = (uint32_t)((size_t)((char *)c - w->pool) / CONN_UNIT);
 }
 
 static void listener_watch(struct server_worker *w)
@@ -221,6 +222,7 @@ int server_start(struct io_stack *stack, const struct server_conf *conf, struct 
 		w->server = s;
 		w->app = apps[conf->app];
 		w->listener = -1;
+		w->free_conns = CONN_NONE;
 		s->workers[s->n_workers] = w;
 		workers[s->n_workers] = w;
 	}

@@ -15,6 +15,7 @@
 #include "protocol.h"
 #include "team.h"
 
+#define CONN_UNIT      8u /* places in the pool are counted in these */
 #define SERVER_SCRATCH (128u << 10)
 
 struct server_conf {
@@ -35,9 +36,12 @@ struct server_counts {
 /* First member of each application's connection. */
 struct conn {
 	int fd; /* -1: free */
-	uint32_t watch;
-	struct conn *next_free;
+	union {
+		uint32_t watch;
+		uint32_t next_free; /* its place in the pool, or CONN_NONE */
+	};
 };
+#define CONN_NONE UINT32_MAX
 
 struct server;
 struct server_worker {
@@ -51,15 +55,15 @@ struct server_worker {
 	uint64_t resume_at; /* 0: when a connection ends */
 	char *pool;
 	size_t pool_len;
-	uint32_t n_made; /* connections of the pool ever used */
-	struct conn *free_conns;
+	uint32_t n_made;     /* connections of the pool ever used */
+	uint32_t free_conns; /* the one given back last */
 	counter accepted, closed, messages, bytes, errors, pauses;
 	char scratch[SERVER_SCRATCH];
 };
 
 /* An application's part: it reads and writes with w->ops and says what to wait for. */
 struct app {
-	size_t conn_len;
+	size_t conn_len;					 /* a multiple of CONN_UNIT */
 	int (*start)(struct server_worker *, char err[ERR_LEN]); /* or NULL */
 	void (*end)(struct server_worker *);			 /* or NULL */
 	void (*open)(struct server_worker *, struct conn *);

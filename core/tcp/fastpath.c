@@ -2,29 +2,6 @@
 #include "tcp/fastpath.h"
 #include "tcp/recovery.h"
 
-#define CE 3u /* RFC 3168 5 */
-
-/* What an ACK that does not advance means to a timer that fired is for the slow path; TF_ORPHAN and
- * TF_FIN do not occur in ESTABLISHED. */
-bool fastpath_takes(const struct tcb *t, const struct tcp_seg *s)
-{
-	const unsigned ctl =
-		(TCPF_FIN | TCPF_SYN | TCPF_RST | TCPF_ACK | TCPF_URG | TCPF_ECE | TCPF_CWR);
-	unsigned ts = t->flags & TF_TS ? TCPO_TS : 0;
-	uint32_t n_new = s->ack.v - t->snd_una.v;
-	bool stale = ts && (int32_t)(s->ts_val - t->ts_recent) < 0;
-
-	/* Bitwise on purpose: one branch. */
-	unsigned slow = (unsigned)!t->cfg->fast_path | (t->state ^ TCPS_ESTABLISHED) | t->phase |
-			((s->flags & ctl) ^ TCPF_ACK) | (s->seq.v ^ t->rcv_nxt.v) | t->n_retries |
-			t->n_keep | (t->flags & (TF_HOLES | TF_ECE)) |
-			((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) | stale | s->no_room |
-			(s->len > rcv_wnd(t)) | (n_new > flight(t)) | ((n_new | s->len) == 0) |
-			(s->ip_ecn == CE);
-
-	return slow == 0;
-}
-
 void fastpath_input(struct arrival *a)
 {
 	struct tcb *t = a->t;
@@ -43,9 +20,13 @@ void fastpath_input(struct arrival *a)
 			ack_sample(a, before);
 	}
 	ack_window(a, advanced);
-	a->seq = s->seq;
-	a->len = s->len;
-	if (a->len)
-		data_in_order(a);
+	if (t->state == TCPS_ESTABLISHED || ack_fin(a) == STEP_CONTINUE) {
+		a->seq = s->seq;
+		a->len = s->len;
+		if (a->len)
+			data_in_order(a);
+		if (s->flags & TCPF_FIN)
+			data_fin(a);
+	}
 	timer_settle(t, a->now);
 }

@@ -208,8 +208,7 @@ static void ack_judge(struct arrival *a, bool advanced, bool sacked)
 		a->ev->flags |= recovery_judge(t, &r);
 }
 
-/* What the acknowledgment of our FIN means. */
-static enum step ack_fin(struct arrival *a)
+enum step ack_fin(struct arrival *a)
 {
 	struct tcb *t = a->t;
 

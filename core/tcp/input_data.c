@@ -72,6 +72,12 @@ static enum step fin_arrived(struct arrival *a)
 	}
 }
 
+enum step data_fin(struct arrival *a)
+{
+	a->t->rcv_nxt = seq_add(a->t->rcv_nxt, 1);
+	return fin_arrived(a);
+}
+
 void data_in_order(struct arrival *a)
 {
 	struct tcb *t = a->t;
@@ -184,6 +190,5 @@ enum step step_fin(struct arrival *a)
 		t->flags |= TF_ACK_NOW;
 		return arrival_drop(a, TCP_DROP_SEQ);
 	}
-	t->rcv_nxt = seq_add(t->rcv_nxt, 1);
-	return fin_arrived(a);
+	return data_fin(a);
 }

@@ -48,10 +48,15 @@ static inline bool fin_sent(const struct tcb *t)
 	return seq_gt(t->snd_nxt, t->snd_end);
 }
 
-/* Data or a FIN that was never sent waits. */
+/* Sequence space of data and a FIN that were never sent. */
+static inline uint32_t unsent_len(const struct tcb *t)
+{
+	return t->snd_end.v + ((t->flags & TF_FIN) != 0) - t->snd_nxt.v;
+}
+
 static inline bool unsent(const struct tcb *t)
 {
-	return !fin_sent(t) && (!seq_eq(t->snd_nxt, t->snd_end) || (t->flags & TF_FIN));
+	return unsent_len(t) != 0;
 }
 
 static inline uint32_t rcv_wnd(const struct tcb *t)
@@ -125,6 +130,8 @@ void ack_sample(struct arrival *, uint32_t before);
 /* SEG.ACK > SND.UNA, known to be acceptable. */
 void ack_new(struct arrival *);
 void ack_window(struct arrival *, bool ack_advanced);
+/* What the acknowledgment of our FIN means, if it is. */
+enum step ack_fin(struct arrival *);
 /* One round-trip measurement, if this ACK gives one. */
 void ack_measure(struct arrival *, tcp_seq ack);
 
@@ -132,6 +139,7 @@ void ack_measure(struct arrival *, tcp_seq ack);
 enum step step_text(struct arrival *);
 enum step step_fin(struct arrival *);
 void data_in_order(struct arrival *);
+enum step data_fin(struct arrival *); /* the FIN is the next in order */
 /* rcv_wnd to offer now; the right edge stays or advances (RFC 9293 3.8.6.2.2). */
 uint32_t data_window(const struct tcb *);
 

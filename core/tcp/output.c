@@ -89,13 +89,6 @@ static bool plan_new(const struct tcb *t, struct plan *p)
 	return true;
 }
 
-bool output_can_send_new(const struct tcb *t)
-{
-	struct plan p;
-
-	return plan_new(t, &p);
-}
-
 /* One unit of sequence space beyond the window, or as much as a window too small for SWS takes. */
 static void plan_probe(const struct tcb *t, struct plan *p)
 {
@@ -133,15 +126,13 @@ static __attribute__((cold)) void plan_opening(const struct tcb *t, struct plan 
 		p->what = SEND_ACK;
 }
 
-static struct plan plan_next(const struct tcb *t, mt_time now)
+static __attribute__((noinline)) struct plan plan_any(const struct tcb *t, mt_time now)
 {
 	const uint32_t ack_of_ecn = TF_ACK_NOW | TF_ECN;
 	bool resending = t->phase != PHASE_OPEN || (t->flags & TF_RXT_HEAD);
 	bool held = pace_holds(t, now) && !(t->flags & (TF_RXT_HEAD | TF_TLP_DUE));
 	struct plan p = {.what = SEND_NOTHING};
 
-	if (!(t->flags & TF_DUE) && t->phase == PHASE_OPEN && !unsent(t))
-		return p;
 	if (t->flags & (TF_RST_DUE | TF_STRAY_RST)) {
 		p.what = t->flags & TF_RST_DUE ? SEND_RST : SEND_STRAY_RST;
 		return p;
@@ -173,10 +164,64 @@ static struct plan plan_next(const struct tcb *t, mt_time now)
 	return p;
 }
 
+/* `avail` is unsent and nothing is special: new data or a FIN as far as the windows and Nagle let it.
+ * False: the peer's window cuts it. */
+static inline bool plan_fit(const struct tcb *t, uint32_t avail, struct plan *p)
+{
+	const uint32_t no_wait = TF_NODELAY | TF_FIN | TF_CORK_FLUSH;
+	uint32_t out = flight(t), full = t->cc.mss, fin = (t->flags & TF_FIN) != 0;
+	uint32_t n = avail <= full + fin ? avail : full;
+	uint32_t len = n - (fin & (n == avail));
+
+	if (out + n > t->snd_wnd)
+		return false;
+	if (out && ((len && out + len > t->cc.cwnd) || (n < full && !(t->flags & no_wait))))
+		return true;
+	p->what = SEND_RANGE;
+	p->r = (struct seq_range){t->snd_nxt, seq_add(t->snd_nxt, n)};
+	return true;
+}
+
+/* The same decision as plan_any's for an established connection without anything special about it.
+ * False: ask plan_any. */
+static inline bool plan_plain(const struct tcb *t, struct plan *p)
+{
+	const uint32_t special = (TF_DUE & ~(uint32_t)TF_ACK_NOW) | TF_HOLES | TF_CORK | TF_ECN;
+	uint32_t avail = unsent_len(t);
+
+	/* Bitwise on purpose: one branch. */
+	if ((t->flags & special) | (t->xflags & XF_PACE) | t->phase | t->n_dup |
+	    (t->state < TCPS_ESTABLISHED) | !t->cfg->fast_path)
+		return false;
+	if (t->cold && dsack_waits(t->cold)) /* SACK blocks take their room */
+		return false;
+	p->what = t->flags & TF_ACK_NOW ? SEND_ACK : SEND_NOTHING;
+	return avail == 0 || plan_fit(t, avail, p);
+}
+
+static inline struct plan plan_next(const struct tcb *t, mt_time now)
+{
+	struct plan p = {.what = SEND_NOTHING};
+
+	return plan_plain(t, &p) ? p : plan_any(t, now);
+}
+
+bool output_can_send_new(const struct tcb *t)
+{
+	struct plan p = {.what = SEND_NOTHING};
+
+	if (plan_plain(t, &p))
+		return p.what == SEND_RANGE;
+	return plan_new(t, &p);
+}
+
 enum tcp_tx tcp_pending(const struct tcb *t, mt_time now)
 {
-	struct plan p = plan_next(t, now);
+	struct plan p;
 
+	if (!(t->flags & TF_DUE) && t->phase == PHASE_OPEN && !unsent(t))
+		return TCP_TX_NONE;
+	p = plan_next(t, now);
 	switch (p.what) {
 	case SEND_NOTHING:
 		return TCP_TX_NONE;
@@ -401,7 +446,7 @@ static void restart_after_idle(struct tcb *t, mt_time now)
 	if (flight(t) || !unsent(t) || syn_unacked(t))
 		return;
 	idle = ms_of(now) - t->last_snd_ms;
-	if (idle > rto_ms(t))
+	if (idle > t->cfg->rto_min_ms && idle > rto_ms(t))
 		t->cc.ops->on_idle(&t->cc, t->cfg->init_cwnd * t->cc.mss, now - idle * MT_MS, now);
 }
 

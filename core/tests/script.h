@@ -113,6 +113,12 @@ static inline void script_hash_seg(struct script *s, const struct tcp_seg *g)
 	script_hash(s, g->sack, g->n_sack * sizeof(g->sack[0]));
 }
 
+/* What the last event was, by whichever path. */
+static inline uint32_t script_events(const struct script *s)
+{
+	return s->ev.flags & ~(uint32_t)TCP_EV_FAST;
+}
+
 static inline void script_took(struct script *s, struct tcp_events ev)
 {
 	uint64_t v[] = {s->now,	      ev.flags & ~(unsigned)TCP_EV_FAST,

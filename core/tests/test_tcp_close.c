@@ -17,9 +17,70 @@ CASE(active_close)
 	assert_int_equal(s->ev.n_acked, 0);
 	IN(s, 2 * MS, .seq = 1, .ack = 2, .flags = FINACK);
 	STATE(s, TIME_WAIT);
-	assert_int_equal(s->ev.flags, TCP_EV_EOF | TCP_EV_TIME_WAIT);
+	assert_int_equal(script_events(s), TCP_EV_EOF | TCP_EV_TIME_WAIT);
 	OUT(s, 2 * MS, .seq = 2, .ack = 2);
 	assert_true(tcp_deadline(&s->t) == MT_NEVER);
+}
+
+static void took(const struct script *s, bool fast)
+{
+	assert_int_equal((s->ev.flags & TCP_EV_FAST) != 0, fast && s->cfg.fast_path);
+}
+
+/* What closes a connection in order leaves nothing to the slow path, on either side. */
+CASE(orderly_close_takes_the_fast_path)
+{
+	be_established(s);
+	app_write(s, 0, 10);
+	OUT(s, 0, .len = 10);
+	IN(s, 1 * MS, .seq = 1, .len = 20, .flags = FINACK);
+	took(s, true);
+	STATE(s, CLOSE_WAIT);
+	OUT(s, 1 * MS, .ack = 22);
+	app_read(s, 1 * MS, 20);
+	app_close(s, 1 * MS);
+	OUT(s, 1 * MS, .seq = 11, .flags = FINACK);
+	IN(s, 2 * MS, .seq = 22, .ack = 12);
+	took(s, true);
+	STATE(s, CLOSED);
+}
+
+CASE(orderly_active_close_takes_the_fast_path)
+{
+	be_fin_wait_1(s);
+	IN(s, 1 * MS, .seq = 1, .ack = 2);
+	took(s, true);
+	STATE(s, FIN_WAIT_2);
+	IN(s, 2 * MS, .seq = 1, .ack = 2, .len = 10);
+	took(s, true);
+	IN(s, 3 * MS, .seq = 11, .ack = 2, .flags = FINACK);
+	took(s, true);
+	STATE(s, TIME_WAIT);
+	OUT(s, 3 * MS, .seq = 2, .ack = 12);
+}
+
+/* What follows a FIN, data that nobody reads any more, a FIN beyond the window. */
+CASE(disorderly_close_takes_the_slow_path)
+{
+	be_close_wait(s);
+	IN(s, 1 * MS, .seq = 2, .len = 10);
+	took(s, false);
+	STATE(s, CLOSE_WAIT);
+	script_init(s, s->cfg.fast_path);
+	be_established(s);
+	IN(s, 0, .seq = 1, .len = 50000, .flags = FINACK);
+	took(s, false);
+	assert_int_equal(s->ev.n_readable, 50000);
+	STATE(s, ESTABLISHED);
+	OUT(s, 0, .ack = 50001, .wnd = 0);
+	script_init(s, s->cfg.fast_path);
+	be_established(s);
+	app_close(s, 0);
+	OUT(s, 0, .flags = FINACK);
+	IN(s, 1 * MS, .seq = 1, .ack = 2, .len = 10);
+	took(s, false);
+	STATE(s, CLOSED);
+	OUT(s, 1 * MS, .flags = TCPF_RST | TCPF_ACK);
 }
 
 CASE(active_close_with_fin_in_the_ack)
@@ -43,7 +104,7 @@ CASE(passive_close)
 	STATE(s, LAST_ACK);
 	IN(s, 2 * MS, .seq = 2, .ack = 12);
 	STATE(s, CLOSED);
-	assert_int_equal(s->ev.flags, TCP_EV_CLOSED);
+	assert_int_equal(script_events(s), TCP_EV_CLOSED);
 }
 
 CASE(simultaneous_close)
@@ -54,7 +115,7 @@ CASE(simultaneous_close)
 	OUT(s, 0, .seq = 2, .ack = 2);
 	IN(s, 1 * MS, .seq = 2, .ack = 2);
 	STATE(s, TIME_WAIT);
-	assert_int_equal(s->ev.flags, TCP_EV_TIME_WAIT);
+	assert_int_equal(script_events(s), TCP_EV_TIME_WAIT);
 	OUT_NONE(s, 1000 * MS);
 }
 
@@ -488,6 +549,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(active_close),
+		T(orderly_close_takes_the_fast_path),
+		T(orderly_active_close_takes_the_fast_path),
+		T(disorderly_close_takes_the_slow_path),
 		T(active_close_with_fin_in_the_ack),
 		T(passive_close),
 		T(simultaneous_close),

@@ -88,7 +88,7 @@ CASE(transaction_is_one_segment_each_way)
 	script_flush(s);
 	OUT(s, 0, .seq = 1, .ack = 65, .len = 64, .flags = TCPF_ACK | TCPF_FIN, .psh = 1);
 	IN(s, 1 * MS, .seq = 65, .ack = 66, .flags = TCPF_ACK | TCPF_FIN);
-	assert_int_equal(s->ev.flags, TCP_EV_WRITABLE | TCP_EV_EOF | TCP_EV_TIME_WAIT);
+	assert_int_equal(script_events(s), TCP_EV_WRITABLE | TCP_EV_EOF | TCP_EV_TIME_WAIT);
 	OUT(s, 1 * MS, .seq = 66, .ack = 66);
 }
 
@@ -228,7 +228,7 @@ CASE(fin_with_data)
 	be_established(s);
 	IN(s, 0, .seq = 1, .len = 10, .flags = TCPF_ACK | TCPF_FIN);
 	STATE(s, CLOSE_WAIT);
-	assert_int_equal(s->ev.flags, TCP_EV_READABLE | TCP_EV_EOF);
+	assert_int_equal(script_events(s), TCP_EV_READABLE | TCP_EV_EOF);
 	OUT(s, 0, .ack = 12);
 }
 

@@ -9,7 +9,7 @@
 
 /* ---- SEND and RECEIVE ---- */
 
-uint32_t tcp_snd_room(const struct tcb *t)
+static inline uint32_t snd_room(const struct tcb *t)
 {
 	uint32_t used = t->snd_end.v - snd_base(t).v, limit = snd_limit(t);
 
@@ -18,9 +18,14 @@ uint32_t tcp_snd_room(const struct tcb *t)
 	return used < limit ? limit - used : 0;
 }
 
+uint32_t tcp_snd_room(const struct tcb *t)
+{
+	return snd_room(t);
+}
+
 void tcp_append(struct tcb *t, uint32_t n, mt_time now)
 {
-	check(n <= tcp_snd_room(t));
+	check(n <= snd_room(t));
 	t->snd_end = seq_add(t->snd_end, n);
 	fastopen_release(t);
 	timer_settle(t, now);
@@ -132,7 +137,7 @@ static void set_rcvbuf(struct tcb *t, uint32_t value)
 	else
 		t->rcvbuf = value;
 	if (t->state == TCPS_SYN_SENT && flight(t) == 0 && t->cfg->wscale)
-		t->rcv_wscale = open_wscale(t->rcvbuf);
+		t->rcv_wscale = open_wscale(t->rcvbuf) & 15u;
 	t->xflags |= XF_RCVBUF;
 }
 

@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "tcp/tcp.h"
 
-#define IW_SEG_BYTES	1460u /* RFC 6928 2: 14600 bytes for ten segments */
+#define IW_SEG_BYTES 1460u /* RFC 6928 2: 14600 bytes for ten segments */
 
 #define ALGORITHM(name) &cc_##name,
 static const struct cc_ops *const algorithms[] = {CC_ALGORITHMS(ALGORITHM)};

@@ -11,6 +11,7 @@ void fastpath_input(struct arrival *a)
 
 	a->ev->flags = TCP_EV_FAST;
 	t->last_rcv_ms = ms_of(a->now);
+	t->n_keep = 0;
 	ts_note(t, s);
 	if (advanced) {
 		if (t->cold)

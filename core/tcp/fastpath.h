@@ -19,13 +19,12 @@ static inline bool fastpath_takes(const struct tcb *t, const struct tcp_seg *s)
 	/* After the peer's FIN nothing follows it. */
 	unsigned last = n_text ? TCPS_FIN_WAIT_2 : TCPS_LAST_ACK;
 	unsigned orphan = t->flags & TF_ORPHAN ? s->len : 0u;
-	bool stale = ts && (int32_t)(s->ts_val - t->ts_recent) < 0;
+	unsigned stale = ts & (unsigned)((int32_t)(s->ts_val - t->ts_recent) >> 31);
 
 	/* Bitwise on purpose: one branch. */
-	unsigned slow = (unsigned)!t->cfg->fast_path |
-			((unsigned)t->state - TCPS_ESTABLISHED > last - TCPS_ESTABLISHED) |
-			t->phase | ((s->flags & ctl) ^ TCPF_ACK) | (s->seq.v ^ t->rcv_nxt.v) |
-			t->n_retries | t->n_keep | (t->flags & (TF_HOLES | TF_ECE)) |
+	unsigned slow = ((unsigned)t->state - TCPS_ESTABLISHED > last - TCPS_ESTABLISHED) |
+			t->trouble | ((s->flags & ctl) ^ TCPF_ACK) | (s->seq.v ^ t->rcv_nxt.v) |
+			(t->flags & (TF_HOLES | TF_ECE)) | (t->xflags & XF_SLOW) |
 			((s->opts & (TCPO_TS | TCPO_SACK)) ^ ts) | stale | s->no_room |
 			(n_text > rcv_wnd(t)) | (n_new > flight(t)) | ((n_new | n_text) == 0) |
 			orphan | (s->ip_ecn == FASTPATH_CE);

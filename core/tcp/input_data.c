@@ -4,20 +4,6 @@
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
 
-/* What the receive side may take now. Silly windows are avoided (RFC 1122 4.2.3.3): the edge moves
- * by a segment or half the buffer at least, and by what the window field can tell. */
-uint32_t data_window(const struct tcb *t)
-{
-	uint32_t room = t->rcvbuf > t->rcv_unread ? t->rcvbuf - t->rcv_unread : 0;
-	uint32_t step = min_u32(t->rcvbuf / 2, t->mss_seen);
-	uint32_t now = rcv_wnd(t);
-
-	room = min_u32(room, (uint32_t)UINT16_MAX << t->rcv_wscale);
-	if (room > now && room - now >= max_u32(step, 1u << t->rcv_wscale))
-		return room;
-	return now;
-}
-
 /* RFC 1122 4.2.3.2, RFC 5681 4.2: every second full segment at once, else within delack_ms. At the
  * start every segment, since the peer's slow start waits for it. */
 static void ack_policy(struct tcb *t, mt_time now)

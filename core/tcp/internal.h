@@ -140,8 +140,20 @@ enum step step_text(struct arrival *);
 enum step step_fin(struct arrival *);
 void data_in_order(struct arrival *);
 enum step data_fin(struct arrival *); /* the FIN is the next in order */
-/* rcv_wnd to offer now; the right edge stays or advances (RFC 9293 3.8.6.2.2). */
-uint32_t data_window(const struct tcb *);
+/* rcv_wnd to offer now; the right edge stays or advances (RFC 9293 3.8.6.2.2). Silly windows are
+ * avoided (RFC 1122 4.2.3.3): the edge moves by a segment or half the buffer at least, and by what
+ * the window field can tell. */
+static inline uint32_t data_window(const struct tcb *t)
+{
+	uint32_t room = t->rcvbuf > t->rcv_unread ? t->rcvbuf - t->rcv_unread : 0;
+	uint32_t step = min_u32(t->rcvbuf / 2, t->mss_seen);
+	uint32_t now = rcv_wnd(t);
+
+	room = min_u32(room, (uint32_t)UINT16_MAX << t->rcv_wscale);
+	if (room > now && room - now >= max_u32(step, 1u << t->rcv_wscale))
+		return room;
+	return now;
+}
 
 /* Bound of the send buffer. Auto-tuned it is two congestion windows: one in flight, and what
  * follows it while its acknowledgments are on the way. In a recovery the flight is larger: what has
@@ -182,7 +194,15 @@ static inline void ts_note(struct tcb *t, const struct tcp_seg *s)
 
 /* ---- timers.c ---- */
 void timer_rto(struct tcb *, mt_time now);	 /* (re)starts the retransmission timer */
-void timer_settle(struct tcb *, mt_time now);	 /* persist and cork: whatever waits is timed */
+void timer_settle_waiting(struct tcb *, mt_time now);
+/* Persist and cork: whatever waits is timed. With something in flight rxt_at runs; with nothing, a
+ * window of more than a segment holds nothing back. */
+static inline void timer_settle(struct tcb *t, mt_time now)
+{
+	if ((t->flags & (TF_CORK | TF_CORK_TIMED)) ||
+	    (t->rxt_at == MT_NEVER && unsent(t) && t->snd_wnd <= t->cc.mss))
+		timer_settle_waiting(t, now);
+}
 void timer_keepalive(struct tcb *, mt_time now); /* (re)starts keepalive or FIN-WAIT-2, as is due */
 
 #endif

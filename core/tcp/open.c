@@ -73,8 +73,9 @@ static void open_common(struct tcb *t, const struct tcp_config *cfg, const struc
 	t->rxt_at = t->ack_at = t->idle_at = MT_NEVER;
 	t->last_rcv_ms = t->last_snd_ms = t->unacked_ms = ms_of(now);
 	t->challenge_ms = ms_of(now) - CHALLENGE_MS;
-	t->rcv_wscale = cfg->wscale ? open_first_wscale(cfg) : 0;
+	t->rcv_wscale = cfg->wscale ? open_first_wscale(cfg) & 15u : 0;
 	t->flags = TF_SYN_DUE | (cfg->nodelay ? TF_NODELAY : 0);
+	t->xflags = cfg->fast_path ? 0 : XF_SLOW;
 	rtt_init(&t->rtt);
 	/* The handshake sets the segment size and the window anew. */
 	cc_init(&t->cc, cfg->cc, t->mss_local, cfg->init_cwnd);
@@ -112,7 +113,7 @@ void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
 		t->flags |= TF_SACK;
 	if (cfg->wscale && (s->opts & TCPO_WSCALE)) {
 		t->flags |= TF_WSCALE;
-		t->snd_wscale = (uint8_t)min_u32(s->wscale, WSCALE_MAX);
+		t->snd_wscale = min_u32(s->wscale, WSCALE_MAX) & 15u;
 	} else {
 		t->rcv_wscale = 0;
 	}

@@ -13,9 +13,9 @@ enum what {
 	SEND_RST,
 	SEND_STRAY_RST,
 	SEND_SYN,
-	SEND_ACK,
 	SEND_ECHO, /* an ACK of less than what has arrived */
 	SEND_KEEPALIVE,
+	SEND_ACK,
 	SEND_RANGE
 };
 
@@ -164,8 +164,8 @@ static __attribute__((noinline)) struct plan plan_any(const struct tcb *t, mt_ti
 	return p;
 }
 
-/* `avail` is unsent and nothing is special: new data or a FIN as far as the windows and Nagle let it.
- * False: the peer's window cuts it. */
+/* `avail` is unsent and nothing is special: new data or a FIN as far as the windows and Nagle let
+ * it. False: the peer's window cuts it. */
 static inline bool plan_fit(const struct tcb *t, uint32_t avail, struct plan *p)
 {
 	const uint32_t no_wait = TF_NODELAY | TF_FIN | TF_CORK_FLUSH;
@@ -190,8 +190,8 @@ static inline bool plan_plain(const struct tcb *t, struct plan *p)
 	uint32_t avail = unsent_len(t);
 
 	/* Bitwise on purpose: one branch. */
-	if ((t->flags & special) | (t->xflags & XF_PACE) | t->phase | t->n_dup |
-	    (t->state < TCPS_ESTABLISHED) | !t->cfg->fast_path)
+	if ((t->flags & special) | (t->xflags & (XF_PACE | XF_SLOW)) | t->trouble |
+	    (t->state < TCPS_ESTABLISHED))
 		return false;
 	if (t->cold && dsack_waits(t->cold)) /* SACK blocks take their room */
 		return false;
@@ -261,21 +261,21 @@ static void put_options(struct tcb *t, struct tcp_seg *out, mt_time now)
  * while the buffer has room, so that the edge does not seem to move back (RFC 7323 2.4). */
 static void put_window(struct tcb *t, struct tcp_seg *out)
 {
-	uint32_t wnd = data_window(t), unit = 1u << t->rcv_wscale;
-	uint32_t field = wnd >> t->rcv_wscale;
+	uint32_t shift = t->rcv_wscale, field = data_window(t) >> shift;
 	tcp_seq edge;
 
-	if (field << t->rcv_wscale < rcv_wnd(t) &&
-	    (field + 1) * (uint64_t)unit + t->rcv_unread <= t->rcvbuf)
+	if (field << shift < rcv_wnd(t) &&
+	    ((uint64_t)(field + 1) << shift) + t->rcv_unread <= t->rcvbuf)
 		field++;
 	field = min_u32(field, UINT16_MAX);
 	out->wnd = (uint16_t)field;
-	edge = seq_add(t->rcv_nxt, field << t->rcv_wscale);
+	edge = seq_add(t->rcv_nxt, field << shift);
 	t->rcv_adv = seq_max(t->rcv_adv, edge);
 }
 
 /* What every segment but the first SYN carries; with it any ACK owed is paid. */
-static void put_ack(struct tcb *t, struct tcp_seg *out, mt_time now)
+static inline __attribute__((always_inline)) void put_ack(struct tcb *t, struct tcp_seg *out,
+							  mt_time now)
 {
 	out->ack = t->rcv_nxt;
 	out->flags |= t->flags & TF_ECE ? TCPF_ACK | TCPF_ECE : TCPF_ACK;
@@ -438,23 +438,48 @@ static void emit_range(struct tcb *t, struct tcp_seg *out, const struct plan *p,
 	sent_new(t, p, now);
 }
 
-/* RFC 5681 4.1: the window of long ago says nothing about the path now. */
+/* RFC 5681 4.1: the window of long ago says nothing about the path now. Nothing is in flight, and
+ * something waits. */
 static void restart_after_idle(struct tcb *t, mt_time now)
 {
-	uint32_t idle;
+	uint32_t idle = ms_of(now) - t->last_snd_ms;
 
-	if (flight(t) || !unsent(t) || syn_unacked(t))
+	if (syn_unacked(t))
 		return;
-	idle = ms_of(now) - t->last_snd_ms;
 	if (idle > t->cfg->rto_min_ms && idle > rto_ms(t))
 		t->cc.ops->on_idle(&t->cc, t->cfg->init_cwnd * t->cc.mss, now - idle * MT_MS, now);
+}
+
+/* What is neither data nor an ACK of what has arrived. */
+static __attribute__((noinline)) void emit_rare(struct tcb *t, struct tcp_seg *out,
+						const struct plan *p, mt_time now)
+{
+	switch (p->what) {
+	case SEND_SYN:
+		emit_syn(t, out, now);
+		break;
+	case SEND_RST:
+	case SEND_STRAY_RST:
+		emit_reset(t, out, p);
+		break;
+	case SEND_KEEPALIVE: /* a sequence number it has acknowledged: the peer must answer */
+		out->seq = seq_add(t->snd_nxt, UINT32_MAX);
+		t->flags &= ~(uint32_t)TF_KEEP_DUE;
+		/* fall through */
+	default:
+		put_ack(t, out, now);
+		if (p->what == SEND_ECHO)
+			ecn_put_echo(t, out);
+		break;
+	}
 }
 
 bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 {
 	struct plan p;
 
-	restart_after_idle(t, now);
+	if (unsent(t) && !flight(t))
+		restart_after_idle(t, now);
 	p = plan_next(t, now);
 	if (p.what == SEND_NOTHING)
 		return false;
@@ -465,27 +490,13 @@ bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 	out->data_off = 0;
 	out->payload = NULL;
 	t->flags &= ~(uint32_t)TF_LAST_RXT;
-	switch (p.what) {
-	case SEND_RST:
-	case SEND_STRAY_RST:
-		emit_reset(t, out, &p);
-		return true;
-	case SEND_SYN:
-		emit_syn(t, out, now);
-		return true;
-	case SEND_RANGE:
-		emit_range(t, out, &p, now);
-		break;
-	case SEND_KEEPALIVE: /* a sequence number it has acknowledged: the peer must answer */
-		out->seq = seq_add(t->snd_nxt, UINT32_MAX);
-		t->flags &= ~(uint32_t)TF_KEEP_DUE;
-		break;
-	default:
-		break;
+	if (p.what < SEND_ACK) {
+		emit_rare(t, out, &p, now);
+	} else {
+		if (p.what == SEND_RANGE)
+			emit_range(t, out, &p, now);
+		put_ack(t, out, now);
 	}
-	put_ack(t, out, now);
-	if (p.what == SEND_ECHO)
-		ecn_put_echo(t, out);
 	if (t->flags & TF_CORK)
 		timer_settle(t, now);
 	return true;

@@ -89,7 +89,8 @@ enum {			       /* tcb.xflags: what is rarer still */
        XF_RCVBUF = 1u << 11,   /* set by the application: no auto-tuning */
        XF_SNDBUF = 1u << 12,
        XF_MSS_CUT = 1u << 13,  /* the path takes less than mss_max, since mss_cut_s */
-       XF_MSS_TRIAL = 1u << 14 /* ... perhaps; without the cut: it did until lately */
+       XF_MSS_TRIAL = 1u << 14, /* ... perhaps; without the cut: it did until lately */
+       XF_SLOW = 1u << 15	/* no fast path: the configuration says so */
 };
 
 /* Anything of these makes the next segment something else than data. */
@@ -100,12 +101,17 @@ enum {			       /* tcb.xflags: what is rarer still */
 struct tcb {
 	/* line 0: every segment in, every segment out */
 	uint8_t state;	   /* enum tcp_state; written by tcp_set_state only */
-	uint8_t phase;	   /* enum tcp_phase */
-	uint8_t n_retries; /* timeouts or unanswered probes in a row */
 	uint8_t n_keep;	   /* unanswered keepalive probes */
 	uint8_t n_quick;   /* segments still to be acknowledged at once */
-	uint8_t snd_wscale, rcv_wscale;
-	uint8_t keep_probes;
+	uint8_t snd_wscale : 4, rcv_wscale : 4;
+	union {
+		struct {
+			uint8_t phase;	   /* enum tcp_phase */
+			uint8_t n_retries; /* timeouts or unanswered probes in a row */
+			uint16_t n_dup;	   /* duplicate ACKs */
+		};
+		uint32_t trouble; /* 0: none of them */
+	};
 	uint32_t flags;
 	tcp_seq snd_una, snd_nxt, snd_end;
 	uint32_t snd_wnd;
@@ -133,7 +139,7 @@ struct tcb {
 	uint32_t rcvbuf;
 	uint32_t last_snd_ms; /* millisecond clock when data last left */
 	uint32_t unacked_ms;  /* of the last progress while something is outstanding */
-	uint16_t n_dup;	      /* duplicate ACKs */
+	uint16_t mss_local;   /* as announced; upper bound of what we send */
 	uint16_t mss_seen;    /* largest segment of the peer's, for "every second full segment" */
 	struct cc cc;	      /* cc.mss: payload of a full segment without SACK blocks */
 
@@ -147,7 +153,7 @@ struct tcb {
 	uint32_t sndbuf;
 	uint32_t user_timeout_ms;
 	uint32_t keep_idle_ms, keep_interval_ms;
-	uint16_t mss_local; /* as announced; upper bound of what we send */
+	uint8_t keep_probes;
 	uint16_t xflags;
 	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond
 	 * clock), in units of RCV_MARK_UNIT. Both modulo 2^16. */

@@ -60,7 +60,7 @@ static void settle_cork(struct tcb *t, mt_time now)
 		timer_keepalive(t, now);
 }
 
-void timer_settle(struct tcb *t, mt_time now)
+void timer_settle_waiting(struct tcb *t, mt_time now)
 {
 	if (t->flags & (TF_CORK | TF_CORK_TIMED))
 		settle_cork(t, now);

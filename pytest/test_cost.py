@@ -8,6 +8,10 @@ import pytest
 from runner import benchcheck
 from runner.errors import CannotRun
 
+# The event rings, of both hosts: 2% of the 26264 instructions that a transaction took when they were made.
+RINGS = 525
+
+
 def _instructions(build_dir, tmp_path, transactions, *options):
     argv = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={tmp_path}/out", str(build_dir / "tests" / "cost_transaction"),
             "--transactions", str(transactions), *options]
@@ -24,7 +28,7 @@ def test_nothing_costs_more_than_the_baseline(build_dir):
     assert well, "\n".join(lines)
 
 
-def test_event_rings_cost_less_than_two_percent(build_dir, tmp_path):
+def test_event_rings_cost_little(build_dir, tmp_path):
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")
 
@@ -34,4 +38,4 @@ def test_event_rings_cost_less_than_two_percent(build_dir, tmp_path):
 
     on, off = per("8"), per("0")
     print(f"{on - off:.0f} instructions of {on:.0f}, {on / off - 1:.1%}")
-    assert off < on < off * 1.02
+    assert off < on < off + RINGS

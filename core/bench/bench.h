@@ -37,7 +37,14 @@ struct bench {
 };
 
 /* Each table ends with an entry without a name. */
-extern const struct bench bench_transactions[];
+extern const struct bench bench_base[], bench_wire[], bench_tcp[], bench_stack[],
+	bench_transactions[], bench_sockets[];
+
+/* The value is wanted: it is computed. */
+static inline void bench_use(uint64_t value)
+{
+	__asm__ volatile("" : : "r"(value));
+}
 
 /* Zeroed memory aligned to 64; ends the program when there is none. */
 void *bench_alloc(size_t len);

@@ -31,7 +31,8 @@ const char *measure_build(void)
 
 void measure_collect(struct measure *m)
 {
-	static const struct bench *const tables[] = {bench_transactions};
+	static const struct bench *const tables[] = {
+		bench_base, bench_wire, bench_tcp, bench_stack, bench_transactions, bench_sockets};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		for (const struct bench *b = tables[i]; b->name; b++) {
@@ -166,30 +167,36 @@ static int write_json(const struct measure *m)
 
 int measure_all(struct measure *m)
 {
+	int r;
+
 	for (unsigned i = 0; i < m->n; i++) {
 		if (m->rows[i].chosen)
 			prepare(m, &m->rows[i]);
 	}
 	for (unsigned k = 0; k < m->repeats; k++) {
 		for (unsigned i = 0; i < m->n; i++) {
-			struct measure_row *r = &m->rows[i];
+			struct measure_row *row = &m->rows[i];
 
-			if (r->chosen)
-				r->ns[k] = run_ns(r) / (double)r->loops / (double)r->bench->n;
+			if (row->chosen)
+				row->ns[k] =
+					run_ns(row) / (double)row->loops / (double)row->bench->n;
 		}
 	}
 	if (!m->json || strcmp(m->json, "-"))
 		printf("%-24s %-12s %10s %10s %10s%s\n", "", "per", "min ns", "median", "p90",
 		       m->instructions ? " instructions" : "");
 	for (unsigned i = 0; i < m->n; i++) {
-		struct measure_row *r = &m->rows[i];
+		struct measure_row *row = &m->rows[i];
 
-		if (!r->chosen)
+		if (!row->chosen)
 			continue;
-		qsort(r->ns, m->repeats, sizeof(*r->ns), ascending);
-		r->bench->teardown(r->state);
+		qsort(row->ns, m->repeats, sizeof(*row->ns), ascending);
+		row->bench->teardown(row->state);
 		if (!m->json || strcmp(m->json, "-"))
-			print_row(m, r);
+			print_row(m, row);
 	}
-	return m->json ? write_json(m) : 0;
+	r = m->json ? write_json(m) : 0;
+	for (unsigned i = 0; i < m->n; i++)
+		free(m->rows[i].ns);
+	return r;
 }

@@ -29,6 +29,13 @@ void pool_init(struct pool *, void *mem, uint32_t obj_size, uint32_t capacity);
 /* POOL_NONE when all are used. O(1). Content is not cleared. */
 uint32_t pool_get(struct pool *);
 void pool_put(struct pool *, uint32_t id);
+/* What pool_get() would return now: for prefetching. */
+static inline uint32_t pool_next(const struct pool *p)
+{
+	if (p->free_head != POOL_NONE)
+		return p->free_head;
+	return p->n_touched < p->capacity ? p->n_touched : POOL_NONE;
+}
 
 static inline void *pool_at(const struct pool *p, uint32_t id)
 {

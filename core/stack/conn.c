@@ -6,6 +6,15 @@
 #include "tcp/autotune.h"
 #include "tcp/pmtu.h"
 
+/* The block that the next connection gets is cold. */
+static void fetch_next(const struct stack_core *sc)
+{
+	uint32_t id = pool_next(&sc->conns);
+
+	if (id != POOL_NONE)
+		conn_prefetch(core_conn(sc, id));
+}
+
 static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct flow *f,
 			       uint8_t local)
 {
@@ -29,6 +38,7 @@ static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct 
 	c->tx_node = c->event_node = c->queue_node = (struct rlist){0};
 	c->timer = (struct wheel_node){.kind = TIMER_CONN};
 	c->cookie = 0;
+	fetch_next(sc);
 	return c;
 }
 
@@ -328,6 +338,10 @@ static uint32_t take_ends(struct conn *c, const struct tcp_events *ev)
 	return edge;
 }
 
+/* What is not counted: of every segment, of every connection. */
+#define ORDINARY ((uint32_t)(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE))
+#define COURSE	 ((uint32_t)(TCP_EV_ESTABLISHED | TCP_EV_EOF | TCP_EV_CLOSED | TCP_EV_TIME_WAIT))
+
 static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
 		  const struct tcp_events *ev, mt_time now)
 {
@@ -335,9 +349,9 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 	uint32_t edge;
 
 	sc->stats.fast_path += (ev->flags & TCP_EV_FAST) != 0;
-	if (ev->drop ||
-	    (ev->flags & ~(uint32_t)(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE))) {
-		count_rare(&sc->stats, c, ev);
+	if (ev->drop || (ev->flags & ~ORDINARY)) {
+		if (ev->drop || (ev->flags & ~(ORDINARY | COURSE)))
+			count_rare(&sc->stats, c, ev);
 		if (ev->flags & TCP_EV_RCVBUF)
 			tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
 		if (ev->flags & TCP_EV_ESTABLISHED)

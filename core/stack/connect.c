@@ -4,7 +4,8 @@
 
 #include "stack/trace_put.h"
 
-#define QUICK_LOOKUPS 64	   /* per address, before any address is searched whole */
+#define QUICK_LOOKUPS 64 /* per address, before any address is searched whole */
+#define ALL_LOOKUPS   UINT32_MAX
 #define RETRY_AFTER   (10 * MT_MS) /* a search that found nothing is not repeated sooner */
 #define RETRY_LOOKUPS 1024u	   /* until then: over all addresses */
 
@@ -79,12 +80,18 @@ static bool comes_back(const struct stack_core *sc, const struct rss_base *base,
 	return nic_rx_queue(sc->nic, h) == sc->cfg.queue;
 }
 
-/* Is this flow unused, or in a TIME-WAIT that may be cut short? */
-static bool usable(struct stack_core *sc, struct pick *p)
+/* Is this flow unused, or in a TIME-WAIT that may be cut short? quick: what its tag says will do,
+ * without a look at the cold block of the connection that it is almost always of. */
+static bool usable(struct stack_core *sc, struct pick *p, bool quick)
 {
 	uint32_t id;
 
 	p->hash = flow_hash(&sc->flows, &p->flow);
+	id = flow_candidate(&sc->flows, p->hash);
+	if (id == FLOW_NONE)
+		return true;
+	if (quick && !(id & (FLOW_TW | FLOW_SYN)))
+		return false;
 	id = flow_find(&sc->flows, p->hash, &p->flow);
 	if (id == FLOW_NONE)
 		return true;
@@ -115,6 +122,7 @@ static bool search_ports(struct stack_core *sc, struct pick *p, uint32_t max_loo
 {
 	struct port_search *ps = sc->ports;
 	uint32_t n = (uint32_t)p->port_max - p->port_min + 1;
+	bool quick = max_lookups != ALL_LOOKUPS;
 	struct rss_base base = {0};
 	uint64_t draw[2] = {ps->n_searches++, p->flow.remote.d[1] ^ p->flow.rport};
 	uint64_t random = siphash(&ps->key, draw, sizeof(draw));
@@ -127,7 +135,7 @@ static bool search_ports(struct stack_core *sc, struct pick *p, uint32_t max_loo
 
 		if (!ps->by_rss || comes_back(sc, &base, port)) {
 			p->flow.lport = port;
-			if (usable(sc, p))
+			if (usable(sc, p, quick))
 				return true;
 			if (--max_lookups == 0)
 				return false;
@@ -241,8 +249,8 @@ static bool pick_port(struct stack_core *sc, struct pick *p, const struct ip_add
 	if (was_full(sc, p))
 		return sc->flows.n_changes != sc->ports->full_changes &&
 		       search(sc, p, NULL, RETRY_LOOKUPS / (uint32_t)sc->addrs.n);
-	if (search(sc, p, near, QUICK_LOOKUPS) || search(sc, p, near, UINT32_MAX) ||
-	    (near && search(sc, p, NULL, UINT32_MAX)))
+	if (search(sc, p, near, QUICK_LOOKUPS) || search(sc, p, near, ALL_LOOKUPS) ||
+	    (near && search(sc, p, NULL, ALL_LOOKUPS)))
 		return true;
 	remember_full(sc, p);
 	return false;

@@ -8,6 +8,7 @@
 #define QUANTUM	     8 /* segments of one connection before the next one's */
 #define SPARE_MORE   8 /* empty frames asked for at least: a connection may have several segments */
 #define STARVED_LOOK 4
+#define AHEAD	     4 /* connections fetched before their turn */
 
 static struct rlist *list_of(struct stack_core *sc, uint8_t tx)
 {
@@ -302,20 +303,34 @@ static void release_spare(struct stack_core *sc)
 	sc->n_spare = 0;
 }
 
+static struct conn *listed(const struct rlist *node)
+{
+	return container_of(node, struct conn, tx_node);
+}
+
+/* Long lists are cold: those that come next are fetched while the first ones are served. */
+static struct rlist *fetch(const struct stack_core *sc, const struct rlist *l, struct rlist *at)
+{
+	const struct conn *c;
+
+	if (at == l)
+		return at;
+	c = listed(at);
+	conn_prefetch(c);
+	trace_prefetch(sc, core_conn_id(sc, c));
+	return rlist_next(at);
+}
+
 /* Serves a list until it is empty or the turn's frames reach `until`. */
 static void serve_list(struct stack_core *sc, struct rlist *l, unsigned until, mt_time now)
 {
+	struct rlist *ahead = rlist_next(l);
+
+	for (unsigned i = 0; i < AHEAD; i++)
+		ahead = fetch(sc, l, ahead);
 	while (sc->n_visits && sc->n_out < until && !rlist_empty(l)) {
-		struct rlist *first = rlist_next(l);
-
-		if (rlist_next(first) != l) { /* long lists are cold */
-			const struct conn *next =
-				container_of(rlist_next(first), struct conn, tx_node);
-
-			conn_prefetch(next);
-			trace_prefetch(sc, core_conn_id(sc, next));
-		}
-		if (!serve(sc, container_of(first, struct conn, tx_node), now))
+		ahead = fetch(sc, l, ahead);
+		if (!serve(sc, listed(rlist_next(l)), now))
 			return;
 		sc->n_visits--;
 	}

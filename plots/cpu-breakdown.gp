@@ -8,6 +8,7 @@ if (kind eq "svg") {
 } else {
 	set terminal pngcairo size 1720,(280 + 44 * bars) font "DejaVu Sans,26" linewidth 2 background rgb "white"
 }
+set termoption noenhanced
 set border 1
 unset grid
 set grid xtics linecolor rgb "#dddddd"

@@ -9,6 +9,8 @@ if (kind eq "svg") {
 	set terminal pngcairo size 1720,960 font "DejaVu Sans,26" linewidth 2 background rgb "white"
 }
 
+set termoption noenhanced  # names have underscores
+
 # One colour and mark for a stack in every figure: ours strong, the kernel's in greys and brown. Safe for colour-blind readers.
 set linetype 1 linecolor rgb "#0072b2" linewidth 2.2 pointtype 7 pointsize 0.8   # mtcp
 set linetype 2 linecolor rgb "#56b4e9" linewidth 2.2 pointtype 5 pointsize 0.8   # mtcp-paired

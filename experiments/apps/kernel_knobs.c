@@ -94,6 +94,8 @@ int kernel_knobs_read(struct kernel_knobs *k, enum io_kind kind, const char *lin
 	*k = (struct kernel_knobs){.busy_poll_budget = DEFAULT_BUDGET};
 	if (kind == IO_KERNEL_REUSEPORT || kind == IO_KERNEL_TUNED)
 		k->reuseport = k->pin = 1;
+	if (kind == IO_KERNEL_TUNED)
+		k->cubic = 1;
 	for (const char *at = lines, *end; at != NULL && *at != '\0'; at = end + 1) {
 		char line[256];
 

@@ -46,13 +46,13 @@ class Verdict:
         text = form(self.estimate.value)
         if self.estimate.low is not None and self.estimate.high is not None:
             text += f" [{form(self.estimate.low)}, {form(self.estimate.high)}]"
-        return text
+        return text + _unit(self.claim)
 
     @property
     def tolerance(self) -> str:
         form = _form(self.claim)
         sign = "at most" if self.claim.get("below") else "at least"
-        return f"{sign} {form(self.claim['reach'])}, partly {sign} {form(self.claim['partly'])}"
+        return f"{sign} {form(self.claim['reach'])}, partly {sign} {form(self.claim['partly'])}{_unit(self.claim)}"
 
 
 def _times(value: float) -> str:
@@ -74,11 +74,16 @@ _FORMS: dict[str, Callable[[float], str]] = {
 
 
 def _form(claim: Claim) -> Callable[[float], str]:
-    """How a measure's values are written; a plain value in the unit that the column is told in."""
+    """How a measure's values are written."""
     if claim["measure"] != "value":
         return _FORMS[claim["measure"]]
     metric = METRICS[claim["metric"]]
-    return lambda value: f"{format(value * metric.scale, metric.form)} {metric.label}"
+    return lambda value: format(value * metric.scale, metric.form)
+
+
+def _unit(claim: Claim) -> str:
+    """What is written once behind them."""
+    return f" {METRICS[claim['metric']].unit}" if claim["measure"] == "value" else ""
 
 
 def load() -> list[Claim]:

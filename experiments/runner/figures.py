@@ -35,7 +35,7 @@ def _curve_name(all_lines: list[Line], line: Line) -> str:
     words = [line.key.stack]
     if line.key.variant and len({key.variant for key in same}) > 1:
         words.append(line.key.variant)
-    if len({key.device for key in same}) > 1:
+    if len({key.device for key in same if key.variant == line.key.variant}) > 1:
         words.append(f"({line.key.device})")
     return " ".join(words)
 
@@ -68,7 +68,7 @@ def _bars(all_lines: list[Line], plot: Plot) -> str:
         if found and found.value:
             scale = METRICS[plot.metric].scale
             label = " ".join(filter(None, (line.key.stack, line.key.variant, kilo(line.key.point) if len(points) > 1 else "",
-                                           f"({line.key.device})" if line.key.device not in ("ring", "veth") else "")))
+                                           f"({line.key.device})" if line.key.device not in ("ring", "veth", "veth-rootless") else "")))
             out.append(f'"{label}" {found.value * scale:.6g} {found.lower * scale:.6g} {found.upper * scale:.6g} '
                        f"{STACKS.index(line.key.stack) + 1}")
     return "\n".join(out)

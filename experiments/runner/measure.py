@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import cpustat, netns, rows, sampling, tuning
+from runner import cpustat, memory, netns, rows, sampling, tuning
 from runner.builds import program
 from runner.plan import Run
 from runner.procs import Child, ChildFailed
@@ -67,7 +67,11 @@ def _load_args(run: Run, json_path: Path) -> list[str]:
 def _settings(run: Run) -> list[str]:
     """Configuration keys of our stack."""
     keys = run.part.set | ({"mtu": run.part.mtu} if run.part.mtu else {})
-    return [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
+    return _sets("--set", keys)
+
+
+def _sets(option: str, keys: dict[str, Any]) -> list[str]:
+    return [word for key, value in keys.items() for word in (option, f"{key}={value}")]
 
 
 def _event(line: str, name: str) -> bool:
@@ -89,6 +93,8 @@ class _Window:
         sampled = run.scenario.breakdown and not site.perf_refusal
         self._recording = sampling.Recording(site.scratch, run.slug) if sampled else None
         self.server = self.all = cpustat.CpuTime()
+        self.memory = 0  # bytes, of both ends
+        self._kernel = memory.kernel()
 
     def watch(self, load: Child, server: Child | None = None) -> None:
         """Waits for the window and its end; a server of its own is told, so that its row covers the same seconds."""
@@ -102,6 +108,8 @@ class _Window:
             self._recording.start()
         load.wait_line(lambda line: _event(line, "measure_end"), self._run.timing.seconds + _END_S)
         self.server, self.all = cpustat.read(self._server) - before, cpustat.read(self._cores) - both
+        programs = sum(memory.process(child.process.pid) for child in (load, server) if child)
+        self.memory = max(0, memory.kernel() - self._kernel) + programs
         if server:
             server.process.send_signal(signal.SIGUSR2)
         if self._recording:
@@ -133,7 +141,8 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     mode = "paired" if run.stack == "mtcp-paired" else "inline"
     server, client = _cores(run, site)
     argv = [str(program(run.part.build, "mtcp-pair")), "--mode", mode, "--server-core", _list(server),
-            "--client-core", _list(client), *_settings(run), *_load_args(run, result)]
+            "--client-core", _list(client), *_settings(run), *_sets("--server-set", run.part.server_set),
+            *_sets("--client-set", run.part.client_set), *_load_args(run, result)]
     argv += site.capture_args(run)
     # No network is needed, and none is given: the guard ends the program should we be killed.
     child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv], "mtcp-pair")
@@ -155,9 +164,7 @@ def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> 
     if run.ours:
         return argv + ["--device", run.device.devargs, "--address", f"{netns.SERVER_ADDRESS}/{netns.PREFIX_LEN}",
                        *_settings(run), *site.capture_args(run)]
-    for key, value in tuning.profile(run.stack, run.part.tuning)["server"].items():
-        argv += ["--set", f"{key}={value}"]
-    return argv
+    return argv + _sets("--set", tuning.profile(run.stack, run.part.tuning)["server"])
 
 
 def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> dict[str, Any]:
@@ -238,7 +245,8 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
             run.scenario.column: run.point, "concurrency": run.concurrency,
             "server_cores": _list(server), "client_cores": _list(client),
             "device": run.device.name if run.ours else site.net_kind,
-            "steal_share": round(window.all.steal_share, 5)}
+            "steal_share": round(window.all.steal_share, 5),
+            "memory_bytes": window.memory, "memory_per_connection": window.memory / run.concurrency}
     for column, option in (("messages_per_connection", "messages"), ("message_bytes", "message_bytes"),
                            ("response_bytes", "response_bytes")):
         row.setdefault(column, run.load.get(option))

@@ -30,7 +30,8 @@ AXES = {
 OVERHEAD_S = {"mtcp": 1.2, "kernel": 2.0}
 RAMP_PER_S = {"mtcp": 300_000, "kernel": 9_000}
 SAMPLING_S = 2.0
-_PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "tuning", "device", "mtu", "sizes", "build", "quick", "full")
+_PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
+              "build", *SIZES)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Part:
     load: dict[str, Any]                                      # options of the load generator
     time: dict[str, dict[str, Timing]]                        # by size and kind
     set: dict[str, Any] = field(default_factory=dict)         # configuration keys of our stacks
+    server_set: dict[str, Any] = field(default_factory=dict)  # of one end only, where both are ours
+    client_set: dict[str, Any] = field(default_factory=dict)
     tuning: dict[str, Any] = field(default_factory=dict)      # over the kernel stack's profile in tuning.toml
     device: str = ""                                          # of our stacks; empty: as --device says
     mtu: int | None = None
@@ -117,7 +120,8 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
         times[size] = _timing([raw.get("time", {}), there.get("time", {}), own.get("time", {}), here.get("time", {})])
     return Part(
         name=own.get("name", ""), stacks=tuple(own.get("stacks", raw.get("stacks", ()))), points=points,
-        load=raw["load"] | own.get("load", {}), time=times, set=own.get("set", {}), tuning=own.get("tuning", {}),
+        load=raw["load"] | own.get("load", {}), time=times, set=own.get("set", {}),
+        server_set=own.get("server_set", {}), client_set=own.get("client_set", {}), tuning=own.get("tuning", {}),
         device=own.get("device", ""), mtu=own.get("mtu"), build=own.get("build", ""),
     )
 

@@ -19,20 +19,21 @@ class Metric:
     """How a column is told to a reader."""
 
     label: str             # what stands above it
+    unit: str              # what stands behind a value
     form: str = ",.0f"
     scale: float = 1.0     # from the column's unit to the label's
     lowest: bool = False   # the less, the better
 
 
 METRICS = {
-    PER_CORE: Metric("per busy core-s"),
-    RATE: Metric("per s"),
-    "cycles_per_transaction": Metric("cycles per transaction", lowest=True),
-    "latency_p50_us": Metric("p50 us", ",.1f", lowest=True),
-    "latency_p99_us": Metric("p99 us", ",.1f", lowest=True),
-    "latency_p999_us": Metric("p99.9 us", ",.1f", lowest=True),
-    "bytes_per_s": Metric("Gb/s", ",.2f", 8e-9),
-    "memory_per_connection": Metric("bytes per connection", lowest=True),
+    PER_CORE: Metric("per busy core-s", "per busy core-s"),
+    RATE: Metric("per s", "per s"),
+    "cycles_per_transaction": Metric("cycles per transaction", "cycles", lowest=True),
+    "latency_p50_us": Metric("p50 us", "us", ",.1f", lowest=True),
+    "latency_p99_us": Metric("p99 us", "us", ",.1f", lowest=True),
+    "latency_p999_us": Metric("p99.9 us", "us", ",.1f", lowest=True),
+    "bytes_per_s": Metric("Gb/s", "Gb/s", ",.2f", 8e-9),
+    "memory_per_connection": Metric("bytes per connection, both ends", "bytes", lowest=True),
 }
 
 

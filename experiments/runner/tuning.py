@@ -114,8 +114,8 @@ def apply(pair: NetPair, name: str, server: list[int], client: list[int], change
         ends = {CLIENT: (PEER, client)} | ({SERVER: (IFACE, server)} if name != "mtcp-peer" else {})
         for side, (iface, _) in ends.items():
             _interface(record, chosen, side, iface)
-        if chosen["steering"]:
-            _steer(record, ends)
+        if chosen["steering"]:  # true: both ends, else the one that it names
+            _steer(record, {side: end for side, end in ends.items() if chosen["steering"] in (True, side)})
     return record.about
 
 

@@ -107,6 +107,28 @@ static ssize_t in_sendv(struct rt_core *c, uint32_t id, const struct iovec *iov,
 	return sent(c, stack_sendv(sc_of(c), id, iov, n, c->now));
 }
 
+static ssize_t in_zc_peek(struct rt_core *c, uint32_t id, struct iovec piece[2])
+{
+	return stack_zc_peek(sc_of(c), id, piece);
+}
+
+static int in_zc_drop(struct rt_core *c, uint32_t id, size_t n)
+{
+	c->own.dirty = true; /* the window opens */
+	return stack_zc_drop(sc_of(c), id, n, c->now);
+}
+
+static ssize_t in_zc_room(struct rt_core *c, uint32_t id, size_t want, struct iovec piece[2])
+{
+	return stack_zc_room(sc_of(c), id, want, piece);
+}
+
+static int in_zc_append(struct rt_core *c, uint32_t id, size_t n)
+{
+	c->own.dirty = true;
+	return stack_zc_append(sc_of(c), id, n, c->now);
+}
+
 static size_t in_readable(struct rt_core *c, uint32_t id)
 {
 	return stack_readable(sc_of(c), id);
@@ -227,6 +249,10 @@ static const struct rt_ops inline_ops = {
 	.recvv = in_recvv,
 	.send = in_send,
 	.sendv = in_sendv,
+	.zc_peek = in_zc_peek,
+	.zc_drop = in_zc_drop,
+	.zc_room = in_zc_room,
+	.zc_append = in_zc_append,
 	.readable = in_readable,
 	.shutdown = in_shutdown,
 	.close = in_close,

@@ -97,3 +97,21 @@ void buf_release(struct bufmem *m, struct buf *b)
 		bufmem_put(m, b->block, buf_unit(m, b)->order);
 	buf_init(b);
 }
+
+void buf_place(const struct bufmem *m, const struct buf *b, uint32_t off, uint32_t len,
+	       struct iovec piece[2])
+{
+	uint32_t cap = buf_capacity(m, b), at, first;
+	uint8_t *mem;
+
+	piece[0] = piece[1] = (struct iovec){0};
+	if (!len)
+		return;
+	check((uint64_t)off + len <= cap);
+	mem = bufmem_at(m, b->block);
+	at = (buf_unit(m, b)->head + off) & (cap - 1);
+	first = len < cap - at ? len : cap - at;
+	piece[0] = (struct iovec){.iov_base = mem + at, .iov_len = first};
+	if (len > first)
+		piece[1] = (struct iovec){.iov_base = mem, .iov_len = len - first};
+}

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "stack/bufmem.h"
 
@@ -60,6 +61,10 @@ static inline void buf_append(const struct bufmem *m, const struct buf *b, uint3
 }
 /* off + len <= buf_len(). */
 void buf_read(const struct bufmem *, const struct buf *, uint32_t off, void *out, uint32_t len);
+/* Where [off, off + len) lies, off + len <= buf_capacity(): in one piece or two; of none the length
+ * is 0. Good until the queue is changed. */
+void buf_place(const struct bufmem *, const struct buf *, uint32_t off, uint32_t len,
+	       struct iovec piece[2]);
 /* n <= buf_len() bytes leave the front. */
 void buf_drop(struct bufmem *, struct buf *, uint32_t n);
 void buf_release(struct bufmem *, struct buf *);

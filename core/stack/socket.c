@@ -25,6 +25,16 @@ static ssize_t recv_nothing(struct stack_core *sc, struct conn *c)
 	return -EAGAIN;
 }
 
+static void consume(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
+{
+	buf_drop(&sc->bufs, &c->rcv, n);
+	if (!conn_alive(c))
+		return;
+	tcp_consumed(&c->tcb, n, now);
+	if (c->tx == CONN_TX_NONE) /* a window update is all that may have become due */
+		conn_settle(sc, c, now, 0);
+}
+
 ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
@@ -42,12 +52,7 @@ ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 	}
 	if (!got)
 		return any ? recv_nothing(sc, c) : 0;
-	buf_drop(&sc->bufs, &c->rcv, got);
-	if (conn_alive(c)) {
-		tcp_consumed(&c->tcb, got, now);
-		if (c->tx == CONN_TX_NONE) /* a window update is all that may have become due */
-			conn_settle(sc, c, now, 0);
-	}
+	consume(sc, c, got, now);
 	return got;
 }
 
@@ -134,6 +139,19 @@ static void gather(struct stack_core *sc, struct conn *c, const struct iovec *io
 	buf_append(&sc->bufs, &c->snd, len);
 }
 
+static void sent(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
+{
+	tcp_append(&c->tcb, n, now);
+	conn_settle(sc, c, now, 0);
+}
+
+/* Filled to the brim or beyond: the next STACK_OUT comes when a good part is free again. */
+static void filled(struct conn *c)
+{
+	if (c->flags & CONN_OPENED)
+		c->flags |= CONN_NO_SPACE;
+}
+
 ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
@@ -155,12 +173,10 @@ ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 	}
 	if (take) {
 		gather(sc, c, iov, take);
-		tcp_append(&c->tcb, take, now);
-		conn_settle(sc, c, now, 0);
+		sent(sc, c, take, now);
 	}
-	/* Filled to the brim or beyond: the next STACK_OUT comes when a good part is free again. */
-	if (take == room && (c->flags & CONN_OPENED))
-		c->flags |= CONN_NO_SPACE;
+	if (take == room)
+		filled(c);
 	return take ? (ssize_t)take : -EAGAIN;
 }
 
@@ -173,6 +189,71 @@ ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t l
 	struct iovec iov = {.iov_base = p.iov, .iov_len = len};
 
 	return stack_sendv(sc, id, &iov, 1, now);
+}
+
+/* ---- without a copy ---- */
+ssize_t stack_zc_peek(struct stack_core *sc, uint32_t id, struct iovec piece[2])
+{
+	struct conn *c = core_conn(sc, id);
+	uint32_t len = buf_len(&sc->bufs, &c->rcv);
+
+	buf_place(&sc->bufs, &c->rcv, 0, len, piece);
+	return len ? (ssize_t)len : recv_nothing(sc, c);
+}
+
+int stack_zc_drop(struct stack_core *sc, uint32_t id, size_t n, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+
+	if (n > buf_len(&sc->bufs, &c->rcv))
+		return -EINVAL;
+	if (n)
+		consume(sc, c, (uint32_t)n, now);
+	return 0;
+}
+
+ssize_t stack_zc_room(struct stack_core *sc, uint32_t id, size_t want, struct iovec piece[2])
+{
+	struct conn *c = core_conn(sc, id);
+	uint32_t room;
+
+	if (c->error)
+		return -stack_take_error(sc, id);
+	if ((c->flags & CONN_SHUT_WR) || !conn_alive(c))
+		return -EPIPE;
+	room = send_room(sc, c);
+	if (!room) {
+		filled(c);
+		return -EAGAIN;
+	}
+	room = make_room(sc, c, want < room ? (uint32_t)want : room);
+	if (!room) {
+		starve(sc, c);
+		return -EAGAIN;
+	}
+	buf_place(&sc->bufs, &c->snd, buf_len(&sc->bufs, &c->snd), room, piece);
+	return room;
+}
+
+int stack_zc_append(struct stack_core *sc, uint32_t id, size_t n, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+	uint32_t len = buf_len(&sc->bufs, &c->snd), room;
+
+	if (!conn_alive(c))
+		return -EPIPE;
+	room = send_room(sc, c);
+	if (n > room || n > buf_capacity(&sc->bufs, &c->snd) - len)
+		return -EINVAL;
+	if (!n && !len) /* the room is given back */
+		buf_release(&sc->bufs, &c->snd);
+	if (!n)
+		return 0;
+	buf_append(&sc->bufs, &c->snd, (uint32_t)n);
+	sent(sc, c, (uint32_t)n, now);
+	if (n == room)
+		filled(c);
+	return 0;
 }
 
 size_t stack_readable(const struct stack_core *sc, uint32_t id)

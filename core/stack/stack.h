@@ -176,6 +176,15 @@ ssize_t stack_recvv(struct stack_core *, uint32_t id, const struct iovec *, int 
  * was reported. */
 ssize_t stack_send(struct stack_core *, uint32_t id, const void *buf, size_t len, mt_time now);
 ssize_t stack_sendv(struct stack_core *, uint32_t id, const struct iovec *, int n, mt_time now);
+/* Without a copy: bytes that may be read in place, in one piece or two, as stack_recv otherwise; and
+ * n of them are done with (EINVAL: more than there are). */
+ssize_t stack_zc_peek(struct stack_core *, uint32_t id, struct iovec piece[2]);
+int stack_zc_drop(struct stack_core *, uint32_t id, size_t n, mt_time now);
+/* Room to write into, at most `want` > 0 bytes, good until the next call for this connection or the
+ * next turn; as stack_send otherwise. The first n bytes of it are sent (EINVAL: more than there
+ * is; 0: none, and the room is given back). */
+ssize_t stack_zc_room(struct stack_core *, uint32_t id, size_t want, struct iovec piece[2]);
+int stack_zc_append(struct stack_core *, uint32_t id, size_t n, mt_time now);
 size_t stack_readable(const struct stack_core *, uint32_t id); /* bytes in order, unread */
 int stack_shutdown(struct stack_core *, uint32_t id, int how,
 		   mt_time now); /* SHUT_RD, SHUT_WR, SHUT_RDWR */

@@ -93,6 +93,11 @@ struct io_ops {
 	ssize_t (*read)(struct io *, int fd, void *, size_t);
 	ssize_t (*write)(struct io *, int fd, const void *, size_t);
 	ssize_t (*writev)(struct io *, int fd, const struct iovec *, int n);
+	/* mtcp_zc_*; NULL: this stack has none */
+	ssize_t (*zc_read)(struct io *, int fd, struct iovec[2]);
+	int (*zc_consume)(struct io *, int fd, size_t);
+	ssize_t (*zc_reserve)(struct io *, int fd, size_t want, struct iovec[2]);
+	int (*zc_commit)(struct io *, int fd, size_t);
 	int (*finish)(struct io *, int fd);			       /* shutdown(SHUT_WR) */
 	int (*close)(struct io *, int fd);			       /* leaves the event set */
 	int (*error)(struct io *, int fd);			       /* SO_ERROR */

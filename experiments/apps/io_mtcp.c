@@ -250,6 +250,26 @@ static ssize_t mtcp_io_writev(struct io *io, int fd, const struct iovec *iov, in
 	return mtcp_writev(self(io)->mctx, fd, iov, n);
 }
 
+static ssize_t mtcp_io_zc_read(struct io *io, int fd, struct iovec piece[2])
+{
+	return mtcp_zc_read(self(io)->mctx, fd, piece);
+}
+
+static int mtcp_io_zc_consume(struct io *io, int fd, size_t n)
+{
+	return mtcp_zc_consume(self(io)->mctx, fd, n);
+}
+
+static ssize_t mtcp_io_zc_reserve(struct io *io, int fd, size_t want, struct iovec piece[2])
+{
+	return mtcp_zc_reserve(self(io)->mctx, fd, want, piece);
+}
+
+static int mtcp_io_zc_commit(struct io *io, int fd, size_t n)
+{
+	return mtcp_zc_commit(self(io)->mctx, fd, n);
+}
+
 static int mtcp_io_finish(struct io *io, int fd)
 {
 	return mtcp_shutdown(self(io)->mctx, fd, SHUT_WR);
@@ -311,6 +331,10 @@ const struct io_ops io_mtcp_ops = {
 	.read = mtcp_io_read,
 	.write = mtcp_io_write,
 	.writev = mtcp_io_writev,
+	.zc_read = mtcp_io_zc_read,
+	.zc_consume = mtcp_io_zc_consume,
+	.zc_reserve = mtcp_io_zc_reserve,
+	.zc_commit = mtcp_io_zc_commit,
 	.finish = mtcp_io_finish,
 	.close = mtcp_io_close,
 	.error = mtcp_io_error,

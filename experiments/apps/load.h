@@ -7,7 +7,7 @@
  * connection an arrival is a connection; with more it is a message on one of `concurrency` open
  * ones. Latency counts from the intended start, so a stall is seen by all who would have come
  * meanwhile. Latency of a transaction (one request and its response): the first of a connection
- * includes the handshake.
+ * includes the handshake. Bulk: load_bulk.c.
  */
 #ifndef APPS_LOAD_H
 #define APPS_LOAD_H
@@ -35,6 +35,8 @@ struct load_conf {
 	const char *path; /* http */
 	struct addr target;
 	uint32_t concurrency, messages, message_bytes, response_bytes;
+	int up; /* bulk: 1: the load sends */
+	bool zero_copy;
 	double warmup_s, seconds;
 	uint64_t connections; /* > 0: measure from the start until so many connections have ended */
 	double rate;	      /* open loop: arrivals per second; 0: closed loop */

@@ -8,13 +8,15 @@
 #define KERNEL_RAMP 8000
 #define MTCP_RAMP   100000
 
+static const char *const directions[] = {"down", "up", NULL};
+
 void opts_add_run(struct opt_table *t, struct run_opts *o)
 {
 	struct load_conf *l = &o->load;
 
 	l->concurrency = 1;
 	l->messages = 1;
-	l->message_bytes = l->response_bytes = 64;
+	l->response_bytes = 64;
 	l->warmup_s = 1;
 	l->seed = 1;
 	OPT(t, "concurrency", "N", OPT_U32, &l->concurrency, .min = 1, .max = 16000000,
@@ -22,9 +24,13 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	OPT(t, "messages", "M", OPT_U32, &l->messages, .min = 1, .max = 4e9,
 	    .doc = "requests per connection (1)");
 	OPT(t, "message-bytes", "B", OPT_U32, &l->message_bytes, .min = 1, .max = 1e9,
-	    .doc = "echo: size of a request (64)");
+	    .doc = "echo: size of a request (64); bulk: bytes of one call (65536)");
 	OPT(t, "response-bytes", "R", OPT_U32, &l->response_bytes, .min = 1, .max = 1e9,
 	    .doc = "echo: size of a response (64)");
+	OPT(t, "direction", "WAY", OPT_CHOICE, &l->up, .doc = "bulk: from or to the server",
+	    .choices = directions);
+	OPT(t, "zero-copy", NULL, OPT_FLAG, &l->zero_copy,
+	    .doc = "bulk: read and write in place (mtcp inline)");
 	OPT(t, "warmup", "S", OPT_REAL, &l->warmup_s, .min = 0, .max = 3600,
 	    .doc = "seconds before the window, more until all connections were open (1)");
 	OPT(t, "seconds", "S", OPT_REAL, &l->seconds, .min = 0.01, .max = 86400,
@@ -55,6 +61,13 @@ int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 			-EINVAL, err,
 			"--connections with --rate wants --messages 1: otherwise connections "
 			"do not end by themselves");
+	if (l->zero_copy && (l->app != APP_BULK || client != IO_MTCP))
+		return err_set(-EINVAL, err, "--zero-copy is for --app bulk over mtcp inline");
+	if (l->app == APP_BULK && (l->rate > 0 || l->connections > 0))
+		return err_set(-EINVAL, err,
+			       "--app bulk runs for --seconds, without --rate or --connections");
+	if (l->message_bytes == 0) /* not given */
+		l->message_bytes = l->app == APP_BULK ? 65536 : 64;
 	if (l->seconds == 0) /* not given */
 		l->seconds = l->connections > 0 ? 600 : 5;
 	if (l->ramp_rate == 0)

@@ -37,7 +37,7 @@ static void count_failure(struct load_worker *w, int code)
 		w->failures[code > 0 && code < LOAD_N_FAILURES ? code : EIO]++;
 }
 
-static void slot_fail(struct load_worker *w, struct load_slot *s, int code)
+void slot_fail(struct load_worker *w, struct load_slot *s, int code)
 {
 	count_failure(w, code);
 	slot_close(w, s);
@@ -132,6 +132,10 @@ static void on_connected(struct load_worker *w, struct load_slot *s)
 	if (!s->opened) {
 		s->opened = true;
 		counter_add(&w->n_opened, 1);
+	}
+	if (w->bulk != NULL) {
+		bulk_slot_begin(w, s);
+		return;
 	}
 	if (conf->rate > 0 && conf->messages > 1) {
 		worker_slot_idle(w, s);
@@ -234,6 +238,11 @@ void slot_event(struct load_worker *w, struct load_slot *s, uint32_t events)
 		} else if (events & IO_OUT) {
 			on_connected(w, s);
 		}
+		return;
+	}
+	if (w->bulk != NULL) {
+		if (s->state == SLOT_BUSY)
+			bulk_slot_event(w, s);
 		return;
 	}
 	if ((events & IO_OUT) && s->state == SLOT_BUSY && s->sent < w->request_len)

@@ -295,7 +295,8 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 	w->slots = calloc(w->n_slots + 1, sizeof(*w->slots));
 	if (conf->app == APP_HTTP)
 		w->https = calloc(w->n_slots + 1, sizeof(*w->https));
-	if (w->slots == NULL || (conf->app == APP_HTTP && w->https == NULL)) {
+	if (w->slots == NULL || (conf->app == APP_HTTP && w->https == NULL) ||
+	    (conf->app == APP_BULK && bulk_worker_init(w) < 0)) {
 		load_worker_destroy(w);
 		return NULL;
 	}
@@ -324,6 +325,7 @@ void load_worker_destroy(struct load_worker *w)
 {
 	if (w == NULL)
 		return;
+	free(w->bulk);
 	free(w->https);
 	free(w->slots);
 	free(w);

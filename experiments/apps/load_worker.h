@@ -61,6 +61,7 @@ struct load_worker {
 	uint32_t n_slots, n_ramped, n_connecting;
 	struct load_slot *slots;
 	struct load_http *https; /* by slot; NULL: not http */
+	struct bulk *bulk;	 /* NULL: not bulk */
 	struct slot_list free, idle, retry;
 	uint64_t ramp_at, next_arrival, rng;
 	uint64_t quota;		/* connections still to be opened; UINT64_MAX: no end */
@@ -98,6 +99,12 @@ void slot_open(struct load_worker *, struct load_slot *, uint64_t start_at);
 void slot_event(struct load_worker *, struct load_slot *, uint32_t events);
 void slot_request(struct load_worker *, struct load_slot *, uint64_t start_at);
 void slot_abandon(struct load_worker *, struct load_slot *);
+void slot_fail(struct load_worker *, struct load_slot *, int code);
+
+/* load_bulk.c: -ENOMEM; a flow's begin; there is something to do. */
+int bulk_worker_init(struct load_worker *);
+void bulk_slot_begin(struct load_worker *, struct load_slot *);
+void bulk_slot_event(struct load_worker *, struct load_slot *);
 
 /* load_worker.c: where a slot goes next. */
 void worker_slot_done(struct load_worker *, struct load_slot *); /* closed after its last message */

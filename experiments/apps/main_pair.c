@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * mtcp-pair: echo server and load generator in one process, two mtcp stacks joined by a DPDK ring.
+ * mtcp-pair: server and load generator in one process, two mtcp stacks joined by a DPDK ring.
  * No NIC, no kernel network, no privileges; both ends' accounts are at hand.
  */
 #include <errno.h>
@@ -22,6 +22,7 @@ static const char *const more = "The server has " SERVER_ADDRESS ", the load " C
 				"Standard error and the row are as mtcp-load's; cpu_* and "
 				"cycles_per_transaction are the server's.\n";
 
+static const char *const pair_apps[] = {"echo", "bulk", NULL};
 static const char *const mode_names[] = {"inline", "paired", NULL};
 
 struct options {
@@ -42,11 +43,13 @@ static void make_table(struct opt_table *t, struct options *o)
 {
 	*t = (struct opt_table){
 		.prog = "mtcp-pair",
-		.what = "echo server and load generator in one process, over mtcp on a ring",
+		.what = "server and load generator in one process, over mtcp on a ring",
 		.more = more};
 	OPT(t, "mode", "MODE", OPT_CHOICE, &o->mode, .doc = "of the server", .choices = mode_names);
 	OPT(t, "client-mode", "MODE", OPT_CHOICE, &o->client_mode, .doc = "of the load",
 	    .choices = mode_names);
+	OPT(t, "app", "NAME", OPT_CHOICE, &o->run.load.app, .doc = "what they do",
+	    .choices = pair_apps);
 	OPT(t, "server-core", "LIST", OPT_CPUS, &o->server_cores,
 	    .doc = "the server's CPUs (the first)");
 	OPT(t, "client-core", "LIST", OPT_CPUS, &o->client_cores,
@@ -141,7 +144,8 @@ static int run_load(struct pair *p, char err[ERR_LEN])
 static int run_server(struct pair *p, char err[ERR_LEN])
 {
 	const struct load_conf *l = &p->o->run.load;
-	struct server_conf conf = {.app = APP_ECHO,
+	struct server_conf conf = {.app = l->app,
+				   .zero_copy = l->zero_copy,
 				   .message_bytes = l->message_bytes,
 				   .response_bytes = l->response_bytes,
 				   .root_fd = -1,
@@ -175,6 +179,15 @@ static int run(struct options *o, char err[ERR_LEN])
 	return ret;
 }
 
+static int finish(struct options *o, char err[ERR_LEN])
+{
+	struct load_conf *l = &o->run.load;
+
+	l->app = l->app == 1 ? APP_BULK : APP_ECHO;
+	return run_opts_finish(&o->run, o->mode + o->client_mode > 0 ? IO_MTCP_PAIRED : IO_MTCP,
+			       err);
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o;
@@ -187,7 +200,7 @@ int main(int argc, char **argv)
 	if (ret > 0)
 		return EXIT_DONE;
 	if (ret == 0)
-		ret = run_opts_finish(&o.run, IO_MTCP, err);
+		ret = finish(&o, err);
 	if (ret < 0)
 		return complain(table.prog, err, EXIT_USAGE);
 	addr_parse(SERVER_LISTEN, &o.run.load.target);

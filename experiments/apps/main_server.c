@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* mtcp-server: echo of fixed-size messages, and static files over HTTP/1.1. */
+/* mtcp-server: echo of fixed-size messages, static files over HTTP/1.1, bulk transfer. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -48,17 +48,20 @@ static void on_window(int signum)
 
 static void make_table(struct opt_table *t, struct options *o)
 {
-	*t = (struct opt_table){.prog = "mtcp-server",
-				.what = "echo and static web server, over mtcp or the kernel's TCP",
-				.more = more};
+	*t = (struct opt_table){
+		.prog = "mtcp-server",
+		.what = "echo, static web and bulk server, over mtcp or the kernel's TCP",
+		.more = more};
 	opts_add_stack(t, &o->stack);
 	OPT(t, "app", "NAME", OPT_CHOICE, &o->server.app, .doc = "what it does",
 	    .choices = app_kind_names);
 	OPT(t, "root", "DIR", OPT_TEXT, &o->root, .doc = "http: the directory served");
 	OPT(t, "message-bytes", "B", OPT_U32, &o->server.message_bytes, .min = 1, .max = 1e9,
-	    .doc = "echo: size of a request (64)");
+	    .doc = "echo: size of a request (64); bulk: bytes of one call (65536)");
 	OPT(t, "response-bytes", "R", OPT_U32, &o->server.response_bytes, .min = 1, .max = 1e9,
 	    .doc = "echo: size of a response (64)");
+	OPT(t, "zero-copy", NULL, OPT_FLAG, &o->server.zero_copy,
+	    .doc = "bulk: read and write in place (mtcp inline)");
 	OPT(t, "listen", "ADDR:PORT", OPT_ADDR, &o->listen,
 	    .doc = "where (0.0.0.0:8080); kernel: port 0 takes a free one");
 	OPT(t, "backlog", "N", OPT_U32, &o->backlog, .min = 1, .max = 1e6,
@@ -204,12 +207,16 @@ static int run(struct options *o, char err[ERR_LEN])
 
 static int check(struct options *o, char err[ERR_LEN])
 {
+	if (o->server.message_bytes == 0) /* not given */
+		o->server.message_bytes = o->server.app == APP_BULK ? 65536 : 64;
+	if (o->server.zero_copy && (o->server.app != APP_BULK || o->stack.kind != IO_MTCP))
+		return err_set(-EINVAL, err, "--zero-copy is for --app bulk over mtcp inline");
 	if (o->listen.len == 0)
 		addr_parse("0.0.0.0:8080", &o->listen);
 	if (o->stack.cores.n == 0)
 		o->stack.cores = cpus_first();
 	o->server.max_conns = o->max_conns > 0 ? o->max_conns : 10000;
-	if (o->server.app == APP_ECHO)
+	if (o->server.app != APP_HTTP)
 		return o->root == NULL ? 0 : err_set(-EINVAL, err, "--root is for --app http");
 	if (o->root == NULL)
 		return err_set(-EINVAL, err, "--app http needs --root DIR: the directory to serve");
@@ -218,9 +225,8 @@ static int check(struct options *o, char err[ERR_LEN])
 
 int main(int argc, char **argv)
 {
-	static struct options o = {
-		.server = {.message_bytes = 64, .response_bytes = 64, .root_fd = -1},
-		.backlog = 65535};
+	static struct options o = {.server = {.response_bytes = 64, .root_fd = -1},
+				   .backlog = 65535};
 	struct sigaction window = {.sa_handler = on_window};
 	struct opt_table table;
 	char err[ERR_LEN] = "";

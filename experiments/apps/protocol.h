@@ -3,7 +3,7 @@
 #ifndef APPS_PROTOCOL_H
 #define APPS_PROTOCOL_H
 
-enum app_kind { APP_ECHO, APP_HTTP };
+enum app_kind { APP_ECHO, APP_HTTP, APP_BULK };
 extern const char *const app_kind_names[]; /* by enum app_kind, NULL at the end */
 
 /* Echo: byte i of a response is byte i % min(ECHO_KEEP, message_bytes) of its message. */

@@ -201,7 +201,7 @@ static void put_counts(json_t *row, const struct load_conf *conf, const struct l
 	put(row, "concurrency", integer(conf->concurrency));
 	put(row, "messages_per_connection", integer(conf->messages));
 	put(row, "message_bytes",
-	    conf->app == APP_ECHO ? integer(conf->message_bytes) : json_null());
+	    conf->app != APP_HTTP ? integer(conf->message_bytes) : json_null());
 	put(row, "seconds", json_real(r->seconds));
 	put(row, "transactions", integer(r->transactions));
 	put(row, "transactions_per_s", json_real((double)r->transactions / r->seconds));
@@ -298,14 +298,14 @@ json_t *row_of_server(const struct row_info *info, const struct server_conf *con
 {
 	uint64_t messages = win->end.messages - win->begin.messages;
 	struct shares s = shares_of(&win->stats_begin, &win->stats_end);
-	bool echo = conf->app == APP_ECHO;
 	json_t *row = json_object();
 	struct hdr none = {0};
 
 	put_head(row, info);
 	put(row, "concurrency", json_null());
 	put(row, "messages_per_connection", json_null());
-	put(row, "message_bytes", echo ? integer(conf->message_bytes) : json_null());
+	put(row, "message_bytes",
+	    conf->app != APP_HTTP ? integer(conf->message_bytes) : json_null());
 	put(row, "seconds", json_real(win->seconds));
 	put(row, "transactions", integer(messages));
 	put(row, "transactions_per_s", json_real((double)messages / win->seconds));

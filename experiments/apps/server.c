@@ -10,7 +10,7 @@
 #define WAIT_MS	     100 /* how soon a stop is seen */
 #define RESUME_NS    (100 * MS_NS)
 
-const char *const app_kind_names[] = {"echo", "http", NULL};
+const char *const app_kind_names[] = {"echo", "http", "bulk", NULL};
 
 struct server {
 	struct server_conf conf;
@@ -19,7 +19,8 @@ struct server {
 	struct server_worker *workers[TEAM_MAX];
 };
 
-static const struct app *const apps[] = {[APP_ECHO] = &echo_app, [APP_HTTP] = &http_app};
+static const struct app *const apps[] = {
+	[APP_ECHO] = &echo_app, [APP_HTTP] = &http_app, [APP_BULK] = &bulk_app};
 
 const struct server_conf *server_conf_of(const struct server_worker *w)
 {

@@ -20,7 +20,8 @@
 
 struct server_conf {
 	int app;				/* enum app_kind */
-	uint32_t message_bytes, response_bytes; /* echo */
+	uint32_t message_bytes, response_bytes; /* echo; bulk: bytes of one call */
+	bool zero_copy;				/* bulk */
 	int root_fd;				/* http: the directory served; the caller's */
 	uint32_t max_conns;
 };
@@ -73,6 +74,7 @@ struct app {
 };
 extern const struct app echo_app;
 extern const struct app http_app;
+extern const struct app bulk_app;
 
 const struct server_conf *server_conf_of(const struct server_worker *);
 

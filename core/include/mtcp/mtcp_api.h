@@ -94,6 +94,21 @@ ssize_t mtcp_recvmsg(mctx_t mctx, int sockid, struct msghdr *msg, int flags);
 int mtcp_accept4(mctx_t mctx, int sockid, struct sockaddr *addr, socklen_t *addrlen, int flags);
 int mtcp_eventfd(mctx_t mctx, unsigned int initval, int flags);
 
+/* Reading and writing in place: payload is copied once, by the stack, between the frame and the connection's
+ * buffer. Inline mode only (paired: EOPNOTSUPP); of a connection (else ENOTSOCK, ENOTCONN). Mixes with the calls that
+ * copy. Bytes lie in one piece or, where the buffer wraps, two; the length of what is not used is 0. Pointers are good
+ * until the next call for this descriptor, the next call that waits, or a call that returned EAGAIN for any.
+ *
+ * What has come: its length, and where it lies; 0 at the end of the stream; errors, and waiting on a blocking
+ * descriptor, as mtcp_read. The window opens by what mtcp_zc_consume takes: the first n bytes (0 or more; EINVAL: more
+ * than have come). */
+ssize_t mtcp_zc_read(mctx_t mctx, int sockid, struct iovec piece[2]);
+int mtcp_zc_consume(mctx_t mctx, int sockid, size_t n);
+/* Room for at most `want` > 0 bytes of the send buffer, whose content is anything; errors, and waiting, as mtcp_write.
+ * mtcp_zc_commit sends the first n bytes of it (EINVAL: more than there is room for); 0 gives it back. */
+ssize_t mtcp_zc_reserve(mctx_t mctx, int sockid, size_t want, struct iovec piece[2]);
+int mtcp_zc_commit(mctx_t mctx, int sockid, size_t n);
+
 /* Several stacks in one process: each has its own configuration and device. mtcp_init opens a default one.
  * conf_file may be NULL; overrides, NULL or "key = value" lines, is read after it by the same table.
  * NULL with one line in err: what was wrong, where, the mend. */

@@ -59,7 +59,7 @@ static uint16_t to_pkts(struct dpdk_dev *d, uint16_t queue, struct rte_mbuf **m,
 	return out;
 }
 
-uint16_t dpdk_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+static uint16_t dpdk_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct dpdk_dev *d = dev;
 	struct rte_mbuf *m[DPDK_BURST];
@@ -93,7 +93,7 @@ static void ask_csum(struct rte_mbuf *m)
 			: rte_ipv6_phdr_cksum((const void *)ip, ol_flags);
 }
 
-uint16_t dpdk_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+static uint16_t dpdk_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct dpdk_dev *d = dev;
 	struct rte_mbuf *m[DPDK_BURST];
@@ -113,18 +113,18 @@ uint16_t dpdk_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t
 }
 
 /* The pool gives all or nothing; when it runs low, take what there is by halves. */
-static uint16_t alloc_mbufs(struct rte_mempool *pool, struct rte_mbuf **m, uint16_t n)
+uint16_t dpdk_take(struct rte_mempool *pool, struct rte_mbuf **m, uint16_t n)
 {
 	uint16_t got = 0;
 
 	for (uint16_t step = n; step > 0 && got < n; step = (uint16_t)(step / 2)) {
-		while (got + step <= n && rte_pktmbuf_alloc_bulk(pool, m + got, step) == 0)
+		while (got + step <= n && rte_mempool_get_bulk(pool, (void **)(m + got), step) == 0)
 			got = (uint16_t)(got + step);
 	}
 	return got;
 }
 
-uint16_t dpdk_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+static uint16_t dpdk_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct dpdk_dev *d = dev;
 	struct rte_mbuf *m[DPDK_BURST];
@@ -132,12 +132,12 @@ uint16_t dpdk_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 
 	do {
 		want = (uint16_t)RTE_MIN(n - out, DPDK_BURST);
-		got = alloc_mbufs(d->queue[queue].pool, m, want);
+		got = dpdk_take(d->queue[queue].pool, m, want);
 		for (uint16_t i = 0; i < got; i++) {
 			struct nic_pkt *p = &pkts[out + i];
 
+			rte_pktmbuf_reset(m[i]);
 			p->data = rte_pktmbuf_mtod(m[i], uint8_t *);
-			/* The headers' lines: the last one to touch them was another core. */
 			__builtin_prefetch(p->data, 1);
 			__builtin_prefetch(p->data + RTE_CACHE_LINE_SIZE, 1);
 			p->len = 0;
@@ -150,7 +150,7 @@ uint16_t dpdk_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 	return out;
 }
 
-void dpdk_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+static void dpdk_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct rte_mbuf *m[DPDK_BURST];
 

@@ -112,10 +112,8 @@ size_t port_bytes(const struct port_plan *); /* of all its buffers, at most */
 /* burst.c */
 extern const struct nic_ops dpdk_ops;	   /* no receive interrupt */
 extern const struct nic_ops dpdk_intr_ops; /* the same with rx_wait */
-uint16_t dpdk_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
-uint16_t dpdk_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
-uint16_t dpdk_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
-void dpdk_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
+/* Up to n buffers as they lie in the pool. */
+uint16_t dpdk_take(struct rte_mempool *, struct rte_mbuf **, uint16_t n);
 /* The mbuf of a frame, with data and length as the caller left them. */
 static inline struct rte_mbuf *dpdk_mbuf(const struct nic_pkt *p, uint64_t ol_flags)
 {

@@ -55,7 +55,6 @@ int loop_open(struct loop *l, const struct rt_config *c, const struct nic *nic, 
 	l->queue = queue;
 	l->busy_poll = c->busy_poll;
 	l->linger = c->linger_ms * MT_MS;
-	l->sleep_ns = LOOP_SLEEP_MIN;
 	l->mem_len = stack_core_bytes(&sc);
 	l->mem = rt_map(l->mem_len);
 	if (!l->mem)
@@ -136,10 +135,8 @@ static void print_stats(struct loop *l)
 
 static bool turn_done(struct loop *l, bool busy)
 {
-	if (busy) {
+	if (busy)
 		l->busy_at = l->now;
-		l->sleep_ns = LOOP_SLEEP_MIN;
-	}
 	return busy;
 }
 
@@ -248,6 +245,15 @@ static int sleep_for(struct loop *l, int fd, mt_time ns)
 	return r;
 }
 
+/* Without a receive interrupt: what a frame may have to wait is a sixteenth of the silence before
+ * it, and not more than LOOP_SLEEP_MAX; what it costs is 200 turns a second. */
+static mt_time nap(const struct loop *l)
+{
+	mt_time len = (l->now - l->busy_at) / 16;
+
+	return len < LOOP_SLEEP_MIN ? LOOP_SLEEP_MIN : mt_min(len, LOOP_SLEEP_MAX);
+}
+
 int loop_idle(struct loop *l, mt_time until)
 {
 	bool again = false;
@@ -261,16 +267,15 @@ int loop_idle(struct loop *l, mt_time until)
 		return 0;
 	}
 	fd = arm(l, &again);
-	len = fd >= 0 ? LOOP_IRQ_MAX : l->sleep_ns;
+	len = fd >= 0 ? LOOP_IRQ_MAX : nap(l);
 	/* Where the device takes nothing, or a deadline is due already, no interrupt will tell. */
 	if (l->next > l->now && !l->blocked)
 		len = mt_min(len, l->next - l->now);
 	else
-		len = mt_min(len, l->sleep_ns);
+		len = mt_min(len, nap(l));
 	len = mt_min(len, until - l->now);
 	if (!again)
 		r = sleep_for(l, fd, len);
-	l->sleep_ns = mt_min(l->sleep_ns * 2, LOOP_SLEEP_MAX);
 	lap(l, &l->cycles.idle);
 	return r;
 }

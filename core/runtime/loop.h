@@ -19,9 +19,7 @@
 
 #define LOOP_SPIN      (50 * MT_US) /* of empty turns before the first sleep */
 #define LOOP_SLEEP_MIN (50 * MT_US)
-#define LOOP_SLEEP_MAX                                                                             \
-	(1 * MT_MS) /* without a receive interrupt: what a packet may have to wait                 \
-		     */
+#define LOOP_SLEEP_MAX (5 * MT_MS)
 #define LOOP_RETRY                                                                                 \
 	(2 * MT_US) /* to a device that took nothing: what its peer needs for a few frames */
 #define LOOP_IRQ_MAX (100 * MT_MS)
@@ -38,7 +36,6 @@ struct loop {
 	mt_time now;	  /* of the current turn */
 	mt_time next;	  /* the stack wants a turn no later than this */
 	mt_time busy_at;  /* last turn in which something happened */
-	mt_time sleep_ns; /* adaptive length */
 	mt_time linger;	  /* the longest wait at the end */
 	mt_time stat_at;  /* next line of statistics; MT_NEVER: none */
 	uint32_t unacked; /* at the end: connections before it need no more turns */

@@ -7,7 +7,7 @@
 #include "stack/vlan.h"
 #include "wire/ipv6.h"
 
-#define RING_BYTES 16384u /* some thirty answers at least */
+#define RING_BYTES 16384u		/* some thirty answers at least */
 #define ARP_NEWS   (ETH_HLEN + ARP_LEN) /* of a frame: what lies behind is padding */
 #define NDP_NEWS   (ETH_HLEN + IPV6_HLEN)
 #define NEWS_MAX   512u
@@ -137,7 +137,7 @@ static void share_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint1
 }
 
 /* A core that sleeps on its queue's interrupt would not hear the others: it looks up every
- * millisecond instead. */
+ * few milliseconds instead. */
 static const struct nic_ops share_ops = {
 	.rx_burst = share_rx,
 	.tx_burst = share_tx,

@@ -147,6 +147,22 @@ static void test_empty_turns_are_idle(void **state)
 	close_world(w);
 }
 
+/* Half a percent of a core, and a wake-up soon after a short silence. */
+static void test_an_idle_core_sleeps(void **state)
+{
+	struct world *w = open_world(KEYS);
+	mt_time used;
+
+	(void)state;
+	run(w, 200 * MT_MS);
+	used = cpu_time();
+	run(w, 1000 * MT_MS);
+	used = cpu_time() - used;
+	print_message("%.2f%% of a core\n", (double)used / 1e7);
+	assert_true(used < 10 * MT_MS);
+	close_world(w);
+}
+
 /* A wait ends no earlier than it should. */
 static void test_waits_to_the_end(void **state)
 {
@@ -168,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_full_device_is_no_work),
 		cmocka_unit_test(test_full_device_lets_it_sleep),
 		cmocka_unit_test(test_empty_turns_are_idle),
+		cmocka_unit_test(test_an_idle_core_sleeps),
 		cmocka_unit_test(test_waits_to_the_end),
 	};
 

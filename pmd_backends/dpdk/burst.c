@@ -166,12 +166,12 @@ static void dpdk_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 	}
 }
 
-/* PMDs with eventfds want the interrupt enabled and the event read; tap's is the descriptor of the
- * interface itself, which stays readable while frames wait and must not be read here. */
+/* PMDs with eventfds want the interrupt enabled and the event read; a tap's descriptor and the
+ * sockets of af_packet and af_xdp stay readable while frames wait and must not be read here. */
 static int rx_wait(void *dev, uint16_t queue, bool arm)
 {
 	struct dpdk_dev *d = dev;
-	int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(d->port, queue);
+	int fd = d->queue[queue].wait_fd;
 	uint64_t event;
 
 	if (fd < 0)

@@ -24,15 +24,25 @@ static const struct device_kind kinds[] = {
 	{.prefix = "af_packet",
 	 .pmd = "net_af_packet",
 	 .options = af_packet_options,
+	 .wait_domain = AF_PACKET,
+	 .copies = true,
 	 .n_desc = 4096},
-	{.prefix = "af_xdp", .pmd = "net_af_xdp", .options = af_xdp_options, .n_desc = 2048},
+	{.prefix = "af_xdp",
+	 .pmd = "net_af_xdp",
+	 .options = af_xdp_options,
+	 .wait_domain = AF_XDP,
+	 .n_desc = 2048},
 	{.prefix = "tap",
 	 .pmd = "net_tap",
 	 .options = tap_options,
 	 .rx_interrupt = true,
 	 .own_mac = true,
 	 .n_desc = 1024},
-	{.prefix = "pcap", .pmd = "net_pcap", .options = pcap_options, .n_desc = 1024},
+	{.prefix = "pcap",
+	 .pmd = "net_pcap",
+	 .options = pcap_options,
+	 .copies = true,
+	 .n_desc = 1024},
 	{.prefix = "memif", .pmd = "net_memif", .eal_memory = true, .n_desc = 1024},
 	{.prefix = "pci",
 	 .eal_memory = true,
@@ -133,26 +143,31 @@ int device_iface(const char *iface, uint8_t mac[6], uint16_t *mtu)
 
 static int check_iface(const char *device, const char *iface, char err[NIC_ERR_LEN])
 {
-	int fd;
+	if (iface[0] && if_nametoindex(iface) != 0)
+		return 0;
+	snprintf(err, NIC_ERR_LEN,
+		 "%.64s: no interface '%s' in this network namespace; `ip link` lists them", device,
+		 iface);
+	return -ENODEV;
+}
 
-	if (!iface[0] || if_nametoindex(iface) == 0) {
-		snprintf(err, NIC_ERR_LEN,
-			 "%.64s: no interface '%s' in this network namespace; `ip link` lists them",
-			 device, iface);
-		return -ENODEV;
-	}
+/* Only asked afterwards: closing such a socket takes the kernel 15 ms. */
+int device_permission(const char *device, const struct device_spec *s, char err[NIC_ERR_LEN])
+{
+	int fd, e;
+
+	if (!s->iface[0])
+		return 0;
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		int e = errno;
-
-		snprintf(err, NIC_ERR_LEN,
-			 "%.64s: %s; run as root or in a network namespace of your own "
-			 "(CAP_NET_RAW)",
-			 device, strerror(e));
-		return -e;
+	if (fd >= 0) {
+		close(fd);
+		return 0;
 	}
-	close(fd);
-	return 0;
+	e = errno;
+	snprintf(err, NIC_ERR_LEN,
+		 "%.64s: %s; run as root or in a network namespace of your own (CAP_NET_RAW)",
+		 device, strerror(e));
+	return -e;
 }
 
 static int check_file(const char *device, const char *path, int mode, char err[NIC_ERR_LEN])

@@ -22,6 +22,7 @@ struct dpdk_queue {
 	struct rte_mempool *pool; /* frames of alloc, and of receive where the PMD fills buffers */
 	uint64_t n_rx_dropped;	  /* frames in several segments that do not fit into one buffer */
 	uint64_t n_tx_dropped;	  /* ring: sent while nobody is at the other end, or lost a race */
+	int wait_fd;		  /* readable when a frame has come, or -1 */
 } __rte_cache_aligned;
 
 struct ring_wire;
@@ -45,6 +46,8 @@ struct device_kind {
 	bool eal_memory; /* buffers must be DPDK's own (DMA, or memory shared with a peer) */
 	bool offloads;	 /* worth asking for checksums and RSS */
 	bool rx_interrupt;
+	int wait_domain;    /* of the PMD's sockets, which can be waited for; 0: it has none */
+	bool copies;	    /* frames, from and to rings of its own: our buffers lie in no ring */
 	bool own_mac;	    /* the device's address is the kernel's, ours is the next one */
 	bool lends_buffers; /* the peer gets our buffers, ours are never filled by a PMD */
 	uint16_t n_desc;    /* default descriptors per queue */
@@ -62,6 +65,9 @@ struct device_spec {
 int device_parse(const struct nic_params *, struct device_spec *, char err[NIC_ERR_LEN]);
 /* MAC and MTU of a kernel interface; 0 or -errno. */
 int device_iface(const char *iface, uint8_t mac[6], uint16_t *mtu);
+/* Why a device on a kernel interface was refused, if it was for want of permission: -errno and err,
+ * or 0. */
+int device_permission(const char *device, const struct device_spec *, char err[NIC_ERR_LEN]);
 
 /* eal.c */
 struct eal_need {
@@ -108,6 +114,10 @@ uint32_t port_n_bufs(const struct port_plan *);
 uint16_t port_n_desc(const struct port_plan *);
 uint16_t port_data_room(const struct port_plan *);
 size_t port_bytes(const struct port_plan *); /* of all its buffers, at most */
+
+/* wait.c: finds the sockets of the PMD among the descriptors of this process and lets the queues be
+ * waited for through them. Not there, or not to be told apart: they are polled, as ever. */
+void wait_sockets(struct dpdk_dev *, const struct device_spec *, struct nic *);
 
 /* burst.c */
 extern const struct nic_ops dpdk_ops;	   /* no receive interrupt */

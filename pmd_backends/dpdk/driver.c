@@ -89,6 +89,8 @@ static int start(const struct nic_params *p, const struct device_spec *s, struct
 	ret = port_start(d, &plan, nic, err);
 	if (ret)
 		port_free_pools(d);
+	else if (s->kind->wait_domain)
+		wait_sockets(d, s, nic);
 	return ret;
 }
 
@@ -96,7 +98,7 @@ static int open_port(const struct nic_params *p, const struct device_spec *s, st
 		     char err[NIC_ERR_LEN])
 {
 	struct dpdk_dev *d = aligned_alloc(RTE_CACHE_LINE_SIZE, sizeof *d);
-	int ret;
+	int ret, denied;
 
 	if (!d) {
 		snprintf(err, NIC_ERR_LEN, "%.64s: no memory", p->device);
@@ -110,11 +112,13 @@ static int open_port(const struct nic_params *p, const struct device_spec *s, st
 		if (ret)
 			port_stop(d);
 	}
-	if (ret)
-		free(d);
-	else
+	if (ret == 0) {
 		in_use[d->port] = true;
-	return ret;
+		return 0;
+	}
+	free(d);
+	denied = device_permission(p->device, s, err);
+	return denied ? denied : ret;
 }
 
 static int open_device(const struct nic_params *p, struct nic *nic, char err[NIC_ERR_LEN])

@@ -20,6 +20,8 @@ uint32_t port_n_bufs(const struct port_plan *p)
 	if (p->params->n_bufs)
 		return RTE_MAX(p->params->n_bufs, 1024u);
 	/* What can lie in the transmit ring and, where ours are filled, in the receive ring. */
+	if (p->kind->copies)
+		return POOL_SLACK - 1;
 	return port_n_desc(p) * (p->kind->lends_buffers ? 1u : 2u) + POOL_SLACK - 1;
 }
 
@@ -217,7 +219,10 @@ int port_start(struct dpdk_dev *d, const struct port_plan *p, struct nic *nic,
 	(void)rte_eth_allmulticast_enable(d->port); /* for IPv6; what has no filter has no switch */
 	set_rss(d, &info, &conf, nic);
 	nic->ops = &dpdk_ops;
-	if (conf.intr_conf.rxq && rte_eth_dev_rx_intr_ctl_q_get_fd(d->port, 0) >= 0) {
+	for (uint16_t q = 0; q < d->n_queues; q++)
+		d->queue[q].wait_fd =
+			conf.intr_conf.rxq ? rte_eth_dev_rx_intr_ctl_q_get_fd(d->port, q) : -1;
+	if (d->queue[0].wait_fd >= 0) {
 		nic->ops = &dpdk_intr_ops;
 		d->intr_ack = rte_eth_dev_rx_intr_disable(d->port, 0) == 0;
 	}

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A server that nobody talks to leaves the processor alone, on every device and in both modes."""
+import time
+from pathlib import Path
+
+import pytest
+from apps import serving
+
+SECONDS = 3
+MOST = 0.01  # of a core
+
+
+def running_s(process):
+    """Exact, where utime and stime are samples of it."""
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+@pytest.mark.parametrize("stack", ["mtcp", "mtcp-paired"])
+@pytest.mark.parametrize("device", ["ring:idle:0", "af_packet:{}", "af_xdp:{}", "tap:idle0"])
+def test_an_idle_server_sleeps(netns_pair, program, stack, device):
+    pair = netns_pair
+    pair.run("server", "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+    argv = [*pair.server, program("mtcp-server"), "--stack", stack, "--device", device.format(pair.server_iface), "--address",
+            f"{pair.server_address}/24", "--listen", f"{pair.server_address}:80"]
+    try:
+        started = serving(*argv)
+        server = started.__enter__()
+    except AssertionError as error:
+        if device.startswith(("af_packet", "ring")):
+            raise
+        pytest.skip(str(error))
+    try:
+        time.sleep(1)
+        cpu = running_s(server.process)
+        time.sleep(SECONDS)
+        cpu = running_s(server.process) - cpu
+    finally:
+        started.__exit__(None, None, None)
+    print(f"{100 * cpu / SECONDS:.2f}% of a core")
+    assert cpu < MOST * SECONDS

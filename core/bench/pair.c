@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "pair.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define TURN_NS (10 * MT_US)
 
@@ -51,22 +49,6 @@ static void release(void *dev, uint16_t queue, struct nic_pkt *p, uint16_t n)
 
 static const struct nic_ops ops = {
 	.rx_burst = rx, .tx_burst = tx, .alloc = alloc, .release = release};
-
-void bench_fail(const char *what)
-{
-	fprintf(stderr, "mtcp-bench: %s\n", what);
-	exit(1);
-}
-
-void *bench_alloc(size_t len)
-{
-	size_t rounded = (len + 63) & ~(size_t)63;
-	void *p = aligned_alloc(64, rounded);
-
-	if (!p)
-		bench_fail("no memory");
-	return memset(p, 0, rounded);
-}
 
 struct stack_config pair_config(void)
 {

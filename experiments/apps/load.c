@@ -162,6 +162,8 @@ static void snapshot(struct load *l, struct cpu_time *server, struct cpu_time *c
 
 	cpus_time(&l->conf->server_cpus, server);
 	cpus_time(&l->stack->conf.cpus, client);
+	if (!begin)
+		r->memory_end = resident_bytes();
 	l->stack->ops->stack_stats(l->stack, begin ? &r->client_begin : &r->client_end);
 	if (l->hooks->server_stats == NULL)
 		return;
@@ -291,6 +293,7 @@ int load_run(struct io_stack *stack, const struct load_conf *conf, const struct 
 		destroy(l);
 		return ret;
 	}
+	result->memory_begin = resident_bytes();
 	l->begin = l->reported = clock_ns();
 	if (conf->connections == 0) {
 		set_phase(l, LOAD_WARMUP);

@@ -65,6 +65,8 @@ struct load_result {
 	struct cpu_time server_cpu, client_cpu;
 	struct io_stats client_begin, client_end, server_begin, server_end;
 	bool has_server_stats;
+	uint64_t memory_begin, memory_end; /* resident bytes of this process, before the first
+					      connection and at the window's end */
 };
 
 /* Runs on the stack's workers, driven by the calling thread. 0; -EINTR when stopped before the

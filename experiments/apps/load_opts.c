@@ -2,11 +2,14 @@
 #include "load_opts.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define KERNEL_RAMP 8000
 #define MTCP_RAMP   100000
+#define RAMP_S	    4 /* a million connections are not to be waited for ten seconds */
+#define RAMP_MOST   1000000
 
 static const char *const directions[] = {"down", "up", NULL};
 
@@ -40,7 +43,8 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	OPT(t, "rate", "R", OPT_REAL, &l->rate, .min = 0.001, .max = 1e9,
 	    .doc = "open loop: connections (messages when M > 1) per second, Poisson arrivals");
 	OPT(t, "ramp-rate", "R", OPT_REAL, &l->ramp_rate, .min = 1, .max = 1e9,
-	    .doc = "first connections opened per second (kernel 8000, mtcp 100000)");
+	    .doc = "first connections opened per second (kernel 8000, mtcp 100000 or what takes 4 "
+		   "s)");
 	OPT(t, "progress", NULL, OPT_FLAG, &l->progress,
 	    .doc = "a JSON line per second on standard error");
 	OPT(t, "json", "FILE", OPT_TEXT, &o->json,
@@ -71,8 +75,17 @@ int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 	if (l->seconds == 0) /* not given */
 		l->seconds = l->connections > 0 ? 600 : 5;
 	if (l->ramp_rate == 0)
-		l->ramp_rate = io_is_mtcp(client) ? MTCP_RAMP : KERNEL_RAMP;
+		l->ramp_rate = io_is_mtcp(client)
+				       ? fmin(fmax(MTCP_RAMP, l->concurrency / RAMP_S), RAMP_MOST)
+				       : KERNEL_RAMP;
 	return 0;
+}
+
+uint32_t run_connections(const struct load_conf *l)
+{
+	bool stay = l->app == APP_BULK || (l->rate > 0 && l->messages > 1);
+
+	return stay ? l->concurrency : 2 * l->concurrency;
 }
 
 uint32_t conns_per_core(uint32_t total, unsigned n_cores)

@@ -9,7 +9,7 @@
 #define CLOCK_EVERY	32u	     /* events between two readings of the clock */
 #define RETRY_NS	(10 * MS_NS) /* before a connection that failed is tried again */
 #define MANY_CONNECTING 1024u	     /* below any usual backlog */
-#define RAMP_BURST	64u
+#define RAMP_BURST	256u
 #define OPEN_BURST	1024u /* arrivals served between two looks at the network */
 #define WAIT_MS		50    /* how soon a change of phase is seen */
 

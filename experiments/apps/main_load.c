@@ -84,8 +84,7 @@ static int run(struct options *o, char err[ERR_LEN])
 	struct io_stack *stack;
 	int ret;
 
-	/* under load as many wait for their closing to be seen as are open */
-	ret = stack_opts_lines(&o->stack, conns_per_core(2 * l->concurrency, o->stack.cores.n),
+	ret = stack_opts_lines(&o->stack, conns_per_core(run_connections(l), o->stack.cores.n),
 			       &lines, err);
 	if (ret < 0)
 		return EXIT_USAGE;

@@ -15,12 +15,16 @@
 
 #define SERVER_ADDRESS "10.0.0.1/24"
 #define SERVER_LISTEN  "10.0.0.1:8080"
-#define CLIENT_ADDRESS "10.0.0.2-10.0.0.17/24" /* 16 x 64K source ports */
+#define CLIENT_FIRST   2  /* 10.0.0.2: the first of its addresses */
+#define CLIENT_LEAST   16 /* ... there are, or as many as give each so many connections */
+#define CLIENT_MOST    250
+#define PER_ADDRESS    40000 /* of 64K ports: a free one is found at once */
 
-static const char *const more = "The server has " SERVER_ADDRESS ", the load " CLIENT_ADDRESS
-				". busy_poll = 1 unless set otherwise.\n"
-				"Standard error and the row are as mtcp-load's; cpu_* and "
-				"cycles_per_transaction are the server's.\n";
+static const char *const more =
+	"The server has " SERVER_ADDRESS ", the load 10.0.0.2-10.0.0.17/24, more for more\n"
+	"connections than 640000. busy_poll = 1 unless set otherwise.\n"
+	"Standard error and the row are as mtcp-load's; cpu_* and "
+	"cycles_per_transaction are the server's.\n";
 
 static const char *const pair_apps[] = {"echo", "bulk", NULL};
 static const char *const mode_names[] = {"inline", "paired", NULL};
@@ -76,22 +80,31 @@ static int settings_of(const struct options *o, bool server, struct opt_lines *o
 	return ret;
 }
 
+static void client_addresses(const struct load_conf *l, char *out, size_t len)
+{
+	uint32_t n = l->concurrency / PER_ADDRESS;
+
+	n = n < CLIENT_LEAST ? CLIENT_LEAST : n > CLIENT_MOST ? CLIENT_MOST : n;
+	snprintf(out, len, "10.0.0.%d-10.0.0.%u/24", CLIENT_FIRST, CLIENT_FIRST + n - 1);
+}
+
 static int open_side(struct pair *p, bool server, char err[ERR_LEN])
 {
 	struct options *o = p->o;
 	static struct stack_opts side;
-	/* under load as many wait for their closing to be seen as are open */
-	uint32_t n = 2 * o->run.load.concurrency;
+	uint32_t n = run_connections(&o->run.load);
 	struct opt_lines lines;
 	struct io_conf conf;
-	char device[64];
+	char device[64], client[64];
 	int ret;
+
+	client_addresses(&o->run.load, client, sizeof(client));
 
 	snprintf(device, sizeof(device), "ring:pair%d:%d", (int)getpid(), server ? 0 : 1);
 	side = (struct stack_opts){.kind = (server ? o->mode : o->client_mode) == 1 ? IO_MTCP_PAIRED
 										    : IO_MTCP,
 				   .device = device,
-				   .address = server ? SERVER_ADDRESS : CLIENT_ADDRESS,
+				   .address = server ? SERVER_ADDRESS : client,
 				   .capture = server ? o->capture : NULL,
 				   .cores = server ? o->server_cores : o->client_cores};
 	if (settings_of(o, server, &side.set) != 0)
@@ -149,7 +162,7 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 				   .message_bytes = l->message_bytes,
 				   .response_bytes = l->response_bytes,
 				   .root_fd = -1,
-				   .max_conns = 2 * l->concurrency + 1024};
+				   .max_conns = run_connections(l) + 1024};
 	struct addr listen = l->target;
 	int ret;
 

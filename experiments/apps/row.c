@@ -252,6 +252,11 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	put(row, "client_busy", real(g.client_busy));
 	put(row, "generator_limited", g.judged ? json_boolean(g.limited) : json_null());
 	put(row, "ramp_incomplete", json_boolean(r->ramp_incomplete));
+	put(row, "resident_bytes", integer(r->memory_end));
+	/* of what the connections have touched, both ends where both are ours */
+	put(row, "resident_per_connection",
+	    real(((double)r->memory_end - (double)r->memory_begin) / conf->concurrency /
+		 (r->has_server_stats ? 2 : 1)));
 	put(row, "stuck", integer(r->stuck));
 	put(row, "failures", failures_of(r));
 	put(row, "notes", notes_of(info, conf, r, &g));

@@ -71,6 +71,9 @@ static inline uint64_t random_next(uint64_t *state)
 void signals_setup(void);
 bool interrupted(void);
 
+/* Of this process; 0: unknown. */
+uint64_t resident_bytes(void);
+
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;

@@ -24,6 +24,7 @@ struct load {
 	struct load_worker *workers[TEAM_MAX];
 	unsigned n_workers;
 	uint64_t begin, reported, reported_transactions;
+	uint64_t grown_at, grown_to; /* when connections opened grew last, to how many */
 };
 
 struct totals {
@@ -146,7 +147,12 @@ static int warm_up(struct load *l, char err[ERR_LEN])
 			l->result->ramp_incomplete = ramped_at == 0;
 			return 0;
 		}
-		if (t.transactions == 0 && since(l->begin) > (t.failed > 0 ? HOPELESS_S : SILENT_S))
+		if (t.opened > l->grown_to) {
+			l->grown_to = t.opened;
+			l->grown_at = clock_ns();
+		}
+		if (t.transactions == 0 &&
+		    since(l->grown_at) > (t.failed > 0 ? HOPELESS_S : SILENT_S))
 			return give_up(l, &t, err);
 		if (interrupted())
 			return -EINTR;
@@ -294,7 +300,7 @@ int load_run(struct io_stack *stack, const struct load_conf *conf, const struct 
 		return ret;
 	}
 	result->memory_begin = resident_bytes();
-	l->begin = l->reported = clock_ns();
+	l->begin = l->reported = l->grown_at = clock_ns();
 	if (conf->connections == 0) {
 		set_phase(l, LOAD_WARMUP);
 		ret = warm_up(l, err);

@@ -8,7 +8,8 @@
 
 #define CLOCK_EVERY	32u	     /* events between two readings of the clock */
 #define RETRY_NS	(10 * MS_NS) /* before a connection that failed is tried again */
-#define MANY_CONNECTING 1024u	     /* below any usual backlog */
+#define MANY_CONNECTING 1024u	     /* below any usual backlog of the kernel's */
+#define MANY_FOR_MTCP	16384u	     /* and of ours */
 #define RAMP_BURST	256u
 #define OPEN_BURST	1024u /* arrivals served between two looks at the network */
 #define WAIT_MS		50    /* how soon a change of phase is seen */
@@ -87,7 +88,9 @@ static void retry_due(struct load_worker *w)
  * way. */
 static void ramp(struct load_worker *w)
 {
-	double rate = w->n_connecting < MANY_CONNECTING ? w->ramp_rate : w->ramp_rate / 2;
+	bool ours = io_is_mtcp(w->io->stack->conf.kind);
+	uint32_t many = ours ? MANY_FOR_MTCP : MANY_CONNECTING;
+	double rate = w->n_connecting < many ? w->ramp_rate : w->ramp_rate / 2;
 
 	w->ramp_tokens += (double)(w->now - w->ramp_at) / (double)SEC_NS * rate;
 	w->ramp_at = w->now;
@@ -142,6 +145,8 @@ static void arrivals(struct load_worker *w)
 {
 	if (w->phase == LOAD_DRAIN)
 		return;
+	if (w->n_ramped < w->n_slots) /* messages begin when there is something to send them on */
+		w->next_arrival = w->now + next_gap(w);
 	for (unsigned i = 0; i < OPEN_BURST && w->next_arrival <= w->now && w->quota > 0; i++)
 		if (!arrive(w))
 			return;

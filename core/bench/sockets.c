@@ -8,6 +8,7 @@
 #include "echo.h"
 
 #define TURN_NS 5000u
+#define NOTICES 64u
 
 struct sockets {
 	struct echo echo;
@@ -72,6 +73,61 @@ static void teardown(void *state)
 	free(s);
 }
 
+/* ---- epoll alone ---- */
+
+struct notices {
+	mtcp_stack_t stack;
+	mctx_t m;
+	int ep, fds[NOTICES];
+};
+
+static void *notices_setup(void)
+{
+	struct notices *s = bench_alloc(sizeof(*s));
+	cpu_set_t cpus;
+
+	s->stack = echo_stack(3, 0, 1, ECHO_FDS);
+	sched_getaffinity(0, sizeof(cpus), &cpus);
+	s->m = mtcp_create_context_on(s->stack, 0);
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+	if (!s->m)
+		bench_fail("no context");
+	s->ep = mtcp_epoll_create(s->m, 1);
+	for (unsigned i = 0; i < NOTICES; i++) {
+		struct mtcp_epoll_event ev = {.events = MTCP_EPOLLIN};
+
+		s->fds[i] = ev.data.sockid = mtcp_eventfd(s->m, 0, 0);
+		if (mtcp_epoll_ctl(s->m, s->ep, MTCP_EPOLL_CTL_ADD, s->fds[i], &ev) < 0)
+			bench_fail("epoll_ctl");
+	}
+	return s;
+}
+
+static void notices_run(void *state, uint64_t n)
+{
+	struct mtcp_epoll_event ev[NOTICES];
+	struct notices *s = state;
+	uint64_t value = 1;
+
+	for (uint64_t done = 0; done < n; done += NOTICES) {
+		for (unsigned i = 0; i < NOTICES; i++)
+			mtcp_write(s->m, s->fds[i], (char *)&value, sizeof(value));
+		if (mtcp_epoll_wait(s->m, s->ep, ev, NOTICES, 0) != NOTICES)
+			bench_fail("an event is missing");
+		for (unsigned i = 0; i < NOTICES; i++)
+			mtcp_read(s->m, ev[i].data.sockid, (char *)&value, sizeof(value));
+	}
+}
+
+static void notices_teardown(void *state)
+{
+	struct notices *s = state;
+
+	mtcp_destroy_context(s->m);
+	mtcp_stack_close(s->stack);
+	free(s);
+}
+
 static unsigned parts(void *state, uint64_t n, struct bench_part *out)
 {
 	(void)state;
@@ -87,4 +143,6 @@ const struct bench bench_sockets[] = {
 	 setup_messages, run_sockets, teardown, parts},
 	{"socket_echo", "message", "the same, one connection alone", 16 * 1024, setup_alone,
 	 run_sockets, teardown, parts},
+	{"epoll", "event", "an eventfd written, waited for with 63 others, read", 64 * 256,
+	 notices_setup, notices_run, notices_teardown, NULL},
 	{0}};

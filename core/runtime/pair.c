@@ -3,6 +3,7 @@
 #include "runtime/pair.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -76,6 +77,37 @@ static void set_up(struct pair *p, const struct layout *l)
 	p->record_max = min_u32(RECORD_MAX, min_u32(l->job_bytes, l->event_bytes) / 8);
 }
 
+void pair_wake(struct pair *p)
+{
+	/* Added to, not read: in one order with the baton before it, so that either this sees the
+	 * sleeper, or the sleeper sees the new baton. */
+	if (atomic_fetch_add(&p->n_asleep, 0) > 0)
+		rt_futex_wake(&p->baton);
+}
+
+int pair_wait(struct pair *p, uint32_t value, mt_time ns)
+{
+	int r;
+
+	sched_yield();
+	if (atomic_load_explicit(&p->baton, memory_order_acquire) != value)
+		return 0;
+	atomic_fetch_add(&p->n_asleep, 1);
+	r = rt_futex_wait(&p->baton, value, ns);
+	atomic_fetch_sub(&p->n_asleep, 1);
+	return r;
+}
+
+/* The loop may sleep on the baton. */
+static void idle(struct pair *p)
+{
+	if (!p->loop.busy_poll)
+		atomic_fetch_add(&p->n_asleep, 1);
+	(void)loop_idle(&p->loop, MT_NEVER);
+	if (!p->loop.busy_poll)
+		atomic_fetch_sub(&p->n_asleep, 1);
+}
+
 /* Hands the CPU back when the application waits for what has come, and rests. */
 static void rest(struct pair *p, uint32_t baton, bool busy)
 {
@@ -88,16 +120,16 @@ static void rest(struct pair *p, uint32_t baton, bool busy)
 							    memory_order_acq_rel,
 							    memory_order_acquire)) {
 			p->stk.news = false;
-			rt_futex_wake(&p->baton);
+			pair_wake(p);
 		}
 		baton = PAIR_APP;
 	}
 	if (baton == PAIR_APP) {
 		mt_time nap = l->next > l->now ? mt_min(PAIR_NAP, l->next - l->now) : PAIR_NAP;
 
-		(void)rt_futex_wait(&p->baton, PAIR_APP, nap);
+		(void)pair_wait(p, PAIR_APP, nap);
 	} else if (!busy) {
-		(void)loop_idle(l, MT_NEVER);
+		idle(p);
 	}
 }
 

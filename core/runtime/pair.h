@@ -12,8 +12,9 @@
  * the other, so the other's memory is bounded. Credit comes back when half of it has been used up:
  * a short exchange costs no credit record.
  *
- * Baton. While both threads have work they alternate: who has nothing to do hands over and sleeps.
- * The kernel's scheduler never has to end a time slice for that.
+ * Baton. While both threads have work they alternate: who has nothing to do hands over and gives
+ * the CPU away, which is one system call for a change of threads; who got it back without the baton
+ * sleeps, and has to be woken. The kernel's scheduler never has to end a time slice for that.
  */
 #ifndef RUNTIME_PAIR_H
 #define RUNTIME_PAIR_H
@@ -175,6 +176,7 @@ struct pair {
 	/* shared */
 	struct spsc jobs, events;
 	_Alignas(64) _Atomic uint32_t baton;
+	_Atomic uint32_t n_asleep; /* threads that want a wake-up call when the baton changes */
 	_Atomic uint32_t stop;
 	/* constant while both run */
 	const struct rt_stack *rt;
@@ -227,6 +229,12 @@ void app_edge(struct pair *, struct app_sock *, uint32_t edge);
 uint32_t app_ready(const struct app_sock *);
 /* Makes an id of [n, 2n) or [0, n) a connection. */
 void app_sock_init(struct pair *, struct app_sock *, enum sock_kind);
+
+/* ---- the baton (pair.c) ---- */
+/* After a change of the baton. */
+void pair_wake(struct pair *);
+/* Gives the CPU away while the baton has this value; at most ns asleep. 0 or -EINTR. */
+int pair_wait(struct pair *, uint32_t value, mt_time ns);
 
 extern const struct rt_ops rt_paired_ops; /* pair_ops.c */
 /* Ends the stack's thread, after its closing connections had linger_ms, and frees the pair. */

@@ -170,7 +170,7 @@ int app_hand_over(struct pair *p, enum pair_baton to, mt_time until)
 	p->app.posted = false;
 	p->app.polls = 0;
 	atomic_store_explicit(&p->baton, to, memory_order_release);
-	rt_futex_wake(&p->baton);
+	pair_wake(p);
 	while (atomic_load_explicit(&p->baton, memory_order_acquire) != PAIR_APP) {
 		if (until != MT_NEVER) {
 			mt_time now = rt_now();
@@ -181,7 +181,7 @@ int app_hand_over(struct pair *p, enum pair_baton to, mt_time until)
 		} else if (r < 0 && to == PAIR_STACK) {
 			break;
 		}
-		r = rt_futex_wait(&p->baton, to, slice);
+		r = pair_wait(p, to, slice);
 	}
 	atomic_store_explicit(&p->baton, PAIR_APP, memory_order_release);
 	return to == PAIR_STACK ? r : 0;

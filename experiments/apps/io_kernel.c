@@ -104,7 +104,7 @@ static int kernel_stack_open(const struct io_conf *conf, struct io_stack **out, 
 		return err_set(-ENOMEM, err, "out of memory");
 	s->base.ops = &io_kernel_ops;
 	s->base.conf = *conf;
-	ret = kernel_knobs_read(&s->knobs, conf->kind, conf->overrides, err);
+	ret = kernel_knobs_read(&s->knobs, conf, err);
 	/* the paper's "Linux" leaves its threads to the scheduler, within the allowed cores */
 	s->base.pin_each = s->knobs.pin != 0 || !conf->server;
 	kernel_tcp_read(&s->begin);

@@ -88,15 +88,15 @@ static int set_one(struct kernel_knobs *k, const char *line, size_t len, char er
 	return -EINVAL;
 }
 
-int kernel_knobs_read(struct kernel_knobs *k, enum io_kind kind, const char *lines,
-		      char err[ERR_LEN])
+int kernel_knobs_read(struct kernel_knobs *k, const struct io_conf *conf, char err[ERR_LEN])
 {
 	*k = (struct kernel_knobs){.busy_poll_budget = DEFAULT_BUDGET};
-	if (kind == IO_KERNEL_REUSEPORT || kind == IO_KERNEL_TUNED)
-		k->reuseport = k->pin = 1;
-	if (kind == IO_KERNEL_TUNED)
-		k->cubic = 1;
-	for (const char *at = lines, *end; at != NULL && *at != '\0'; at = end + 1) {
+	k->pin = conf->kind != IO_KERNEL;
+	k->cubic = conf->kind == IO_KERNEL_TUNED;
+	/* threads that share a core (for their descriptor tables) do better with one listener */
+	k->reuseport = conf->kind == IO_KERNEL_REUSEPORT ||
+		       (conf->kind == IO_KERNEL_TUNED && conf->cpus.n > 1);
+	for (const char *at = conf->overrides, *end; at != NULL && *at != '\0'; at = end + 1) {
 		char line[256];
 
 		end = strchrnul(at, '\n');

@@ -25,8 +25,8 @@ struct kernel_knobs {
 	uint32_t cubic; /* TCP_CONGESTION, also where a namespace may not set the default */
 };
 
-/* The stack's own values, then "key = value" lines (NULL: none). 0, or -EINVAL with err. */
-int kernel_knobs_read(struct kernel_knobs *, enum io_kind, const char *lines, char err[ERR_LEN]);
+/* The stack's own values, then conf->overrides. 0, or -EINVAL with err. */
+int kernel_knobs_read(struct kernel_knobs *, const struct io_conf *, char err[ERR_LEN]);
 
 /* Before bind() and listen(). 0 or -errno, for what the stack cannot be without. */
 int kernel_knobs_listener(const struct kernel_knobs *, int fd);

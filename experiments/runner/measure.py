@@ -54,7 +54,9 @@ def _list(cores: list[int]) -> str:
 
 
 def _options(values: dict[str, Any]) -> list[str]:
-    return [word for key, value in values.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    """Words of the command line; True: an option without a value."""
+    named = ((f"--{key.replace('_', '-')}", value) for key, value in values.items())
+    return [word for name, value in named for word in ([name] if value is True else [name, str(value)])]
 
 
 def _load_args(run: Run, json_path: Path) -> list[str]:
@@ -154,7 +156,7 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     return rows.read_program(result)
 
 
-_SERVER_WANTS = ("app", "message_bytes", "response_bytes")  # options that both ends have to agree on
+_SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy")  # options that both ends have to agree on
 
 
 def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:

@@ -93,35 +93,48 @@ void conn_know_path(const struct stack_core *sc, struct conn *c, mt_time now)
 		tcp_path_mss(&c->tcb, mss, now);
 }
 
-static void arm(struct stack_core *sc, struct conn *c)
+static void arm(struct stack_core *sc, struct conn *c, mt_time now)
 {
-	mt_time at = tcp_deadline(&c->tcb);
+	mt_time at = tcp_deadline(&c->tcb, now);
 
 	if (at != MT_NEVER && !wheel_fires_by(&c->timer, at))
 		wheel_arm(&sc->wheel, &c->timer, at);
 }
 
-void conn_take_cold(struct stack_core *sc, struct conn *c)
+void conn_take(struct stack_core *sc, struct conn *c, unsigned wants)
 {
-	uint32_t id = pool_get(&sc->colds);
+	bool cold = (wants & TCP_WANTS_COLD) == TCP_WANTS_COLD;
+	uint32_t id;
 
-	if (id == POOL_NONE)
-		return;
-	tcp_attach_cold(&c->tcb, pool_at(&sc->colds, id));
-	c->flags |= CONN_COLD;
-}
-
-static void give_back_cold(struct stack_core *sc, struct conn *c, bool force)
-{
-	struct tcp_cold *cold;
-
-	if (!(c->flags & CONN_COLD))
-		return;
-	cold = tcp_detach_cold(&c->tcb, force);
+	if (!(c->flags & CONN_MORE)) {
+		id = pool_get(&sc->owns);
+		if (id == POOL_NONE)
+			return;
+		tcp_attach_own(&c->tcb, pool_at(&sc->owns, id));
+		c->flags |= CONN_MORE;
+	}
 	if (!cold)
 		return;
-	pool_put(&sc->colds, pool_id(&sc->colds, cold));
-	c->flags &= (uint16_t)~CONN_COLD;
+	id = pool_get(&sc->colds);
+	if (id != POOL_NONE)
+		tcp_attach_cold(&c->tcb, pool_at(&sc->colds, id));
+}
+
+static void give_back(struct stack_core *sc, struct conn *c, bool force)
+{
+	struct tcp_cold *cold;
+	struct tcp_own *own;
+
+	if (!(c->flags & CONN_MORE))
+		return;
+	cold = tcp_detach_cold(&c->tcb, force);
+	if (cold)
+		pool_put(&sc->colds, pool_id(&sc->colds, cold));
+	own = tcp_detach_own(&c->tcb, force);
+	if (!own)
+		return;
+	pool_put(&sc->owns, pool_id(&sc->owns, own));
+	c->flags &= (uint16_t)~CONN_MORE;
 }
 
 void conn_free(struct stack_core *sc, struct conn *c)
@@ -156,7 +169,7 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 	else
 		flow_remove(&sc->flows, hash, c->id);
 	buf_release(&sc->bufs, &c->snd);
-	give_back_cold(sc, c, true);
+	give_back(sc, c, true);
 	c->flags &= (uint16_t)~CONN_LIVE;
 	end_fastopen(sc, c);
 	if (!(c->flags & (CONN_OWNED | CONN_QUEUED)))
@@ -185,7 +198,7 @@ void conn_place(struct stack_core *sc, struct conn *c, enum tcp_tx want, mt_time
 		return;
 	}
 	tx_place(sc, c, want, defer);
-	arm(sc, c);
+	arm(sc, c, now);
 }
 
 void conn_raise(struct stack_core *sc, struct conn *c, uint32_t edge)
@@ -362,7 +375,7 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 	edge = take_progress(sc, c, ev) | take_ends(c, ev);
 	if (edge)
 		conn_raise(sc, c, edge);
-	give_back_cold(sc, c, false);
+	give_back(sc, c, false);
 	if (!edge || (c->flags & CONN_ORPHAN))
 		defer = 0;
 	else if (c->flags & CONN_QUEUED) /* accept is one turn, the answer the next */
@@ -390,6 +403,7 @@ static bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg 
 void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_time now)
 {
 	struct tcp_events ev;
+	unsigned wants;
 
 	if (!conn_alive(c)) {
 		sc->stats.drop_state++;
@@ -401,8 +415,9 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 		seg->no_room = true;
 		tcp_shrink_rcvbuf(&c->tcb);
 	}
-	if (tcp_wants_cold(&c->tcb, seg))
-		conn_take_cold(sc, c);
+	wants = tcp_wants_in(&c->tcb, seg);
+	if (wants)
+		conn_take(sc, c, wants);
 	ev = tcp_input(&c->tcb, seg, now);
 	trace_in(sc, c, seg, ev.drop, now);
 	if ((ev.flags & TCP_EV_ESTABLISHED) && (seg->flags & TCPF_SYN) &&
@@ -428,13 +443,17 @@ void conn_open_fastopen(struct stack_core *sc, struct conn *c, struct tcp_seg *s
 void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
 {
 	struct tcp_events ev;
+	unsigned wants;
 
 	if (!conn_alive(c))
 		return;
-	if (tcp_deadline(&c->tcb) > now) {
-		arm(sc, c);
+	if (tcp_deadline(&c->tcb, now) > now) {
+		arm(sc, c, now);
 		return;
 	}
+	wants = tcp_wants_timeout(&c->tcb, now);
+	if (wants)
+		conn_take(sc, c, wants);
 	ev = tcp_timeout(&c->tcb, now);
 	if ((ev.flags & TCP_EV_RTO) && c->tcb.state == TCPS_SYN_SENT && tcp_was_fast(&c->tcb))
 		fastopen_lost(sc, c, now);

@@ -9,6 +9,7 @@
 #include "stack/wheel.h"
 #include "tcp/fastopen.h"
 #include "tcp/half_open.h"
+#include "tcp/own.h"
 #include "tcp/tcb.h"
 
 /* conn.flags */
@@ -25,7 +26,7 @@ enum {
 	CONN_SHUT_WR = 0x0200,
 	CONN_NO_SPACE = 0x0400, /* the send buffer was filled: STACK_OUT when a third is free */
 	CONN_STARVED = 0x0800,	/* waits for buffer memory to write into */
-	CONN_COLD = 0x1000,	/* a tcp_cold is attached */
+	CONN_MORE = 0x1000,	/* a tcp_own is attached, and perhaps a tcp_cold */
 	CONN_FAILED = 0x2000,	/* ended by an error, which may have been taken */
 	CONN_OPENED = 0x4000	/* has been ESTABLISHED */
 };
@@ -120,8 +121,8 @@ struct conn *conn_new_for(struct stack_core *, const struct rx_seg *r);
 /* Draws the owner's choices for a new connection: RFC 6528 ISN, timestamp offset, MSS of the
  * device. */
 void conn_choose(const struct stack_core *, const struct flow *, mt_time now, struct tcp_open *);
-/* Attaches an object for rare state to the tcb, or, out of them, does not. */
-void conn_take_cold(struct stack_core *, struct conn *);
+/* Attaches what the tcb wants (TCP_WANTS_*) and has not, or, out of memory, does not. */
+void conn_take(struct stack_core *, struct conn *, unsigned wants);
 /* Established: what is known of the path's MTU holds for it, too. */
 void conn_know_path(const struct stack_core *, struct conn *, mt_time now);
 /* Opens it in SYN-RECEIVED by a SYN with a good fast-open cookie, and takes the SYN's data. */

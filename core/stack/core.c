@@ -25,8 +25,8 @@ const struct stack_config stack_config_default = {
 
 /* Where everything lies in the one region: offsets, and the total. */
 struct layout {
-	size_t conns, half_opens, time_waits, colds, listeners, flows, bufs, units, heads, neighs,
-		ports, traces, frags, end;
+	size_t conns, half_opens, time_waits, owns, colds, listeners, flows, bufs, units, heads,
+		neighs, ports, traces, frags, end;
 	size_t unlinked; /* before it lies all that stands on lists (base/rlist.h) */
 };
 
@@ -73,6 +73,7 @@ static struct layout lay_out(const struct stack_config *cfg)
 	l.flows = take(&at, flow_table_bytes(n_flows(cfg)));
 	l.half_opens = take(&at, pool_bytes(sizeof(struct half_open), cfg->n_half_open));
 	l.time_waits = take(&at, pool_bytes(sizeof(struct time_wait), cfg->n_time_wait));
+	l.owns = take(&at, pool_bytes(sizeof(struct tcp_own), cfg->n_conns));
 	l.colds = take(&at, pool_bytes(sizeof(struct tcp_cold), cfg->n_conns));
 	l.traces = take(&at, trace_bytes(cfg));
 	l.units = take(&at, bufmem_units_bytes(buf_bytes(cfg)));
@@ -227,6 +228,7 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 	pool_init(&sc->conns, mem + l.conns, sizeof(struct conn), cfg->n_conns);
 	pool_init(&sc->half_opens, mem + l.half_opens, sizeof(struct half_open), cfg->n_half_open);
 	pool_init(&sc->time_waits, mem + l.time_waits, sizeof(struct time_wait), cfg->n_time_wait);
+	pool_init(&sc->owns, mem + l.owns, sizeof(struct tcp_own), cfg->n_conns);
 	pool_init(&sc->colds, mem + l.colds, sizeof(struct tcp_cold), cfg->n_conns);
 	pool_init(&sc->listeners, mem + l.listeners, sizeof(struct listener), cfg->n_listeners);
 	flow_table_init(&sc->flows, mem + l.flows, n_flows(cfg), &sc->rng);
@@ -378,6 +380,7 @@ void stack_usage(const struct stack_core *sc, struct stack_usage *u)
 		.listeners = sc->listeners.n_used,
 		.neighs = sc->neighs.pool.n_used,
 		.timers = sc->wheel.n_armed,
+		.own = sc->owns.n_used,
 		.cold = sc->colds.n_used,
 		.half_open = sc->half_opens.n_used,
 		.frags = sc->reass.datagrams.n_used,

@@ -57,7 +57,7 @@ struct stack_core {
 	uint32_t n_fastopen; /* connections that are CONN_FASTOPEN */
 	struct fastopen_entry fastopens[FASTOPEN_ENTRIES];
 
-	struct pool conns, half_opens, time_waits, colds, listeners;
+	struct pool conns, half_opens, time_waits, owns, colds, listeners;
 	struct flow_table flows;
 	struct bufmem bufs;
 	struct wheel wheel;

@@ -359,6 +359,8 @@ int stack_set_option(struct stack_core *sc, uint32_t id, enum tcp_option opt, ui
 	}
 	if ((opt == TCP_OPT_RCVBUF || opt == TCP_OPT_SNDBUF) && value > most)
 		value = most; /* as Linux cuts it to its maximum */
+	if (tcp_option_wants_own(opt))
+		conn_take(sc, c, TCP_WANTS_OWN);
 	err = tcp_set_option(&c->tcb, opt, value, now);
 	conn_settle(sc, c, now, 0);
 	return err;
@@ -375,19 +377,21 @@ int stack_set_cc(struct stack_core *sc, uint32_t id, const char *name, mt_time n
 {
 	const struct cc_ops *ops = cc_by_name(name);
 	struct conn *c = core_conn(sc, id);
+	int err;
 
 	if (!ops)
 		return -ENOENT;
 	if (!conn_alive(c))
 		return -EINVAL;
-	tcp_set_cc(&c->tcb, ops, now);
+	conn_take(sc, c, TCP_WANTS_OWN);
+	err = tcp_set_cc(&c->tcb, ops, now);
 	conn_settle(sc, c, now, 0); /* what the old one held back may go */
-	return 0;
+	return err;
 }
 
 const char *stack_get_cc(const struct stack_core *sc, uint32_t id)
 {
-	return cc_name(core_conn(sc, id)->tcb.cc.ops);
+	return cc_name(tcp_get_cc(&core_conn(sc, id)->tcb));
 }
 
 uint32_t stack_info(const struct stack_core *sc, uint32_t id, mt_time now,

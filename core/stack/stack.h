@@ -217,7 +217,7 @@ void stack_names(const struct stack_core *, uint32_t id, struct ip_endpoint *loc
 const struct mtcp_stats *stack_stats(const struct stack_core *);
 /* Connections, TIME-WAIT records, buffer bytes and packet buffers in use: for tests of leaks. */
 struct stack_usage {
-	uint32_t conns, time_wait, listeners, neighs, timers, cold, half_open, frags;
+	uint32_t conns, time_wait, listeners, neighs, timers, own, cold, half_open, frags;
 	size_t buf_bytes, pkts_held;
 };
 void stack_usage(const struct stack_core *, struct stack_usage *);

@@ -194,10 +194,10 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 {
 	enum tcp_tx more = TCP_TX_DATA;
 	struct flow f = conn_flow(sc, c);
-	unsigned n = 0;
+	unsigned n = 0, wants = tcp_wants_out(&c->tcb);
 
-	if (tcp_wants_cold_tx(&c->tcb))
-		conn_take_cold(sc, c);
+	if (wants)
+		conn_take(sc, c, wants);
 	do {
 		uint8_t *frame = tx_frame(sc);
 		struct tcp_seg seg;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The application's side: RFC 9293 3.10.2 to 3.10.5, options, and the cold object. */
+/* The application's side: RFC 9293 3.10.2 to 3.10.5, options. */
 #include <errno.h>
 
-#include "tcp/dsack.h"
 #include "tcp/internal.h"
-#include "tcp/recovery.h"
+#include "tcp/own.h"
 #include "tcp/syn_data.h"
 
 /* ---- SEND and RECEIVE ---- */
@@ -108,7 +107,7 @@ static void set_flag(struct tcb *t, uint32_t flag, uint32_t value)
 
 static int set_keep(struct tcb *t, uint32_t *field, uint32_t value, mt_time now)
 {
-	if (value == 0)
+	if (value == 0 || value > INT32_MAX)
 		return -EINVAL;
 	*field = value;
 	timer_keepalive(t, now);
@@ -155,18 +154,18 @@ static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_tim
 		timer_keepalive(t, now);
 		return 0;
 	case TCP_OPT_KEEPIDLE_MS:
-		return set_keep(t, &t->keep_idle_ms, value, now);
+		return set_keep(t, &t->own->keep_idle_ms, value, now);
 	case TCP_OPT_KEEPINTVL_MS:
-		return set_keep(t, &t->keep_interval_ms, value, now);
+		return set_keep(t, &t->own->keep_interval_ms, value, now);
 	case TCP_OPT_KEEPCNT:
 		if (value == 0 || value > 127)
 			return -EINVAL;
-		t->keep_probes = (uint8_t)value;
+		t->own->keep_probes = (uint8_t)value;
 		return 0;
 	case TCP_OPT_USER_TIMEOUT_MS:
 		if (value > INT32_MAX)
 			return -EINVAL;
-		t->user_timeout_ms = value;
+		t->own->user_timeout_ms = value;
 		return 0;
 	case TCP_OPT_MAXSEG:
 		return set_maxseg(t, value);
@@ -174,7 +173,7 @@ static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_tim
 		set_rcvbuf(t, value);
 		return 0;
 	case TCP_OPT_SNDBUF:
-		t->sndbuf = value;
+		t->own->sndbuf = value;
 		t->xflags |= XF_SNDBUF;
 		return 0;
 	case TCP_OPT_FASTOPEN:
@@ -190,6 +189,8 @@ int tcp_set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_time n
 
 	if (t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT)
 		return -EINVAL;
+	if (!t->own && tcp_option_wants_own(opt))
+		return -ENOBUFS;
 	rc = set_option(t, opt, value, now);
 	timer_settle(t, now);
 	return rc;
@@ -205,15 +206,15 @@ uint32_t tcp_get_option(const struct tcb *t, enum tcp_option opt)
 	case TCP_OPT_KEEPALIVE:
 		return (t->flags & TF_KEEPALIVE) != 0;
 	case TCP_OPT_KEEPIDLE_MS:
-		return t->keep_idle_ms;
+		return keep_idle_ms(t);
 	case TCP_OPT_KEEPINTVL_MS:
-		return t->keep_interval_ms;
+		return keep_interval_ms(t);
 	case TCP_OPT_KEEPCNT:
-		return t->keep_probes;
+		return keep_probes(t);
 	case TCP_OPT_USER_TIMEOUT_MS:
-		return t->user_timeout_ms;
+		return user_timeout_ms(t);
 	case TCP_OPT_MAXSEG:
-		return t->state == TCPS_SYN_SENT ? t->mss_local : t->cc.mss;
+		return t->state == TCPS_SYN_SENT ? t->mss_local : mss_of(t);
 	case TCP_OPT_RCVBUF:
 		return t->rcvbuf;
 	case TCP_OPT_SNDBUF:
@@ -227,72 +228,33 @@ uint32_t tcp_get_option(const struct tcb *t, enum tcp_option opt)
 
 int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 {
+	struct cc *cc;
+
 	(void)now;
 	if (!ops)
 		return -ENOENT;
-	if (ops == t->cc.ops)
+	if (ops == cc_ops(t))
 		return 0;
+	if (!t->own)
+		return -ENOBUFS;
+	cc = &t->own->cc;
 	t->xflags &= (uint16_t)~XF_PACE;
 	/* Who has no threshold of its own leaves none: the window it had is what the path takes. */
-	if (t->cc.ops->own_window && !ops->own_window && t->state >= TCPS_ESTABLISHED)
+	if (cc->ops->own_window && !ops->own_window && t->state >= TCPS_ESTABLISHED)
 		t->cc.ssthresh = min_u32(t->cc.ssthresh, t->cc.cwnd);
-	t->cc.ops = ops;
-	t->cc.acked = 0;
+	*cc = window_now(t);
+	cc->ops = ops;
+	cc->acked = 0;
+	t->xflags &= (uint16_t)~XF_OWN;
+	if (ops->cold || own_from_the_start(t->cfg))
+		t->xflags |= XF_OWN;
 	if (ops->cold)
-		t->cc.u.cold = t->cold ? &t->cold->cc : NULL;
-	ops->init(&t->cc);
+		cc->u.cold = cold_of(t) ? &cold_of(t)->cc : NULL;
+	ops->init(cc);
 	return 0;
 }
 
-/* ---- the cold object ---- */
-
-bool tcp_wants_cold(const struct tcb *t, const struct tcp_seg *s)
+const struct cc_ops *tcp_get_cc(const struct tcb *t)
 {
-	if (t->cold || t->state < TCPS_SYN_RCVD)
-		return false;
-	if ((s->opts & TCPO_SACK) && (t->flags & TF_SACK) && flight(t))
-		return true;
-	if (!(s->len || (s->flags & TCPF_FIN)) || seq_eq(s->seq, t->rcv_nxt))
-		return false;
-	if (seq_lt(s->seq, t->rcv_nxt))
-		return dsack_repeats(t, s);
-	return seq_lt(s->seq, t->rcv_adv) && t->state <= TCPS_FIN_WAIT_2;
-}
-
-bool tcp_wants_cold_tx(const struct tcb *t)
-{
-	return !t->cold && t->state >= TCPS_ESTABLISHED &&
-	       (t->cc.ops->cold ||
-		seq_diff(t->snd_end, t->snd_una) > (int32_t)(COLD_TX_SEGS * t->cc.mss));
-}
-
-void tcp_attach_cold(struct tcb *t, struct tcp_cold *c)
-{
-	check(!t->cold);
-	c->fin_seen = false;
-	ooo_init(&c->ooo);
-	c->dup = (struct seq_range){t->rcv_nxt, t->rcv_nxt};
-	sack_init(&c->board);
-	t->cold = c;
-	recovery_attached(t);
-	if (t->cc.ops->cold) {
-		t->cc.u.cold = &c->cc;
-		t->cc.ops->init(&t->cc);
-	}
-}
-
-struct tcp_cold *tcp_detach_cold(struct tcb *t, bool force)
-{
-	struct tcp_cold *c = t->cold;
-
-	if (!c)
-		return NULL;
-	/* While something is in flight it has a time, and an empty board means something, too. */
-	if (!force && (t->cc.ops->cold || c->ooo.n || dsack_waits(c) || t->phase != PHASE_OPEN ||
-		       flight(t) || unsent(t)))
-		return NULL;
-	if (t->cc.ops->cold)
-		t->cc.u.cold = NULL;
-	t->cold = NULL;
-	return c;
+	return cc_ops(t);
 }

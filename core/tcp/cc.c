@@ -26,16 +26,23 @@ const char *cc_name(const struct cc_ops *ops)
 	return ops->name;
 }
 
-void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint8_t init_cwnd_segs)
+uint32_t cc_initial_window(uint32_t mss, uint8_t init_cwnd_segs)
 {
 	uint32_t segs = init_cwnd_segs > 0 ? init_cwnd_segs : 1;
 	uint32_t bound = segs * IW_SEG_BYTES > 2 * mss ? segs * IW_SEG_BYTES : 2 * mss;
 
 	check(mss > 0 && mss <= UINT16_MAX);
+	return min_u32(segs * mss, bound);
+}
+
+void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint8_t init_cwnd_segs)
+{
+	uint32_t cwnd = cc_initial_window(mss, init_cwnd_segs);
+
 	memset(cc, 0, sizeof(*cc));
 	cc->ops = ops;
 	cc->mss = mss;
-	cc->cwnd = min_u32(segs * mss, bound);
+	cc->cwnd = cwnd;
 	cc->ssthresh = UINT32_MAX;
 	ops->init(cc);
 }

@@ -14,20 +14,21 @@
 #include "base/time.h"
 #include "tcp/rtt.h"
 
-/* Bound of cwnd: the largest window a peer can offer (RFC 7323 2.3). Keeps all arithmetic in 64 bits. */
+/* Bound of cwnd: the largest window a peer can offer (RFC 7323 2.3). Keeps all arithmetic in 64
+ * bits. */
 #define CC_CWND_MAX (1u << 30)
 
-struct cc_hystart { /* RFC 9406 4.2 */
-	uint32_t left; /* bytes to be acknowledged until the round ends */
+struct cc_hystart {		  /* RFC 9406 4.2 */
+	uint32_t left;		  /* bytes to be acknowledged until the round ends */
 	uint32_t last_us, min_us; /* smallest round trip of the last round, of this one; 0: none */
 	uint32_t baseline_us;	  /* ... when conservative slow start began */
 	uint8_t n_samples, n_rounds;
 	bool css; /* conservative slow start */
 };
 
-struct cc_cubic_state { /* RFC 9438 */
-	mt_time epoch_at;    /* 0: no epoch */
-	mt_time last_at;     /* last ACK or end of an idle time in this epoch */
+struct cc_cubic_state {	  /* RFC 9438 */
+	mt_time epoch_at; /* 0: no epoch */
+	mt_time last_at;  /* last ACK or end of an idle time in this epoch */
 	union {
 		struct {
 			uint32_t w_max; /* bytes */
@@ -77,17 +78,19 @@ union cc_cold {
 	struct cc_bbr_state bbr;
 };
 
+union cc_state { /* all zero at the start, but for dctcp */
+	struct cc_cubic_state cubic;
+	struct cc_dctcp_state dctcp;
+	union cc_cold *cold; /* cc_ops.cold; NULL while there is none */
+};
+
 struct cc {
 	const struct cc_ops *ops;
 	uint32_t cwnd;	   /* bytes */
 	uint32_t ssthresh; /* bytes; UINT32_MAX at the start (RFC 5681 3.1) */
 	uint32_t mss;
 	uint32_t acked; /* bytes acked not yet turned into growth (RFC 3465 style counting) */
-	union {
-		struct cc_cubic_state cubic;
-		struct cc_dctcp_state dctcp;
-		union cc_cold *cold; /* cc_ops.cold; NULL while there is none */
-	} u;
+	union cc_state u;
 };
 
 /* A sample of the delivery rate (draft-cheng-iccrg-delivery-rate-estimation). */
@@ -133,25 +136,32 @@ struct cc_ops {
 	void (*on_rto)(struct cc *, uint32_t flight, mt_time now);
 	/* Restart after idle (RFC 5681 4.1). */
 	void (*on_idle)(struct cc *, uint32_t init_cwnd, mt_time idle_since, mt_time now);
-	/* ECE, once per window of data. NULL: no data of ours is ECT. The same as on_loss: a loss in
-	 * the same window is no further news (RFC 3168 6.1.2). */
+	/* ECE, once per window of data. NULL: no data of ours is ECT. The same as on_loss: a loss
+	 * in the same window is no further news (RFC 3168 6.1.2). */
 	void (*on_ece)(struct cc *, uint32_t flight, mt_time now);
 	/* Every ACK of ESTABLISHED and later, also in recovery, after on_ack and on_loss, before
 	 * on_ece. */
 	void (*on_sample)(struct cc *, const struct cc_ack *);
 	/* The last loss or timeout was none; the windows are what they were before it. */
 	void (*undo)(struct cc *, const struct cc *before);
-	/* Bytes per second, 0: not paced now. NULL: paced by the window if the configuration says so. */
+	/* Bytes per second, 0: not paced now. NULL: paced by the window if the configuration says
+	 * so. */
 	uint64_t (*pacing_rate)(const struct cc *, const struct rtt *);
 	enum cc_ecn ecn;
-	bool cold;	 /* has state in u.cold, for which it needs the cold object */
+	bool cold; /* has state in u.cold, for which it needs the cold object */
+	/* Until the first loss it is slow start (RFC 5681 3.1, L = 8) and needs no state, at least
+	 * while rtt_us is 0: a connection may begin without (tcp/window.h). */
+	bool plain_start;
 	bool own_window; /* in a recovery, too, cwnd is what the algorithm says */
 };
 
-/* The initial window: init_cwnd_segs segments, as RFC 6928 2 bounds ten of them. */
+/* init_cwnd_segs segments, as RFC 6928 2 bounds ten of them. */
+uint32_t cc_initial_window(uint32_t mss, uint8_t init_cwnd_segs);
+/* That window, and the algorithm's start. */
 void cc_init(struct cc *, const struct cc_ops *, uint32_t mss, uint8_t init_cwnd_segs);
 void cc_set_mss(struct cc *, uint32_t mss); /* keeps the window in segments */
-/* The last loss or timeout was none: as before it (RFC 4015, RFC 9438 4.9), but no smaller than now. */
+/* The last loss or timeout was none: as before it (RFC 4015, RFC 9438 4.9), but no smaller than
+ * now. */
 void cc_undo(struct cc *, const struct cc *before);
 
 /* ---- for the algorithms ---- */
@@ -161,8 +171,9 @@ void cc_reno_on_loss(struct cc *, uint32_t flight, mt_time now);
 void cc_reno_on_rto(struct cc *, uint32_t flight, mt_time now);
 void cc_reno_on_idle(struct cc *, uint32_t init_cwnd, mt_time idle_since, mt_time now);
 #define CC_SLOW_START_SEGS 8u
-/* Exponential growth below ssthresh, returns bytes of n_acked left over. One ACK counts for at most 8
- * segments (RFC 9406 4.2, L without pacing), so that a stretch ACK does not make a burst of its size. */
+/* Exponential growth below ssthresh, returns bytes of n_acked left over. One ACK counts for at most
+ * 8 segments (RFC 9406 4.2, L without pacing), so that a stretch ACK does not make a burst of its
+ * size. */
 uint32_t cc_slow_start(struct cc *, uint32_t n_acked);
 /* An ACK of the first slow start, with HyStart++. True: it is over, ssthresh is cwnd. */
 bool cc_hystart(struct cc *, struct cc_hystart *, const struct cc_ack *);

@@ -193,4 +193,5 @@ const struct cc_ops cc_cubic = {
 	.on_idle = cubic_on_idle,
 	.undo = cubic_undo,
 	.on_ece = cubic_on_loss,
+	.plain_start = true,
 };

@@ -53,4 +53,5 @@ const struct cc_ops cc_newreno = {
 	.on_rto = cc_reno_on_rto,
 	.on_idle = cc_reno_on_idle,
 	.on_ece = cc_reno_on_loss,
+	.plain_start = true,
 };

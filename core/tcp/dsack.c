@@ -5,10 +5,10 @@
 /* Repetitions that touch are one; of others the first is reported. */
 static void report(struct tcb *t, struct seq_range dup)
 {
-	struct seq_range *d = &t->cold->dup;
+	struct seq_range *d = &cold_of(t)->dup;
 
 	t->flags |= TF_ACK_NOW;
-	if (!dsack_waits(t->cold)) {
+	if (!dsack_waits(cold_of(t))) {
 		*d = dup;
 	} else if (seq_leq(dup.start, d->end) && seq_geq(dup.end, d->start)) {
 		d->start = seq_min(dup.start, d->start);
@@ -25,14 +25,14 @@ bool dsack_repeats(const struct tcb *t, const struct tcp_seg *s)
 
 void dsack_old(struct tcb *t, const struct tcp_seg *s)
 {
-	if (t->cold && dsack_repeats(t, s))
+	if (cold_of(t) && dsack_repeats(t, s))
 		report(t, (struct seq_range){s->seq,
 					     seq_min(seq_add(s->seq, seg_len(s)), t->rcv_nxt)});
 }
 
 void dsack_held(struct tcb *t, struct seq_range r)
 {
-	const struct ooo_set *o = &t->cold->ooo;
+	const struct ooo_set *o = &cold_of(t)->ooo;
 	uint8_t i = 0;
 
 	while (i < o->n && seq_leq(o->r[i].end, r.start))

@@ -32,7 +32,7 @@ void ecn_take_syn(struct tcb *t, const struct tcp_seg *s)
  * is acknowledged, by an ACK of its own. */
 static void exact_data(struct tcb *t, bool ce)
 {
-	struct cc_echoes *e = &t->cc.u.dctcp.echoes;
+	struct cc_echoes *e = &t->own->cc.u.dctcp.echoes;
 	bool was = t->flags & TF_ECE;
 
 	if (ce == was)
@@ -49,12 +49,12 @@ static void exact_data(struct tcb *t, bool ce)
 
 bool ecn_echo_waits(const struct tcb *t)
 {
-	return t->cc.ops->ecn == CC_ECN_EXACT && t->cc.u.dctcp.echoes.n;
+	return t->own && t->own->cc.ops->ecn == CC_ECN_EXACT && t->own->cc.u.dctcp.echoes.n;
 }
 
 void ecn_put_echo(struct tcb *t, struct tcp_seg *out)
 {
-	struct cc_echoes *e = &t->cc.u.dctcp.echoes;
+	struct cc_echoes *e = &t->own->cc.u.dctcp.echoes;
 
 	t->flags |= TF_ACK_NOW;
 	out->ack = t->last_ack = e->to[0];
@@ -68,7 +68,7 @@ void ecn_put_echo(struct tcb *t, struct tcp_seg *out)
 
 void ecn_data(struct tcb *t, const struct tcp_seg *s)
 {
-	if (t->cc.ops->ecn == CC_ECN_EXACT) {
+	if (t->own && t->own->cc.ops->ecn == CC_ECN_EXACT) {
 		exact_data(t, s->ip_ecn == CE);
 		return;
 	}
@@ -94,7 +94,7 @@ void ecn_reduced(struct tcb *t)
 
 bool ecn_loss_is_news(const struct tcb *t)
 {
-	return !(t->flags & TF_CWR) || t->cc.ops->on_ece != t->cc.ops->on_loss;
+	return !(t->flags & TF_CWR) || cc_ops(t)->on_ece != cc_ops(t)->on_loss;
 }
 
 void ecn_echo(struct arrival *a, uint32_t before)
@@ -103,10 +103,10 @@ void ecn_echo(struct arrival *a, uint32_t before)
 
 	/* In a recovery, and until the data of the last reduction is acknowledged, the window has
 	 * been reduced for this already. */
-	if (!(t->flags & TF_ECN) || !t->cc.ops->on_ece || t->phase != PHASE_OPEN || before == 0 ||
+	if (!(t->flags & TF_ECN) || !cc_ops(t)->on_ece || t->phase != PHASE_OPEN || before == 0 ||
 	    ((t->flags & TF_CWR) && seq_leq(a->seg->ack, t->recover)))
 		return;
-	t->cc.ops->on_ece(&t->cc, before, a->now);
+	window_on_ece(t, before, a->now);
 	t->recover = t->snd_nxt;
 	t->flags |= TF_CWR;
 	ecn_reduced(t);
@@ -119,7 +119,7 @@ void ecn_mark(struct tcb *t, struct tcp_seg *out)
 {
 	bool plain_syn = (t->flags & (TF_ACTIVE | TF_SYN_RXT)) == (TF_ACTIVE | TF_SYN_RXT);
 
-	if (!plain_syn && t->cc.ops->on_ece)
+	if (!plain_syn && cc_ops(t)->on_ece)
 		out->ip_ecn = ECT_0;
 	if (t->xflags & XF_CWR_DUE)
 		out->flags |= TCPF_CWR;

@@ -14,7 +14,7 @@
 static inline bool ecn_asks(const struct tcb *t)
 {
 	return t->cfg->ecn == TCP_ECN_ASK ||
-	       (t->cc.ops->ecn == CC_ECN_EXACT && t->cfg->ecn != TCP_ECN_OFF);
+	       (cc_ops(t)->ecn == CC_ECN_EXACT && t->cfg->ecn != TCP_ECN_OFF);
 }
 
 /* ECE and CWR of our SYN or SYN/ACK. A SYN that is sent again asks no more (6.1.1.1): perhaps it

@@ -11,7 +11,7 @@ bool tcp_fastopen_ask(struct tcb *t, uint16_t mss)
 	t->xflags |= XF_FASTOPEN;
 	if (!mss)
 		return true;
-	cc_init(&t->cc, t->cc.ops, min_u32(max_u32(mss, MSS_MIN), t->mss_local), t->cfg->init_cwnd);
+	window_init(t, min_u32(max_u32(mss, MSS_MIN), t->mss_local), t->cfg->init_cwnd);
 	t->xflags |= XF_HOLD;
 	t->flags &= ~(uint32_t)TF_SYN_DUE;
 	return true;
@@ -33,7 +33,7 @@ void fastopen_put_data(struct tcb *t, struct tcp_seg *out)
 
 	out->opts |= TCPO_FASTOPEN;
 	out->cookie_len = 0;
-	out->len = (uint16_t)min_u32(avail, t->cc.mss - SYN_OPTS_MAX);
+	out->len = (uint16_t)min_u32(avail, mss_of(t) - SYN_OPTS_MAX);
 	if (out->len)
 		t->xflags |= XF_SYN_DATA;
 }

@@ -14,10 +14,10 @@ void fastpath_input(struct arrival *a)
 	t->n_keep = 0;
 	ts_note(t, s);
 	if (advanced) {
-		if (t->cold)
+		if (cold_of(t))
 			recovery_delivered(t, s, a->now);
 		ack_new(a);
-		if (t->cc.ops->on_sample)
+		if (cc_ops(t)->on_sample)
 			ack_sample(a, before);
 	}
 	ack_window(a, advanced);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Header prediction: of a synchronized connection with nothing special about it, the next segment in
- * order: data, an ACK, a FIN, or all of them. Skips checks whose answer is known; what it does is
- * done by the slow path's own functions. */
+/* Header prediction: of a synchronized connection with nothing special about it, the next segment
+ * in order: data, an ACK, a FIN, or all of them. Skips checks whose answer is known; what it does
+ * is done by the slow path's own functions. */
 #ifndef TCP_FASTPATH_H
 #define TCP_FASTPATH_H
 

@@ -14,9 +14,9 @@ enum { /* tcp_half.flags: what both sides agreed on, and what became of the SYN/
        HALF_SACK = 0x02,
        HALF_WSCALE = 0x04,
        HALF_ECN = 0x08,
-       HALF_AGAIN = 0x10,  /* it was sent more than once: measures nothing (Karn) */
-       HALF_LOST = 0x20,   /* its timer fired (RFC 5681 3.1) */
-       HALF_COOKIE = 0x40, /* nobody knows when it was sent: it was a cookie */
+       HALF_AGAIN = 0x10,   /* it was sent more than once: measures nothing (Karn) */
+       HALF_LOST = 0x20,    /* its timer fired (RFC 5681 3.1) */
+       HALF_COOKIE = 0x40,  /* nobody knows when it was sent: it was a cookie */
        HALF_FASTOPEN = 0x80 /* the SYN asked for a fast-open cookie */
 };
 

@@ -271,7 +271,8 @@ static const step_fn sync_steps[] = {step_paws, step_sequence, step_rst, step_sy
 
 static void note_holes(struct tcb *t)
 {
-	bool holes = (t->xflags & XF_TLP) || (t->cold && (t->cold->ooo.n || t->cold->board.n));
+	bool holes =
+		(t->xflags & XF_TLP) || (cold_of(t) && (cold_of(t)->ooo.n || cold_of(t)->board.n));
 
 	t->flags = holes ? t->flags | TF_HOLES : t->flags & ~(uint32_t)TF_HOLES;
 }

@@ -34,7 +34,7 @@ void ack_measure(struct arrival *a, tcp_seq ack)
 /* By the times of transmission: of the newest byte this ACK tells of, if it was sent once. */
 static uint32_t newest_rtt(const struct arrival *a)
 {
-	const struct tcp_cold *c = a->t->cold;
+	const struct tcp_cold *c = cold_of(a->t);
 
 	if (!c || !c->xmit.ack_any || c->xmit.newest.again)
 		return 0;
@@ -44,25 +44,31 @@ static uint32_t newest_rtt(const struct arrival *a)
 static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
 {
 	struct tcb *t = a->t;
-	struct cc_ack ack = {
-		.n_acked = n_acked,
-		.flight = before,
-		.cwnd_limited = (t->flags & TF_CWND_FULL) || t->phase == PHASE_LOSS,
-		.rtt_us = t->cold && t->cc.cwnd < t->cc.ssthresh ? newest_rtt(a) : 0,
-		.rtt = &t->rtt,
-		.now = a->now,
-	};
+	bool limited = (t->flags & TF_CWND_FULL) || t->phase == PHASE_LOSS;
 
 	/* RFC 3168 6.1.2: an ACK with ECE opens no window. */
-	if (n_acked && t->phase != PHASE_RECOVERY &&
-	    !((a->seg->flags & TCPF_ECE) && (t->flags & TF_ECN)))
-		t->cc.ops->on_ack(&t->cc, &ack);
+	if (!n_acked || t->phase == PHASE_RECOVERY ||
+	    ((a->seg->flags & TCPF_ECE) && (t->flags & TF_ECN)))
+		return;
+	if (!t->own) {
+		if (limited)
+			window_grow(t, n_acked);
+		return;
+	}
+	window_on_ack(t, &(struct cc_ack){
+				 .n_acked = n_acked,
+				 .flight = before,
+				 .cwnd_limited = limited,
+				 .rtt_us = t->cc.cwnd < t->cc.ssthresh ? newest_rtt(a) : 0,
+				 .rtt = &t->rtt,
+				 .now = a->now,
+			 });
 }
 
 /* What this ACK says of the rate of delivery; false: nothing. */
 static bool take_rate(const struct arrival *a, struct cc_rate *r)
 {
-	const struct tcp_cold *c = a->t->cold;
+	const struct tcp_cold *c = cold_of(a->t);
 	const struct xmit_stamp *s;
 	uint32_t sent_us, ack_us;
 
@@ -98,7 +104,7 @@ void ack_sample(struct arrival *a, uint32_t before)
 		.rate = take_rate(a, &rate) ? &rate : NULL,
 	};
 
-	t->cc.ops->on_sample(&t->cc, &ack);
+	window_on_sample(t, &ack);
 }
 
 void ack_new(struct arrival *a)
@@ -124,7 +130,7 @@ void ack_new(struct arrival *a)
 	/* RFC 6582 3.2 step 3, 6: NewReno mends one loss per round trip. When many segments were
 	 * lost, the timeout is quicker: only the first partial acknowledgment puts it off. */
 	if (!flight(t))
-		t->rxt_at = MT_NEVER;
+		t->rxt_at_us = 0;
 	else if (!impatient || !(t->flags & TF_RENO_PARTIAL))
 		timer_rto(t, a->now);
 	t->flags &= ~(uint32_t)TF_PERSIST;
@@ -142,7 +148,7 @@ static void leave_persist(struct arrival *a)
 
 	t->flags &= ~(uint32_t)(TF_PERSIST | TF_PROBED | TF_PROBE_DUE);
 	t->n_retries = 0;
-	t->rxt_at = MT_NEVER;
+	t->rxt_at_us = 0;
 	rtt_reset_backoff(&t->rtt);
 	if (refused) {
 		recovery_go_back(t);
@@ -204,7 +210,7 @@ static void ack_judge(struct arrival *a, bool advanced, bool sacked)
 
 	if (t->xflags & XF_TLP)
 		r.probe_again = tlp_ack(t, a->seg, advanced, a->now);
-	if (t->cold)
+	if (cold_of(t))
 		a->ev->flags |= recovery_judge(t, &r);
 }
 
@@ -221,7 +227,7 @@ enum step ack_fin(struct arrival *a)
 		return STEP_CONTINUE;
 	case TCPS_CLOSING:
 		tcp_set_state(t, TCPS_TIME_WAIT);
-		t->idle_at = t->ack_at = MT_NEVER;
+		t->idle_at_ms = t->ack_at_us = 0;
 		a->ev->flags |= TCP_EV_TIME_WAIT;
 		return STEP_DONE;
 	case TCPS_LAST_ACK:
@@ -292,7 +298,7 @@ enum step step_ack(struct arrival *a)
 	if (seq_lt(s->ack, t->snd_una)) /* an old one: its data may be new */
 		return STEP_CONTINUE;
 	before = flight(t);
-	sacked = t->cold && recovery_delivered(t, s, a->now);
+	sacked = cold_of(t) && recovery_delivered(t, s, a->now);
 	advanced = seq_gt(s->ack, t->snd_una);
 	if (advanced)
 		ack_new(a);
@@ -300,7 +306,7 @@ enum step step_ack(struct arrival *a)
 		ack_same(a, sacked);
 	ack_window(a, advanced);
 	ack_judge(a, advanced, sacked);
-	if (t->cc.ops->on_sample)
+	if (cc_ops(t)->on_sample)
 		ack_sample(a, before);
 	if (s->flags & TCPF_ECE)
 		ecn_echo(a, before);

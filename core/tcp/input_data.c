@@ -13,8 +13,8 @@ static void ack_policy(struct tcb *t, mt_time now)
 		t->flags |= TF_ACK_NOW;
 	} else if (t->rcv_nxt.v - t->last_ack.v >= 2u * t->mss_seen) {
 		t->flags |= TF_ACK_NOW;
-	} else if (t->ack_at == MT_NEVER) {
-		t->ack_at = now + t->cfg->delack_ms * MT_MS;
+	} else if (!t->ack_at_us) {
+		t->ack_at_us = us_at(now + t->cfg->delack_ms * MT_MS);
 	}
 }
 
@@ -52,7 +52,7 @@ static enum step fin_arrived(struct arrival *a)
 		return STEP_CONTINUE;
 	default: /* FIN-WAIT-2: only states before the peer's FIN get here */
 		tcp_set_state(t, TCPS_TIME_WAIT);
-		t->rxt_at = t->ack_at = t->idle_at = MT_NEVER;
+		t->rxt_at_us = t->ack_at_us = t->idle_at_ms = 0;
 		a->ev->flags |= TCP_EV_TIME_WAIT;
 		return STEP_DONE;
 	}
@@ -80,7 +80,7 @@ void data_in_order(struct arrival *a)
 static enum step data_fills(struct arrival *a)
 {
 	struct tcb *t = a->t;
-	struct tcp_cold *c = t->cold;
+	struct tcp_cold *c = cold_of(t);
 	tcp_seq from = t->rcv_nxt;
 	uint32_t n;
 
@@ -107,7 +107,7 @@ static enum step data_fills(struct arrival *a)
 static enum step data_ahead(struct arrival *a)
 {
 	struct tcb *t = a->t;
-	struct tcp_cold *c = t->cold;
+	struct tcp_cold *c = cold_of(t);
 	tcp_seq end = seq_add(a->seq, a->len + a->fin);
 
 	if (a->seg->no_room)
@@ -160,7 +160,7 @@ enum step step_text(struct arrival *a)
 		return STEP_CONTINUE;
 	if (a->seg->no_room)
 		return arrival_drop(a, TCP_DROP_NO_ROOM);
-	if (t->cold && t->cold->ooo.n)
+	if (cold_of(t) && cold_of(t)->ooo.n)
 		return data_fills(a);
 	data_in_order(a);
 	return STEP_CONTINUE;
@@ -172,7 +172,7 @@ enum step step_fin(struct arrival *a)
 
 	if (!a->fin || !seq_eq(seq_add(a->seq, a->len), t->rcv_nxt))
 		return STEP_DONE;
-	if (t->cold && t->cold->ooo.n) { /* data behind a FIN: whichever came first counts */
+	if (cold_of(t) && cold_of(t)->ooo.n) { /* data behind a FIN: whichever came first counts */
 		t->flags |= TF_ACK_NOW;
 		return arrival_drop(a, TCP_DROP_SEQ);
 	}

@@ -5,7 +5,9 @@
 
 #include "base/check.h"
 #include "base/num.h"
+#include "tcp/instant.h"
 #include "tcp/tcb.h"
+#include "tcp/window.h"
 
 #define MSS_MIN	     64u  /* a peer that asks for less would make us send headers */
 #define MSS_DEFAULT  536u /* RFC 9293 3.7.1 */
@@ -13,17 +15,43 @@
 #define TS_OPT_LEN   12u  /* with its padding */
 #define CORK_MAX     (200 * MT_MS)
 #define CHALLENGE_MS 500u /* RFC 5961 7: at most one in this time, per connection */
-#define COLD_TX_SEGS 4u	  /* from more segments on to be sent, a cold object pays */
 #define PAWS_IDLE_MS (24u * 86400u * 1000u) /* RFC 7323 5.5 */
 
-static inline uint32_t ms_of(mt_time now)
+/* ---- what a connection has of its own, or as configured ---- */
+static inline struct tcp_cold *cold_of(const struct tcb *t)
 {
-	return (uint32_t)(now / MT_MS);
+	return t->own ? t->own->cold : NULL;
 }
 
-static inline uint32_t us_of(mt_time now)
+static inline uint32_t user_timeout_ms(const struct tcb *t)
 {
-	return (uint32_t)(now / MT_US);
+	return t->own ? t->own->user_timeout_ms : t->cfg->user_timeout_ms;
+}
+
+static inline uint32_t keep_idle_ms(const struct tcb *t)
+{
+	return t->own ? t->own->keep_idle_ms : t->cfg->keep_idle_ms;
+}
+
+static inline uint32_t keep_interval_ms(const struct tcb *t)
+{
+	return t->own ? t->own->keep_interval_ms : t->cfg->keep_interval_ms;
+}
+
+static inline uint8_t keep_probes(const struct tcb *t)
+{
+	return t->own ? t->own->keep_probes : t->cfg->keep_probes;
+}
+
+/* The algorithm's state begins with the connection, or pacing has a schedule to keep. */
+static inline bool own_from_the_start(const struct tcp_config *cfg)
+{
+	return !cfg->cc->plain_start || cfg->pacing;
+}
+
+static inline uint32_t sndbuf_of(const struct tcb *t)
+{
+	return t->own ? t->own->sndbuf : t->cfg->sndbuf;
 }
 
 /* The SYN is not yet acknowledged. */
@@ -67,7 +95,7 @@ static inline uint32_t rcv_wnd(const struct tcb *t)
 /* Loss recovery by scoreboard; without the cold object it is NewReno's. */
 static inline bool uses_sack(const struct tcb *t)
 {
-	return (t->flags & TF_SACK) && t->cold;
+	return (t->flags & TF_SACK) && cold_of(t);
 }
 
 static inline uint32_t rto_ms(const struct tcb *t)
@@ -162,9 +190,9 @@ static inline uint32_t snd_limit(const struct tcb *t)
 {
 	uint32_t window = max_u32(t->cc.cwnd, flight(t));
 
-	if (2 * window <= t->sndbuf || (t->xflags & XF_SNDBUF))
-		return t->sndbuf;
-	return max_u32(t->sndbuf, min_u32(2 * window, t->cfg->sndbuf_max));
+	if (2 * window <= sndbuf_of(t) || (t->xflags & XF_SNDBUF))
+		return sndbuf_of(t);
+	return max_u32(sndbuf_of(t), min_u32(2 * window, t->cfg->sndbuf_max));
 }
 
 /* ---- pmtu.c ---- */
@@ -193,14 +221,14 @@ static inline void ts_note(struct tcb *t, const struct tcp_seg *s)
 }
 
 /* ---- timers.c ---- */
-void timer_rto(struct tcb *, mt_time now);	 /* (re)starts the retransmission timer */
+void timer_rto(struct tcb *, mt_time now); /* (re)starts the retransmission timer */
 void timer_settle_waiting(struct tcb *, mt_time now);
 /* Persist and cork: whatever waits is timed. With something in flight rxt_at runs; with nothing, a
  * window of more than a segment holds nothing back. */
 static inline void timer_settle(struct tcb *t, mt_time now)
 {
 	if ((t->flags & (TF_CORK | TF_CORK_TIMED)) ||
-	    (t->rxt_at == MT_NEVER && unsent(t) && t->snd_wnd <= t->cc.mss))
+	    (!t->rxt_at_us && unsent(t) && t->snd_wnd <= mss_of(t)))
 		timer_settle_waiting(t, now);
 }
 void timer_keepalive(struct tcb *, mt_time now); /* (re)starts keepalive or FIN-WAIT-2, as is due */

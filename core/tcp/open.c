@@ -64,27 +64,23 @@ static void open_common(struct tcb *t, const struct tcp_config *cfg, const struc
 	t->mss_local = (uint16_t)max_u32(o->mss, MSS_MIN);
 	t->mss_seen = (uint16_t)min_u32(t->mss_local, open_mss_default(o));
 	t->rcvbuf = cfg->rcvbuf;
-	t->sndbuf = cfg->sndbuf;
-	t->user_timeout_ms = cfg->user_timeout_ms;
-	t->keep_idle_ms = cfg->keep_idle_ms;
-	t->keep_interval_ms = cfg->keep_interval_ms;
-	t->keep_probes = cfg->keep_probes;
 	t->n_quick = cfg->quick_acks;
-	t->rxt_at = t->ack_at = t->idle_at = MT_NEVER;
+	t->rxt_at_us = t->ack_at_us = t->idle_at_ms = 0;
 	t->last_rcv_ms = t->last_snd_ms = t->unacked_ms = ms_of(now);
 	t->challenge_ms = ms_of(now) - CHALLENGE_MS;
 	t->rcv_wscale = cfg->wscale ? open_first_wscale(cfg) & 15u : 0;
 	t->flags = TF_SYN_DUE | (cfg->nodelay ? TF_NODELAY : 0);
 	t->xflags = cfg->fast_path ? 0 : XF_SLOW;
+	if (own_from_the_start(cfg))
+		t->xflags |= XF_OWN;
 	rtt_init(&t->rtt);
-	/* The handshake sets the segment size and the window anew. */
-	cc_init(&t->cc, cfg->cc, t->mss_local, cfg->init_cwnd);
 }
 
 void tcp_open_active(struct tcb *t, const struct tcp_config *cfg, const struct tcp_open *o,
 		     mt_time now)
 {
 	open_common(t, cfg, o, now);
+	window_init(t, t->mss_local, cfg->init_cwnd); /* anew by the handshake */
 	t->flags |= TF_ACTIVE;
 	tcp_set_state(t, TCPS_SYN_SENT);
 }
@@ -119,8 +115,8 @@ void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	}
 	if ((s->flags & (TCPF_ECE | TCPF_CWR)) || (t->flags & TF_ECN))
 		ecn_take_syn(t, s);
-	t->mss_max = (uint16_t)mss;
-	cc_init(&t->cc, t->cc.ops, mss, cfg->init_cwnd);
+	t->cc.mss_max = (uint16_t)mss;
+	window_init(t, mss, cfg->init_cwnd);
 	t->rcv_nxt = t->last_ack = seq_add(s->seq, 1);
 	/* What our SYN offered, or what the SYN/ACK is about to. */
 	t->rcv_adv = seq_add(t->rcv_nxt, min_u32(t->rcvbuf, UINT16_MAX));
@@ -134,7 +130,7 @@ void open_take_syn(struct tcb *t, const struct tcp_seg *s, mt_time now)
  * measurement at least 3 s to the first timeout (RFC 6298 5.7). */
 static void open_after_lost_syn(struct tcb *t)
 {
-	cc_init(&t->cc, t->cc.ops, t->cc.mss, 1);
+	window_init(t, mss_of(t), 1);
 	for (int i = 0; i < 2 && t->rtt.srtt_us8 == 0 && rto_ms(t) < 3 * t->cfg->rto_init_ms; i++)
 		rtt_backoff(&t->rtt);
 }
@@ -143,7 +139,7 @@ void open_established(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
 	tcp_set_state(t, TCPS_ESTABLISHED);
 	t->flags &= ~(uint32_t)(TF_SYN_DUE | TF_STRAY_RST);
-	t->rxt_at = MT_NEVER;
+	t->rxt_at_us = 0;
 	t->n_retries = 0;
 	t->unacked_ms = ms_of(now);
 	ev->flags |= TCP_EV_ESTABLISHED;

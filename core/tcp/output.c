@@ -32,9 +32,9 @@ static uint8_t sack_blocks(const struct tcb *t)
 	uint8_t max = t->flags & TF_TS ? 3 : 4; /* what fits into 40 bytes of options */
 	uint8_t n;
 
-	if (!(t->flags & TF_SACK) || !t->cold)
+	if (!(t->flags & TF_SACK) || !cold_of(t))
 		return 0;
-	n = (uint8_t)(t->cold->ooo.n + dsack_waits(t->cold));
+	n = (uint8_t)(cold_of(t)->ooo.n + dsack_waits(cold_of(t)));
 	return n < max ? n : max;
 }
 
@@ -43,7 +43,7 @@ static uint32_t full_len(const struct tcb *t)
 {
 	uint8_t n = sack_blocks(t);
 
-	return t->cc.mss - (n ? 4u + 8u * n : 0u);
+	return mss_of(t) - (n ? 4u + 8u * n : 0u);
 }
 
 static uint32_t usable_window(const struct tcb *t)
@@ -169,7 +169,7 @@ static __attribute__((noinline)) struct plan plan_any(const struct tcb *t, mt_ti
 static inline bool plan_fit(const struct tcb *t, uint32_t avail, struct plan *p)
 {
 	const uint32_t no_wait = TF_NODELAY | TF_FIN | TF_CORK_FLUSH;
-	uint32_t out = flight(t), full = t->cc.mss, fin = (t->flags & TF_FIN) != 0;
+	uint32_t out = flight(t), full = mss_of(t), fin = (t->flags & TF_FIN) != 0;
 	uint32_t n = avail <= full + fin ? avail : full;
 	uint32_t len = n - (fin & (n == avail));
 
@@ -193,7 +193,7 @@ static inline bool plan_plain(const struct tcb *t, struct plan *p)
 	if ((t->flags & special) | (t->xflags & (XF_PACE | XF_SLOW)) | t->trouble |
 	    (t->state < TCPS_ESTABLISHED))
 		return false;
-	if (t->cold && dsack_waits(t->cold)) /* SACK blocks take their room */
+	if (cold_of(t) && dsack_waits(cold_of(t))) /* SACK blocks take their room */
 		return false;
 	p->what = t->flags & TF_ACK_NOW ? SEND_ACK : SEND_NOTHING;
 	return avail == 0 || plan_fit(t, avail, p);
@@ -238,7 +238,8 @@ enum tcp_tx tcp_pending(const struct tcb *t, mt_time now)
 
 /* ---- building ---- */
 
-static void put_options(struct tcb *t, struct tcp_seg *out, mt_time now)
+static inline __attribute__((always_inline)) void put_options(struct tcb *t, struct tcp_seg *out,
+							      mt_time now)
 {
 	uint8_t n = sack_blocks(t), dup;
 
@@ -252,14 +253,14 @@ static void put_options(struct tcb *t, struct tcp_seg *out, mt_time now)
 	if (n) {
 		out->opts |= TCPO_SACK;
 		out->n_sack = n;
-		dup = dsack_put(t->cold, out->sack);
-		ooo_sack_blocks(&t->cold->ooo, out->sack + dup, (uint8_t)(n - dup));
+		dup = dsack_put(cold_of(t), out->sack);
+		ooo_sack_blocks(&cold_of(t)->ooo, out->sack + dup, (uint8_t)(n - dup));
 	}
 }
 
 /* The window field, and the edge it promises. A scaled field cannot say every size: rounded up
  * while the buffer has room, so that the edge does not seem to move back (RFC 7323 2.4). */
-static void put_window(struct tcb *t, struct tcp_seg *out)
+static inline __attribute__((always_inline)) void put_window(struct tcb *t, struct tcp_seg *out)
 {
 	uint32_t shift = t->rcv_wscale, field = data_window(t) >> shift;
 	tcp_seq edge;
@@ -282,7 +283,7 @@ static inline __attribute__((always_inline)) void put_ack(struct tcb *t, struct 
 	put_options(t, out, now);
 	put_window(t, out);
 	t->last_ack = t->rcv_nxt;
-	t->ack_at = MT_NEVER;
+	t->ack_at_us = 0;
 	t->flags &= ~(uint32_t)TF_ACK_NOW;
 }
 
@@ -331,7 +332,7 @@ static __attribute__((noinline)) void emit_syn(struct tcb *t, struct tcp_seg *ou
 		t->flags &= ~(uint32_t)TF_TIMING;
 	}
 	t->snd_nxt = seq_max(t->snd_nxt, seq_add(t->snd_una, 1u + out->len));
-	if (t->rxt_at == MT_NEVER)
+	if (!t->rxt_at_us)
 		timer_rto(t, now);
 }
 
@@ -354,7 +355,7 @@ static void note_limit(struct tcb *t)
 {
 	uint32_t pipe = recovery_pipe(t);
 	bool full = t->cc.cwnd < t->cc.ssthresh ? pipe >= t->cc.cwnd / 2
-						: pipe + t->cc.mss > t->cc.cwnd;
+						: pipe + mss_of(t) > t->cc.cwnd;
 
 	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~(uint32_t)TF_CWND_FULL;
 }
@@ -365,11 +366,11 @@ static void note_idle(struct tcb *t)
 {
 	uint32_t pipe;
 
-	if (!t->cc.ops->cold || !t->cold)
+	if (!cc_ops(t)->cold || !cold_of(t))
 		return;
 	pipe = recovery_pipe(t);
 	if (pipe < t->cc.cwnd)
-		xmit_app_limited(&t->cold->xmit, pipe);
+		xmit_app_limited(&cold_of(t)->xmit, pipe);
 }
 
 static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
@@ -377,7 +378,7 @@ static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 	if (flight(t) == 0 && !p->probe)
 		t->unacked_ms = ms_of(now);
 	t->snd_nxt = p->r.end;
-	if (t->cold)
+	if (cold_of(t))
 		recovery_sent_new(t, p->r, now);
 	if (p->probe) {
 		t->flags |= TF_PROBED; /* the persist timer goes on */
@@ -387,7 +388,7 @@ static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 	note_limit(t);
 	if (t->flags & TF_TLP_DUE)
 		tlp_sent(t, false);
-	if (t->rxt_at == MT_NEVER || (t->flags & (TF_PERSIST | TF_PTO)))
+	if (!t->rxt_at_us || (t->flags & (TF_PERSIST | TF_PTO)))
 		timer_rto(t, now);
 	else if (tlp_may_be_sooner(t, now))
 		tlp_schedule(t, now);
@@ -408,8 +409,7 @@ static void sent_again(struct tcb *t, const struct plan *p, mt_time now)
 	recovery_sent_again(t, p->r, now);
 	if (t->flags & TF_TLP_DUE)
 		tlp_sent(t, true);
-	if (t->rxt_at == MT_NEVER ||
-	    (head && !(t->flags & TF_RENO_PARTIAL) && !(t->xflags & XF_REO)))
+	if (!t->rxt_at_us || (head && !(t->flags & TF_RENO_PARTIAL) && !(t->xflags & XF_REO)))
 		timer_rto(t, now);
 }
 
@@ -427,7 +427,7 @@ static void emit_range(struct tcb *t, struct tcp_seg *out, const struct plan *p,
 		out->flags |= TCPF_PSH;
 	t->flags &= ~(uint32_t)TF_PROBE_DUE;
 	t->last_snd_ms = ms_of(now);
-	if (t->cc.ops->pacing_rate || t->cfg->pacing)
+	if (cc_ops(t)->pacing_rate || t->cfg->pacing)
 		pace_sent(t, len, now);
 	if (p->again) {
 		sent_again(t, p, now);
@@ -447,7 +447,7 @@ static void restart_after_idle(struct tcb *t, mt_time now)
 	if (syn_unacked(t))
 		return;
 	if (idle > t->cfg->rto_min_ms && idle > rto_ms(t))
-		t->cc.ops->on_idle(&t->cc, t->cfg->init_cwnd * t->cc.mss, now - idle * MT_MS, now);
+		window_on_idle(t, now - idle * MT_MS, now);
 }
 
 /* What is neither data nor an ACK of what has arrived. */

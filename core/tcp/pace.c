@@ -17,8 +17,8 @@ static uint64_t window_rate(const struct tcb *t)
 
 uint64_t pace_rate(const struct tcb *t)
 {
-	if (t->cc.ops->pacing_rate)
-		return t->cc.ops->pacing_rate(&t->cc, &t->rtt);
+	if (cc_ops(t)->pacing_rate)
+		return window_pacing_rate(t);
 	return t->cfg->pacing ? window_rate(t) : 0;
 }
 
@@ -26,18 +26,20 @@ void pace_sent(struct tcb *t, uint32_t len, mt_time now)
 {
 	uint64_t rate = pace_rate(t), quantum;
 
-	if (now >= t->pace_at)
+	if (!t->own) /* no memory for a schedule */
+		return;
+	if (now >= t->own->pace_at)
 		t->xflags &= (uint16_t)~XF_PACE;
 	if (rate == 0)
 		return;
 	quantum = rate * QUANTUM_TIME / MT_SEC;
 	if (quantum > QUANTUM_MAX)
 		quantum = QUANTUM_MAX;
-	if (quantum < 2 * t->cc.mss)
-		quantum = 2 * t->cc.mss;
-	if (t->pace_at + LATE_MAX < now)
-		t->pace_at = now - LATE_MAX;
-	t->pace_at += len * MT_SEC / rate;
-	if (t->pace_at > now && (t->pace_at - now) >= quantum * MT_SEC / rate)
+	if (quantum < 2 * mss_of(t))
+		quantum = 2 * mss_of(t);
+	if (t->own->pace_at + LATE_MAX < now)
+		t->own->pace_at = now - LATE_MAX;
+	t->own->pace_at += len * MT_SEC / rate;
+	if (t->own->pace_at > now && (t->own->pace_at - now) >= quantum * MT_SEC / rate)
 		t->xflags |= XF_PACE;
 }

@@ -13,7 +13,7 @@
 /* Data has to wait until pace_at. */
 static inline bool pace_holds(const struct tcb *t, mt_time now)
 {
-	return (t->xflags & XF_PACE) && now < t->pace_at;
+	return (t->xflags & XF_PACE) && now < t->own->pace_at;
 }
 
 /* len bytes of data leave. */

@@ -29,7 +29,7 @@ static bool cut_within(const struct tcb *t, uint32_t seconds, mt_time now)
 
 static void cut(struct tcb *t, uint32_t mss, mt_time now)
 {
-	cc_set_mss(&t->cc, mss);
+	window_set_mss(t, mss);
 	t->mss_cut_s = (uint16_t)now_s(now);
 	t->xflags |= XF_MSS_CUT;
 }
@@ -37,7 +37,7 @@ static void cut(struct tcb *t, uint32_t mss, mt_time now)
 /* XF_MSS_TRIAL stays: if what is larger vanishes again, that was the reason. */
 static void lift(struct tcb *t)
 {
-	cc_set_mss(&t->cc, t->mss_max);
+	window_set_mss(t, t->cc.mss_max);
 	t->xflags &= (uint16_t)~XF_MSS_CUT;
 }
 
@@ -50,7 +50,7 @@ void tcp_path_mss(struct tcb *t, uint16_t mss, mt_time now)
 {
 	uint32_t full = max_u32(mss, MSS_MIN) - options_len(t);
 
-	if (t->state >= TCPS_ESTABLISHED && full < t->cc.mss) {
+	if (t->state >= TCPS_ESTABLISHED && full < mss_of(t)) {
 		cut(t, full, now);
 		t->xflags &= (uint16_t)~XF_MSS_TRIAL;
 	}
@@ -58,14 +58,14 @@ void tcp_path_mss(struct tcb *t, uint16_t mss, mt_time now)
 
 bool tcp_path_mtu(struct tcb *t, tcp_seq quoted, uint16_t mss, mt_time now)
 {
-	uint32_t before = t->cc.mss;
+	uint32_t before = mss_of(t);
 
 	/* Only who saw the segment can quote a sequence number in flight (RFC 5927 4.1). */
 	if (t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT || seq_lt(quoted, t->snd_una) ||
 	    seq_geq(quoted, t->snd_nxt))
 		return false;
 	tcp_path_mss(t, mss, now); /* a path never grows by this message (RFC 1191 3) */
-	if (t->cc.mss < before) {
+	if (mss_of(t) < before) {
 		recovery_go_back(t); /* what was too long is lost, but not by congestion */
 		timer_rto(t, now);
 	}
@@ -97,7 +97,7 @@ static void step_down(struct tcb *t, mt_time now, struct tcp_events *ev)
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		uint32_t mss = steps[i] - ts;
 
-		if (mss >= t->cc.mss)
+		if (mss >= mss_of(t))
 			continue;
 		if (flight(t) <= mss) /* too small to be lost for its size */
 			return;

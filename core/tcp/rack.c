@@ -8,7 +8,7 @@
 
 void rack_init(struct tcb *t)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 
 	k->mult = 1;
 	k->persist = 0;
@@ -17,7 +17,7 @@ void rack_init(struct tcb *t)
 
 void rack_restart(struct tcb *t)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 
 	k->any = k->round = false;
 	k->fack = t->snd_una;
@@ -41,12 +41,12 @@ static uint32_t again_bytes(const struct xmit *x, struct seq_range r)
 /* Something below the highest delivered arrives only now, and not because it was sent again. */
 void rack_reorder(struct tcb *t, const struct sack_fresh *f)
 {
-	const struct rack *k = &t->cold->rack;
+	const struct rack *k = &cold_of(t)->rack;
 	uint32_t above = 0;
 
 	if (seq_gt(f->r.end, k->fack))
 		above = f->r.end.v - seq_max(k->fack, f->r.start).v;
-	if (f->n_fresh > above && f->n_fresh - above > again_bytes(&t->cold->xmit, f->r))
+	if (f->n_fresh > above && f->n_fresh - above > again_bytes(&cold_of(t)->xmit, f->r))
 		t->xflags |= XF_REORDERED;
 }
 
@@ -69,7 +69,7 @@ static bool ambiguous(const struct tcb *t, const struct xmit_piece *p, const str
 
 void rack_update(struct tcb *t, const struct xmit_piece *p, const struct tcp_seg *s, mt_time now)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 	uint32_t rtt = us_of(now) - p->s.at_us;
 
 	k->fack = seq_max(k->fack, p->r.end);
@@ -92,7 +92,7 @@ void rack_update(struct tcb *t, const struct xmit_piece *p, const struct tcp_seg
 /* Once per round trip. */
 void rack_dsack(struct tcb *t)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 
 	if (k->round)
 		return;
@@ -104,7 +104,7 @@ void rack_dsack(struct tcb *t)
 
 void rack_recovered(struct tcb *t)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 
 	if (k->persist)
 		k->persist--;
@@ -114,12 +114,12 @@ void rack_recovered(struct tcb *t)
 
 static uint32_t reo_wnd_us(const struct tcb *t)
 {
-	const struct tcp_cold *c = t->cold;
+	const struct tcp_cold *c = cold_of(t);
 
 	if (!(t->xflags & XF_REORDERED) && (t->phase != PHASE_OPEN || t->n_dup >= DUP_THRESH ||
-					    sack_is_lost(&c->board, t->snd_una, t->cc.mss)))
+					    sack_is_lost(&c->board, t->snd_una, mss_of(t))))
 		return 0;
-	if (t->rtt.min_us == UINT32_MAX)
+	if (t->rtt.min_us == RTT_NONE)
 		return 0;
 	return (uint32_t)mt_min((uint64_t)t->rtt.min_us * c->rack.mult / 4, rtt_srtt_us(&t->rtt));
 }
@@ -129,12 +129,12 @@ static uint32_t reo_wnd_us(const struct tcb *t)
 /* What is in flight and not delivered, in order. Begins with xmit_seek(snd_una), *i_board = 0. */
 static bool next_out(const struct tcb *t, struct xmit_piece *p, uint8_t *i_board)
 {
-	const struct sack_board *b = &t->cold->board;
+	const struct sack_board *b = &cold_of(t)->board;
 
 	for (;;) {
 		bool last = *i_board == b->n;
 
-		if (xmit_next(&t->cold->xmit, last ? t->snd_nxt : b->r[*i_board].start, p))
+		if (xmit_next(&cold_of(t)->xmit, last ? t->snd_nxt : b->r[*i_board].start, p))
 			return true;
 		if (last)
 			return false;
@@ -150,7 +150,7 @@ static bool is_lost(const struct rack *k, const struct xmit_piece *p)
 /* The longest wait of what was sent before the newest delivered and is not lost yet. */
 static uint32_t longest_wait(const struct tcb *t, uint32_t patience_us, uint32_t now_us)
 {
-	const struct rack *k = &t->cold->rack;
+	const struct rack *k = &cold_of(t)->rack;
 	struct xmit_piece p = xmit_seek(t->snd_una);
 	uint32_t wait = 0;
 	uint8_t i = 0;
@@ -163,7 +163,7 @@ static uint32_t longest_wait(const struct tcb *t, uint32_t patience_us, uint32_t
 
 uint32_t rack_detect(struct tcb *t, mt_time now)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 	uint32_t us = k->xmit_us, patience_us;
 	tcp_seq end = k->end;
 
@@ -183,23 +183,23 @@ uint32_t rack_detect(struct tcb *t, mt_time now)
 
 void rack_lose_all(struct tcb *t)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 
-	k->lost_us = t->cold->xmit.last_us + 1;
+	k->lost_us = cold_of(t)->xmit.last_us + 1;
 	k->lost_end = t->snd_una;
 }
 
 void rack_lose_none(struct tcb *t)
 {
-	struct rack *k = &t->cold->rack;
+	struct rack *k = &cold_of(t)->rack;
 
-	k->lost_us = xmit_oldest_us(&t->cold->xmit);
+	k->lost_us = xmit_oldest_us(&cold_of(t)->xmit);
 	k->lost_end = t->snd_una;
 }
 
 uint32_t rack_lost_bytes(const struct tcb *t)
 {
-	const struct tcp_cold *c = t->cold;
+	const struct tcp_cold *c = cold_of(t);
 	struct xmit_piece p = xmit_seek(t->snd_una);
 	uint32_t n = 0;
 	uint8_t i = 0;
@@ -214,7 +214,7 @@ uint32_t rack_lost_bytes(const struct tcb *t)
 
 bool rack_next_lost(const struct tcb *t, struct seq_range *r)
 {
-	const struct tcp_cold *c = t->cold;
+	const struct tcp_cold *c = cold_of(t);
 	struct xmit_piece p = xmit_seek(t->snd_una);
 	uint8_t i = 0;
 
@@ -229,7 +229,7 @@ bool rack_next_lost(const struct tcb *t, struct seq_range *r)
 
 uint32_t rack_stamp(const struct tcb *t, tcp_seq end, mt_time now)
 {
-	const struct rack *k = &t->cold->rack;
+	const struct rack *k = &cold_of(t)->rack;
 
 	return xmit_after(k->lost_us, k->lost_end, us_of(now), end) ? k->lost_us + 1 : us_of(now);
 }

@@ -18,7 +18,7 @@ static uint32_t sacked_below(const struct sack_board *b, tcp_seq seq)
 /* RFC 6675 4 SetPipe(), with RACK for IsLost(). */
 static uint32_t pipe_sack(const struct tcb *t)
 {
-	const struct sack_board *b = &t->cold->board;
+	const struct sack_board *b = &cold_of(t)->board;
 
 	if (t->phase == PHASE_OPEN && b->n == 0)
 		return flight(t);
@@ -37,14 +37,14 @@ uint32_t recovery_pipe_of_losses(const struct tcb *t)
 	 * may be answered (RFC 3042); in it, all (RFC 6582 3.2 step 3, as a smaller flight, not a
 	 * larger window). */
 	left = t->phase == PHASE_OPEN ? min_u32(t->n_dup, DUP_THRESH - 1) : t->n_dup;
-	return n - min_u32(n, left * t->cc.mss);
+	return n - min_u32(n, left * mss_of(t));
 }
 
 static bool room_for_one(const struct tcb *t)
 {
 	uint32_t pipe = recovery_pipe(t);
 
-	return pipe == 0 || pipe + t->cc.mss <= t->cc.cwnd;
+	return pipe == 0 || pipe + mss_of(t) <= t->cc.cwnd;
 }
 
 /* [start, end) cut to mss payload bytes; a FIN may stand behind them. */
@@ -63,8 +63,8 @@ static bool range_cut(const struct tcb *t, struct seq_range *r, uint32_t mss)
 static bool next_head(const struct tcb *t, struct seq_range *r)
 {
 	*r = (struct seq_range){t->snd_una, t->snd_nxt};
-	if (uses_sack(t) && t->cold->board.n)
-		r->end = t->cold->board.r[0].start;
+	if (uses_sack(t) && cold_of(t)->board.n)
+		r->end = cold_of(t)->board.r[0].start;
 	return true;
 }
 
@@ -82,7 +82,7 @@ bool recovery_next(const struct tcb *t, uint32_t mss, struct seq_range *r)
 {
 	if (t->flags & TF_RXT_HEAD)
 		return next_head(t, r) && range_cut(t, r, mss);
-	if (t->phase == PHASE_OPEN || (t->cold && t->cold->undo.frto == FRTO_NEW))
+	if (t->phase == PHASE_OPEN || (cold_of(t) && cold_of(t)->undo.frto == FRTO_NEW))
 		return false;
 	return next_lost(t, r) && room_for_one(t) && range_cut(t, r, mss);
 }
@@ -96,7 +96,7 @@ struct seq_range recovery_tail(const struct tcb *t, uint32_t mss)
 
 void recovery_sent_new(struct tcb *t, struct seq_range r, mt_time now)
 {
-	struct tcp_cold *c = t->cold;
+	struct tcp_cold *c = cold_of(t);
 
 	if (seq_eq(r.start, t->snd_una)) /* times of long ago have no order with those of now */
 		rack_restart(t);
@@ -108,7 +108,7 @@ void recovery_sent_new(struct tcb *t, struct seq_range r, mt_time now)
 /* What the cold object keeps of it. */
 static void note_again(struct tcb *t, struct seq_range r, mt_time now)
 {
-	struct tcp_cold *c = t->cold;
+	struct tcp_cold *c = cold_of(t);
 
 	xmit_resent(&c->xmit, r, rack_stamp(t, r.end, now));
 	undo_sent_again(t, r, now);
@@ -118,7 +118,7 @@ static void note_again(struct tcb *t, struct seq_range r, mt_time now)
 
 void recovery_sent_again(struct tcb *t, struct seq_range r, mt_time now)
 {
-	if (t->cold)
+	if (cold_of(t))
 		note_again(t, r, now);
 	t->flags &= ~(uint32_t)TF_RXT_HEAD;
 	if (t->phase != PHASE_OPEN)
@@ -129,7 +129,7 @@ void recovery_sent_again(struct tcb *t, struct seq_range r, mt_time now)
  * sent again, all from there to recover is, after a timeout, lost. */
 void recovery_attached(struct tcb *t)
 {
-	struct tcp_cold *c = t->cold;
+	struct tcp_cold *c = cold_of(t);
 	uint32_t us = t->last_snd_ms * 1000u;
 
 	xmit_init(&c->xmit, us - 1);
@@ -162,11 +162,11 @@ static struct arrived what_arrived(struct tcb *t, const struct tcp_seg *s)
 	struct arrived w = {.n = 1, .part = {{.r = {t->snd_una, s->ack}}}};
 	struct sack_news news = {0};
 
-	w.part[0].n_fresh = range_len(w.part[0].r) - sacked_below(&t->cold->board, s->ack);
+	w.part[0].n_fresh = range_len(w.part[0].r) - sacked_below(&cold_of(t)->board, s->ack);
 	if (!uses_sack(t))
-		w.part[0].n_fresh = xmit_fresh(&t->cold->xmit, w.part[0].n_fresh, t->cc.mss);
+		w.part[0].n_fresh = xmit_fresh(&cold_of(t)->xmit, w.part[0].n_fresh, mss_of(t));
 	if (uses_sack(t) && (s->opts & TCPO_SACK))
-		sack_update(&t->cold->board, s, s->ack, t->snd_nxt, &news);
+		sack_update(&cold_of(t)->board, s, s->ack, t->snd_nxt, &news);
 	for (uint8_t i = 0; i < news.n; i++)
 		w.part[w.n++] = news.block[i];
 	return w;
@@ -178,12 +178,12 @@ bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	struct arrived w;
 
 	w = what_arrived(t, s);
-	xmit_ack_begin(&t->cold->xmit);
+	xmit_ack_begin(&cold_of(t)->xmit);
 	/* All before any: the order within one ACK is not that of the path. */
 	for (uint8_t i = 0; i < w.n; i++)
 		rack_reorder(t, &w.part[i]);
 	for (uint8_t i = 0; i < w.n; i++)
-		if (xmit_delivered(&t->cold->xmit, w.part[i].r, w.part[i].n_fresh, us_of(now),
+		if (xmit_delivered(&cold_of(t)->xmit, w.part[i].r, w.part[i].n_fresh, us_of(now),
 				   &latest))
 			rack_update(t, &latest, s, now);
 	return w.n > 1;
@@ -191,12 +191,12 @@ bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
 
 static void enter_recovery(struct tcb *t, mt_time now)
 {
-	struct tcp_cold *c = t->cold;
+	struct tcp_cold *c = cold_of(t);
 
 	if (c)
 		undo_arm(t, false);
 	if (ecn_loss_is_news(t))
-		t->cc.ops->on_loss(&t->cc, flight(t), now);
+		window_on_loss(t, now);
 	ecn_reduced(t);
 	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
 	t->phase = PHASE_RECOVERY;
@@ -215,11 +215,11 @@ bool recovery_duplicate(struct tcb *t, mt_time now)
 		return false;
 	if (t->n_dup < UINT16_MAX)
 		t->n_dup++;
-	if (t->cold && !uses_sack(t))
-		xmit_duplicate(&t->cold->xmit, t->cc.mss, flight(t), us_of(now));
+	if (cold_of(t) && !uses_sack(t))
+		xmit_duplicate(&cold_of(t)->xmit, mss_of(t), flight(t), us_of(now));
 	if (t->phase != PHASE_OPEN || (t->flags & TF_RENO_HOLD) || t->n_dup < DUP_THRESH)
 		return false;
-	if (uses_sack(t) && t->cold->board.n) /* recovery_judge knows more */
+	if (uses_sack(t) && cold_of(t)->board.n) /* recovery_judge knows more */
 		return false;
 	enter_recovery(t, now);
 	t->flags |= TF_RXT_HEAD;
@@ -229,12 +229,12 @@ bool recovery_duplicate(struct tcb *t, mt_time now)
 /* How much may be sent for what this ACK delivered. */
 static void reduce_in_proportion(struct tcb *t, bool safe)
 {
-	struct tcp_cold *c = t->cold;
+	struct tcp_cold *c = cold_of(t);
 	struct prr_ack a = {
 		.delivered = c->xmit.ack_bytes,
 		.pipe = recovery_pipe(t),
 		.ssthresh = t->cc.ssthresh,
-		.mss = t->cc.mss,
+		.mss = mss_of(t),
 		.safe = safe,
 	};
 
@@ -250,10 +250,11 @@ static bool judge_losses(struct tcb *t, bool advanced, mt_time now)
 
 	if (begins)
 		enter_recovery(t, now);
-	if (t->phase == PHASE_RECOVERY && !t->cc.ops->own_window)
+	if (t->phase == PHASE_RECOVERY && !cc_ops(t)->own_window)
 		reduce_in_proportion(t, advanced && lost <= before);
-	if (wait_us && ((t->flags & TF_PTO) || now + wait_us * MT_US < t->rxt_at)) {
-		t->rxt_at = now + wait_us * MT_US;
+	if (wait_us &&
+	    ((t->flags & TF_PTO) || is_before(us_at(now + wait_us * MT_US), t->rxt_at_us))) {
+		t->rxt_at_us = us_at(now + wait_us * MT_US);
 		t->flags &= ~(uint32_t)TF_PTO;
 		t->xflags |= XF_REO;
 	}
@@ -272,7 +273,7 @@ uint32_t recovery_judge(struct tcb *t, const struct recovery_ack *a)
 	}
 	if (undone || undo_ack(t, a->seg, a->advanced, a->news))
 		ev |= TCP_EV_UNDO;
-	if (uses_sack(t) && (t->cold->board.n || t->phase != PHASE_OPEN) &&
+	if (uses_sack(t) && (cold_of(t)->board.n || t->phase != PHASE_OPEN) &&
 	    judge_losses(t, a->advanced, a->now))
 		ev |= TCP_EV_RETRANSMIT;
 	return ev;
@@ -283,7 +284,7 @@ bool recovery_reo_fired(struct tcb *t, mt_time now)
 	timer_rto(t, now);
 	if (!uses_sack(t))
 		return false;
-	xmit_ack_begin(&t->cold->xmit);
+	xmit_ack_begin(&cold_of(t)->xmit);
 	return judge_losses(t, false, now);
 }
 
@@ -291,7 +292,7 @@ bool recovery_reo_fired(struct tcb *t, mt_time now)
  * one. */
 static void reno_partial(struct tcb *t, uint32_t n_acked)
 {
-	uint32_t segs = n_acked / t->cc.mss;
+	uint32_t segs = n_acked / mss_of(t);
 	uint32_t less = segs ? segs - 1 : 0;
 
 	t->n_dup = (uint16_t)(t->n_dup - min_u32(t->n_dup, less));
@@ -302,8 +303,8 @@ static void leave_recovery(struct tcb *t)
 {
 	/* RFC 6582 3.2 step 3 (1): no burst into a pipe that ran empty, be it for the peer's
 	 * window. */
-	if (t->phase == PHASE_RECOVERY && !(uses_sack(t) && t->cc.ops->own_window))
-		t->cc.cwnd = min_u32(t->cc.ssthresh, max_u32(flight(t), t->cc.mss) + t->cc.mss);
+	if (t->phase == PHASE_RECOVERY && !(uses_sack(t) && cc_ops(t)->own_window))
+		t->cc.cwnd = min_u32(t->cc.ssthresh, max_u32(flight(t), mss_of(t)) + mss_of(t));
 	if (uses_sack(t)) {
 		rack_recovered(t);
 	} else {
@@ -318,9 +319,9 @@ static void leave_recovery(struct tcb *t)
 void recovery_advanced(struct tcb *t, uint32_t n_acked)
 {
 	t->flags &= ~(uint32_t)TF_RENO_HOLD;
-	if (t->cold) {
-		sack_advance(&t->cold->board, t->snd_una);
-		xmit_advance(&t->cold->xmit, t->snd_una);
+	if (cold_of(t)) {
+		sack_advance(&cold_of(t)->board, t->snd_una);
+		xmit_advance(&cold_of(t)->xmit, t->snd_una);
 	}
 	if (t->phase == PHASE_OPEN) {
 		t->n_dup = 0;
@@ -350,7 +351,7 @@ static void go_back(struct tcb *t)
 
 void recovery_go_back(struct tcb *t)
 {
-	if (t->cold)
+	if (cold_of(t))
 		undo_disarm(t);
 	go_back(t);
 }
@@ -358,7 +359,7 @@ void recovery_go_back(struct tcb *t)
 /* The peer may have given up what it SACKed (RFC 2018 8). */
 static void forget_sacked(struct tcb *t)
 {
-	sack_init(&t->cold->board);
+	sack_init(&cold_of(t)->board);
 	rack_restart(t);
 }
 
@@ -368,13 +369,13 @@ void recovery_timeout(struct tcb *t, mt_time now)
 	 * timed out again). F-RTO, too, is for the first timeout of a flight only (RFC 5682 2.1
 	 * step 1). */
 	if (t->n_retries == 0) {
-		if (t->cold && t->phase == PHASE_OPEN)
+		if (cold_of(t) && t->phase == PHASE_OPEN)
 			undo_arm(t, true);
-		else if (t->cold)
+		else if (cold_of(t))
 			undo_disarm(t);
-		t->cc.ops->on_rto(&t->cc, flight(t), now);
-	} else if (t->cold) {
-		t->cold->undo.frto = FRTO_OFF;
+		window_on_rto(t, now);
+	} else if (cold_of(t)) {
+		cold_of(t)->undo.frto = FRTO_OFF;
 		forget_sacked(t);
 	}
 	ecn_reduced(t);

@@ -7,19 +7,20 @@
 #include <stdint.h>
 
 struct rtt {
-	uint32_t srtt_us8;   /* srtt in 1/8 us; 0: no sample yet */
-	uint32_t rttvar_us4; /* rttvar in 1/4 us */
-	uint32_t min_us;     /* smallest sample, UINT32_MAX if none */
-	uint8_t backoff;     /* doublings since the last sample or reset */
+	uint32_t srtt_us8;    /* srtt in 1/8 us; 0: no sample yet */
+	uint32_t rttvar_us4;  /* rttvar in 1/4 us */
+	uint32_t min_us : 27; /* smallest sample, RTT_NONE if none */
+	uint32_t backoff : 5; /* doublings since the last sample or reset */
 };
 
 #define RTT_SAMPLE_MAX	(1u << 26) /* 67 s: srtt_us8 stays below 2^30 */
-#define RTT_BACKOFF_MAX 16	   /* 200 ms << 16 exceeds every sensible rto_max_ms */
-#define RTT_GRANULARITY 1000u	   /* us: G of RFC 6298 2.3, the tick of the timing wheel */
+#define RTT_NONE	((1u << 27) - 1)
+#define RTT_BACKOFF_MAX 16    /* 200 ms << 16 exceeds every sensible rto_max_ms */
+#define RTT_GRANULARITY 1000u /* us: G of RFC 6298 2.3, the tick of the timing wheel */
 
 static inline void rtt_init(struct rtt *r)
 {
-	*r = (struct rtt){.min_us = UINT32_MAX};
+	*r = (struct rtt){.min_us = RTT_NONE};
 }
 
 /* One measurement of a segment sent once (Karn), in us; bounded below by 1 and above by 2^26. */
@@ -30,7 +31,7 @@ static inline void rtt_sample(struct rtt *r, uint32_t us)
 	if (us > RTT_SAMPLE_MAX)
 		us = RTT_SAMPLE_MAX;
 	if (us < r->min_us)
-		r->min_us = us;
+		r->min_us = us & RTT_NONE;
 	r->backoff = 0;
 	if (r->srtt_us8 == 0) { /* RFC 6298 2.2 */
 		r->srtt_us8 = us * 8;
@@ -48,7 +49,8 @@ static inline void rtt_sample(struct rtt *r, uint32_t us)
 /* The timer fired (5.5); saturates. */
 static inline void rtt_backoff(struct rtt *r)
 {
-	r->backoff = (uint8_t)(r->backoff + (r->backoff < RTT_BACKOFF_MAX));
+	if (r->backoff < RTT_BACKOFF_MAX)
+		r->backoff++;
 }
 
 /* New data acknowledged (5.7, Linux's reading). */

@@ -57,7 +57,7 @@ void conn_end(struct tcb *t, bool reset)
 	t->flags &= ~(uint32_t)(TF_DUE | TF_PERSIST | TF_TIMING);
 	if (reset)
 		t->flags |= TF_RST_DUE;
-	t->rxt_at = t->ack_at = t->idle_at = MT_NEVER;
+	t->rxt_at_us = t->ack_at_us = t->idle_at_ms = 0;
 	tcp_set_state(t, TCPS_CLOSED);
 }
 

@@ -57,9 +57,9 @@ enum {
 	TF_PROBE_DUE = 1u << 13,  /* window probe */
 	TF_KEEP_DUE = 1u << 14,	  /* keepalive probe */
 	TF_RXT_HEAD = 1u << 15,	  /* the segment at snd_una, whatever the congestion window says */
-	TF_PERSIST = 1u << 16,	  /* rxt_at is the persist timer, not the retransmission timer */
+	TF_PERSIST = 1u << 16,	  /* rxt_at_us is the persist timer, not the retransmission timer */
 	TF_PROBED = 1u << 17,	  /* what is in flight is a probe beyond the window */
-	TF_CORK_TIMED = 1u << 18, /* idle_at bounds the wait of a corked segment */
+	TF_CORK_TIMED = 1u << 18, /* idle_at_ms bounds the wait of a corked segment */
 	TF_CORK_FLUSH = 1u << 19, /* that bound has passed */
 	TF_TIMING = 1u << 20,	  /* rtt_seq is being timed */
 	TF_SYN_RXT = 1u << 21,	  /* the SYN was sent more than once */
@@ -71,7 +71,7 @@ enum {
 	TF_ECN = 1u << 27,	    /* ECN negotiated */
 	TF_ECE = 1u << 28,	    /* our ACKs say ECE */
 	TF_CWR = 1u << 29,	    /* an ECE has reduced the window for all below recover */
-	TF_PTO = 1u << 30,	    /* rxt_at is the probe timeout (RFC 8985 7.2) */
+	TF_PTO = 1u << 30,	    /* rxt_at_us is the probe timeout (RFC 8985 7.2) */
 	/* An ACK means more than its number: the cold object holds ranges, or a probe is out. */
 	TF_HOLES = 1u << 31
 };
@@ -79,8 +79,9 @@ enum {
 enum {			       /* tcb.xflags: what is rarer still */
        XF_TLP = 1u << 0,       /* a tail loss probe is out */
        XF_TLP_AGAIN = 1u << 1, /* it was the last segment again (TLP.is_retrans) */
-       XF_REO = 1u << 2,       /* rxt_at is RACK's reordering timer */
+       XF_REO = 1u << 2,       /* rxt_at_us is RACK's reordering timer */
        XF_REORDERED = 1u << 3, /* RACK.reordering_seen */
+       XF_OWN = 1u << 4,       /* wants a tcp_own, or its algorithm a tcp_cold, from the start */
        XF_CWR_DUE = 1u << 6,   /* the next new data says CWR */
        XF_PACE = 1u << 7,      /* a quantum has left: data waits until pace_at */
        XF_FASTOPEN = 1u << 8,  /* our SYN asks for a cookie or has one; passive: the SYN had one */
@@ -88,7 +89,7 @@ enum {			       /* tcb.xflags: what is rarer still */
        XF_SYN_DATA = 1u << 10, /* and left with it */
        XF_RCVBUF = 1u << 11,   /* set by the application: no auto-tuning */
        XF_SNDBUF = 1u << 12,
-       XF_MSS_CUT = 1u << 13,  /* the path takes less than mss_max, since mss_cut_s */
+       XF_MSS_CUT = 1u << 13,	/* the path takes less than mss_max, since mss_cut_s */
        XF_MSS_TRIAL = 1u << 14, /* ... perhaps; without the cut: it did until lately */
        XF_SLOW = 1u << 15	/* no fast path: the configuration says so */
 };
@@ -98,11 +99,21 @@ enum {			       /* tcb.xflags: what is rarer still */
 	(TF_SYN_DUE | TF_ACK_NOW | TF_RST_DUE | TF_STRAY_RST | TF_PROBE_DUE | TF_KEEP_DUE |        \
 	 TF_RXT_HEAD | TF_TLP_DUE)
 
+/* What the windows of congestion control come to. The algorithm and its state are in the second
+ * object; a connection without one is in its first slow start (tcp/window.h). */
+struct tcp_window {
+	uint32_t cwnd;	   /* bytes */
+	uint32_t ssthresh; /* bytes; UINT32_MAX at the start (RFC 5681 3.1) */
+	uint16_t mss;	   /* payload of a full segment without SACK blocks */
+	uint16_t mss_max;  /* the same as the handshake set it */
+};
+
+/* Instants of a tcb are small: modulo 2^32, 0 for never (instant.h). */
 struct tcb {
-	/* line 0: every segment in, every segment out */
-	uint8_t state;	   /* enum tcp_state; written by tcp_set_state only */
-	uint8_t n_keep;	   /* unanswered keepalive probes */
-	uint8_t n_quick;   /* segments still to be acknowledged at once */
+	/* line 0: the next segment in order, in and out */
+	uint8_t state;	 /* enum tcp_state; written by tcp_set_state only */
+	uint8_t n_keep;	 /* unanswered keepalive probes */
+	uint8_t n_quick; /* segments still to be acknowledged at once */
 	uint8_t snd_wscale : 4, rcv_wscale : 4;
 	union {
 		struct {
@@ -125,49 +136,52 @@ struct tcb {
 	uint32_t last_rcv_ms; /* millisecond clock at the last acceptable segment */
 	tcp_seq rtt_seq;      /* acknowledged when the timed segment is */
 
-	/* line 1: timers and round trip */
+	/* line 1: the same, of timers, round trips and windows */
 	const struct tcp_config *cfg;
-	struct tcp_cold *cold;
-	mt_time rxt_at;	 /* retransmission or persist */
-	mt_time ack_at;	 /* delayed ACK */
-	mt_time idle_at; /* keepalive, orphaned FIN-WAIT-2, cork: none is sooner */
+	struct tcp_own *own; /* NULL: it has only what all have */
+	uint32_t rxt_at_us;  /* retransmission or persist */
+	uint32_t ack_at_us;  /* delayed ACK */
 	struct rtt rtt;
 	uint32_t rtt_us;      /* microsecond clock when the timed segment left */
 	uint32_t max_snd_wnd; /* MAX.SND.WND (RFC 5961 5.2, RFC 1122 4.2.3.4) */
-
-	/* line 2: how much; the algorithm's own state reaches into line 3 */
-	uint32_t rcvbuf;
+	struct tcp_window cc;
 	uint32_t last_snd_ms; /* millisecond clock when data last left */
 	uint32_t unacked_ms;  /* of the last progress while something is outstanding */
-	uint16_t mss_local;   /* as announced; upper bound of what we send */
-	uint16_t mss_seen;    /* largest segment of the peer's, for "every second full segment" */
-	struct cc cc;	      /* cc.mss: payload of a full segment without SACK blocks */
 
-	/* line 3: exceptions */
+	/* half of line 2 */
+	uint32_t rcvbuf;
+	uint16_t xflags;
+	uint16_t mss_seen;  /* largest segment of the peer's, for "every second full segment" */
+	uint16_t mss_local; /* as announced; upper bound of what we send */
+	uint16_t mss_cut_s; /* second clock modulo 2^16 */
+	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond
+	 * clock), in units of RCV_MARK_UNIT. Both modulo 2^16. */
+	uint16_t rcv_mark, rcv_mark_ms;
+	uint32_t idle_at_ms;   /* keepalive, orphaned FIN-WAIT-2, cork: none is sooner */
 	uint32_t challenge_ms; /* millisecond clock of the last rate-limited ACK */
 	tcp_seq recover;       /* snd_nxt when the loss or, with TF_CWR, the ECE was noticed */
 	union {
 		tcp_seq rxt_nxt; /* HighRxt + 1: below it all that is lost was sent again */
 		tcp_seq tlp_end; /* TLP.end_seq while XF_TLP, which a recovery ends */
 	};
-	uint32_t sndbuf;
-	uint32_t user_timeout_ms;
-	uint32_t keep_idle_ms, keep_interval_ms;
-	uint8_t keep_probes;
-	uint16_t xflags;
-	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond
-	 * clock), in units of RCV_MARK_UNIT. Both modulo 2^16. */
-	uint16_t rcv_mark, rcv_mark_ms;
-	uint16_t mss_max;   /* cc.mss as the handshake set it */
-	uint16_t mss_cut_s; /* second clock modulo 2^16 */
-	mt_time pace_at;    /* by the schedule, when the next data leaves */
 };
 
 _Static_assert(offsetof(struct tcb, rtt_seq) == 60, "line 0");
 _Static_assert(offsetof(struct tcb, cfg) == 64, "line 1");
-_Static_assert(offsetof(struct tcb, rcvbuf) == 128, "line 2");
-_Static_assert(offsetof(struct tcb, cc) + offsetof(struct cc, u) <= 192, "windows in line 2");
-_Static_assert(sizeof(struct tcb) <= 256, "a connection must stay small");
+_Static_assert(offsetof(struct tcb, rcvbuf) == 128, "half of line 2");
+_Static_assert(sizeof(struct tcb) <= 160, "a connection must stay small");
+
+/* What a connection that is short, idle and as configured does without: the state of congestion
+ * control, options of its own, pacing. Attached like the cold object, which hangs on it. */
+struct tcp_own {
+	struct cc cc;	       /* between calls its windows are those of the tcb */
+	struct tcp_cold *cold; /* NULL: none */
+	mt_time pace_at;       /* by the schedule, when the next data leaves */
+	uint32_t sndbuf;
+	uint32_t user_timeout_ms;
+	uint32_t keep_idle_ms, keep_interval_ms;
+	uint8_t keep_probes;
+};
 
 struct tcp_cold {
 	struct ooo_set ooo;

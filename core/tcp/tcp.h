@@ -7,7 +7,7 @@
  *   send buffer: bytes the application wrote and the peer has not acknowledged. Offset 0 is the oldest.
  *   receive buffer: offset 0 is the oldest byte the application has not read.
  * and calls, each in O(1) or O(blocks) with at most TCP_OOO_RANGES blocks:
- *   segment arrives -> [tcp_wants_cold -> attach] -> tcp_input -> apply the events
+ *   segment arrives -> [tcp_wants_in -> attach: own.h] -> tcp_input -> apply the events
  *   deadline passed -> tcp_timeout -> apply the events
  *   application     -> tcp_append / tcp_consumed / tcp_shutdown / tcp_close / tcp_abort
  *   after each of them: tcp_pending says on which transmit list the connection belongs;
@@ -165,6 +165,7 @@ enum tcp_option {
 #define TCP_OOO_RANGES 64
 
 struct tcb;      /* tcp/tcb.h; plain memory, no destructor */
+struct tcp_own;  /* tcp/tcb.h: options of its own, congestion control's state; absent until needed */
 struct tcp_cold; /* tcp/tcb.h: out-of-order ranges, SACK scoreboard, times of transmission; absent until needed */
 
 /* ---- opening ---- */
@@ -181,20 +182,11 @@ enum tcp_listen_verdict tcp_listen_input(const struct tcp_seg *);
 bool tcp_reset_reply(const struct tcp_seg *in, struct tcp_seg *out);
 
 /* ---- the connection ---- */
-/* True if processing this segment profits from a tcp_cold object and none is attached. The owner attaches
- * one (tcp_attach_cold) or, out of memory, does not: then out-of-order data is dropped. */
-bool tcp_wants_cold(const struct tcb *, const struct tcp_seg *);
-/* The same before tcp_output: true if what is to be sent is worth one. */
-bool tcp_wants_cold_tx(const struct tcb *);
-void tcp_attach_cold(struct tcb *, struct tcp_cold *);  /* initialises it */
-/* Detaches the cold object if it holds nothing any more (or, force, in any case); NULL: none, or kept. */
-struct tcp_cold *tcp_detach_cold(struct tcb *, bool force);
-
 struct tcp_events tcp_input(struct tcb *, const struct tcp_seg *, mt_time now);
 /* Fires what is due. Harmless when nothing is. */
 struct tcp_events tcp_timeout(struct tcb *, mt_time now);
 /* Call tcp_timeout no later than this; MT_NEVER if nothing is timed. */
-mt_time tcp_deadline(const struct tcb *);
+mt_time tcp_deadline(const struct tcb *, mt_time now);
 enum tcp_tx tcp_pending(const struct tcb *, mt_time now);
 /* The next segment, or false. With it, seq/ack/wnd/flags/options and data_off/len are set. The caller
  * does send it: state advances here. */
@@ -220,8 +212,9 @@ void tcp_abort(struct tcb *, mt_time now);
 /* 0 or -errno. */
 int tcp_set_option(struct tcb *, enum tcp_option, uint32_t value, mt_time now);
 uint32_t tcp_get_option(const struct tcb *, enum tcp_option);
-/* At any time; the window stays. 0 or -ENOENT (NULL). */
+/* At any time; the window stays. 0, -ENOENT (NULL) or -ENOBUFS. */
 int tcp_set_cc(struct tcb *, const struct cc_ops *, mt_time now);
+const struct cc_ops *tcp_get_cc(const struct tcb *);
 
 /* ---- TIME-WAIT as a record (RFC 9293 3.10.7.8, 6191, 1337) ---- */
 struct tcp_tw {

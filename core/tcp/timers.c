@@ -8,12 +8,27 @@
 #include "tcp/recovery.h"
 #include "tcp/tlp.h"
 
-mt_time tcp_deadline(const struct tcb *t)
+/* The instant near `now` that a short one means. */
+static mt_time instant(uint32_t at, mt_time now, mt_time unit)
 {
-	mt_time at = mt_min(t->rxt_at, mt_min(t->ack_at, t->idle_at));
+	mt_time n = now / unit;
 
+	return (n + (mt_time)(int64_t)(int32_t)(at - (uint32_t)n)) * unit;
+}
+
+mt_time tcp_deadline(const struct tcb *t, mt_time now)
+{
+	uint32_t us = t->rxt_at_us;
+	mt_time at = MT_NEVER;
+
+	if (t->ack_at_us && is_before(t->ack_at_us, us))
+		us = t->ack_at_us;
+	if (us)
+		at = instant(us, now, MT_US);
+	if (t->idle_at_ms)
+		at = mt_min(at, instant(t->idle_at_ms, now, MT_MS));
 	if ((t->xflags & XF_PACE) && (unsent(t) || t->phase != PHASE_OPEN))
-		return mt_min(at, t->pace_at);
+		return mt_min(at, t->own->pace_at);
 	return at;
 }
 
@@ -22,12 +37,12 @@ static void rxt_start(struct tcb *t, mt_time now)
 {
 	uint32_t ms = rto_ms(t), waited = ms_of(now) - t->unacked_ms;
 
-	if (t->user_timeout_ms) {
-		uint32_t left = waited < t->user_timeout_ms ? t->user_timeout_ms - waited : 1;
+	if (user_timeout_ms(t)) {
+		uint32_t left = waited < user_timeout_ms(t) ? user_timeout_ms(t) - waited : 1;
 
 		ms = min_u32(ms, left);
 	}
-	t->rxt_at = now + ms * MT_MS;
+	t->rxt_at_us = us_at(now + ms * MT_MS);
 }
 
 void timer_rto(struct tcb *t, mt_time now)
@@ -44,7 +59,7 @@ static bool cork_holds(const struct tcb *t)
 	uint32_t avail = t->snd_end.v - t->snd_nxt.v;
 
 	return (t->flags & TF_CORK) && !(t->flags & (TF_FIN | TF_CORK_FLUSH)) && avail &&
-	       avail < t->cc.mss;
+	       avail < mss_of(t);
 }
 
 static void settle_cork(struct tcb *t, mt_time now)
@@ -52,7 +67,8 @@ static void settle_cork(struct tcb *t, mt_time now)
 	if (cork_holds(t)) {
 		if (!(t->flags & TF_CORK_TIMED)) {
 			t->flags |= TF_CORK_TIMED;
-			t->idle_at = mt_min(t->idle_at, now + CORK_MAX);
+			if (is_before(ms_at(now + CORK_MAX), t->idle_at_ms))
+				t->idle_at_ms = ms_at(now + CORK_MAX);
 		}
 		return;
 	}
@@ -66,8 +82,8 @@ void timer_settle_waiting(struct tcb *t, mt_time now)
 		settle_cork(t, now);
 	/* With something in flight rxt_at runs; otherwise only the window can hold data back for
 	 * ever. */
-	if (t->rxt_at != MT_NEVER || !unsent(t) || syn_unacked(t) || t->state == TCPS_CLOSED ||
-	    flight(t) || (t->flags & TF_CORK_TIMED))
+	if (t->rxt_at_us || !unsent(t) || syn_unacked(t) || t->state == TCPS_CLOSED || flight(t) ||
+	    (t->flags & TF_CORK_TIMED))
 		return;
 	if (!output_can_send_new(t)) {
 		t->flags |= TF_PERSIST;
@@ -79,17 +95,17 @@ void timer_settle_waiting(struct tcb *t, mt_time now)
 void timer_keepalive(struct tcb *t, mt_time now)
 {
 	t->flags &= ~(uint32_t)TF_CORK_TIMED; /* settle_cork times again what is still held */
-	t->idle_at = MT_NEVER;
+	t->idle_at_ms = 0;
 	if (t->state == TCPS_FIN_WAIT_2 && (t->flags & TF_ORPHAN))
-		t->idle_at = now + t->cfg->fin_wait2_ms * MT_MS;
+		t->idle_at_ms = ms_at(now + t->cfg->fin_wait2_ms * MT_MS);
 	else if ((t->flags & TF_KEEPALIVE) && t->state >= TCPS_ESTABLISHED)
-		t->idle_at = now + t->keep_idle_ms * MT_MS;
+		t->idle_at_ms = ms_at(now + keep_idle_ms(t) * MT_MS);
 }
 
 static bool timed_out(const struct tcb *t, uint8_t retries, mt_time now)
 {
-	if (t->user_timeout_ms)
-		return ms_of(now) - t->unacked_ms >= t->user_timeout_ms;
+	if (user_timeout_ms(t))
+		return ms_of(now) - t->unacked_ms >= user_timeout_ms(t);
 	return t->n_retries >= retries;
 }
 
@@ -152,16 +168,16 @@ static void keepalive_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
 	uint32_t idle = ms_of(now) - t->last_rcv_ms;
 
-	if (t->n_keep == 0 && idle < t->keep_idle_ms) {
-		t->idle_at = now + (t->keep_idle_ms - idle) * MT_MS;
+	if (t->n_keep == 0 && idle < keep_idle_ms(t)) {
+		t->idle_at_ms = ms_at(now + (keep_idle_ms(t) - idle) * MT_MS);
 		return;
 	}
 	if (flight(t) || unsent(t)) { /* the peer has more to answer than a probe */
-		t->idle_at = now + t->keep_idle_ms * MT_MS;
+		t->idle_at_ms = ms_at(now + keep_idle_ms(t) * MT_MS);
 		return;
 	}
-	bool dead = t->user_timeout_ms ? t->n_keep && idle >= t->user_timeout_ms
-				       : t->n_keep >= t->keep_probes;
+	bool dead = user_timeout_ms(t) ? t->n_keep && idle >= user_timeout_ms(t)
+				       : t->n_keep >= keep_probes(t);
 
 	if (dead) {
 		conn_fail(t, ETIMEDOUT, true, ev);
@@ -170,7 +186,7 @@ static void keepalive_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 	t->n_keep++;
 	t->flags |= TF_KEEP_DUE;
 	ev->flags |= TCP_EV_PROBE;
-	t->idle_at = now + t->keep_interval_ms * MT_MS;
+	t->idle_at_ms = ms_at(now + keep_interval_ms(t) * MT_MS);
 }
 
 static void idle_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
@@ -184,7 +200,7 @@ static void idle_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 	} else if (t->flags & TF_KEEPALIVE) {
 		keepalive_fired(t, now, ev);
 	} else {
-		t->idle_at = MT_NEVER;
+		t->idle_at_ms = 0;
 	}
 }
 
@@ -192,16 +208,16 @@ struct tcp_events tcp_timeout(struct tcb *t, mt_time now)
 {
 	struct tcp_events ev = {0};
 
-	if (now >= t->ack_at) {
-		t->ack_at = MT_NEVER;
+	if (is_due(t->ack_at_us, us_of(now))) {
+		t->ack_at_us = 0;
 		t->flags |= TF_ACK_NOW;
 		ev.flags |= TCP_EV_DELACK;
 	}
-	if (now >= t->rxt_at)
+	if (is_due(t->rxt_at_us, us_of(now)))
 		rxt_fired(t, now, &ev);
-	if (now >= t->idle_at)
+	if (is_due(t->idle_at_ms, ms_of(now)))
 		idle_fired(t, now, &ev);
-	if (now >= t->pace_at)
+	if ((t->xflags & XF_PACE) && now >= t->own->pace_at)
 		t->xflags &= (uint16_t)~XF_PACE;
 	timer_settle(t, now);
 	return ev;

@@ -7,22 +7,22 @@ static mt_time pto(const struct tcb *t)
 {
 	mt_time wait = 2 * rtt_srtt_us(&t->rtt) * MT_US;
 
-	if (flight(t) < 2 * t->cc.mss)
+	if (flight(t) < 2 * mss_of(t))
 		wait += TLP_DELACK;
 	return wait > PTO_MIN ? wait : PTO_MIN;
 }
 
 void tlp_schedule(struct tcb *t, mt_time now)
 {
-	mt_time at;
+	uint32_t at;
 
 	if ((t->xflags & XF_TLP) || (t->flags & TF_TLP_DUE) || t->phase != PHASE_OPEN ||
 	    t->rtt.srtt_us8 == 0 || t->n_retries || syn_unacked(t))
 		return;
-	at = now + pto(t);
-	if (at >= t->rxt_at)
+	at = us_at(now + pto(t));
+	if (!is_before(at, t->rxt_at_us))
 		return;
-	t->rxt_at = at;
+	t->rxt_at_us = at;
 	t->flags |= TF_PTO;
 }
 
@@ -62,6 +62,6 @@ bool tlp_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, mt_time now)
 	}
 	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
 	if (repaired && t->phase == PHASE_OPEN)
-		t->cc.ops->on_loss(&t->cc, flight(t), now);
+		window_on_loss(t, now);
 	return needless;
 }

@@ -2,7 +2,7 @@
 /*
  * Tail loss probe (RFC 8985 7): when two round trips pass without an ACK, one segment goes out to
  * draw one, long before the retransmission timer. Of connections that negotiated SACK; it needs no
- * cold object. While TF_PTO, rxt_at is the probe timeout.
+ * cold object. While TF_PTO, rxt_at_us is the probe timeout.
  */
 #ifndef TCP_TLP_H
 #define TCP_TLP_H
@@ -11,12 +11,12 @@
 
 #define TLP_DELACK (200 * MT_MS) /* TLP.max_ack_delay */
 
-/* Is tlp_schedule worth a call? Not for the one segment of a short exchange: its timeout is as short
- * as the peer may wait with an ACK (for a second full segment, RFC 5681 4.2). */
+/* Is tlp_schedule worth a call? Not for the one segment of a short exchange: its timeout is as
+ * short as the peer may wait with an ACK (for a second full segment, RFC 5681 4.2). */
 static inline bool tlp_may_be_sooner(const struct tcb *t, mt_time now)
 {
 	return (t->flags & TF_SACK) &&
-	       (flight(t) >= 2 * t->cc.mss || t->rxt_at > now + TLP_DELACK);
+	       (flight(t) >= 2 * mss_of(t) || is_before(us_at(now + TLP_DELACK), t->rxt_at_us));
 }
 
 /* 7.2: the retransmission timer was started; puts the probe timeout in its place if that is sooner.

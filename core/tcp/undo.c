@@ -10,7 +10,7 @@
 
 void undo_arm(struct tcb *t, bool timeout)
 {
-	struct undo *u = &t->cold->undo;
+	struct undo *u = &cold_of(t)->undo;
 
 	*u = (struct undo){
 		.armed = true,
@@ -19,19 +19,19 @@ void undo_arm(struct tcb *t, bool timeout)
 		.from = t->snd_una,
 		.to = t->snd_nxt,
 		.head_end = t->snd_una,
-		.cc = t->cc,
+		.cc = window_now(t),
 	};
 }
 
 void undo_disarm(struct tcb *t)
 {
-	t->cold->undo.armed = false;
-	t->cold->undo.frto = FRTO_OFF;
+	cold_of(t)->undo.armed = false;
+	cold_of(t)->undo.frto = FRTO_OFF;
 }
 
 void undo_sent_again(struct tcb *t, struct seq_range r, mt_time now)
 {
-	struct undo *u = &t->cold->undo;
+	struct undo *u = &cold_of(t)->undo;
 
 	if (!u->armed || seq_geq(r.start, u->to)) /* that is another matter */
 		return;
@@ -49,7 +49,7 @@ static void undo_now(struct tcb *t)
 {
 	if (t->phase == PHASE_RECOVERY)
 		t->xflags |= XF_REORDERED;
-	cc_undo(&t->cc, &t->cold->undo.cc);
+	window_undo(t, &cold_of(t)->undo.cc);
 	undo_disarm(t);
 	t->phase = PHASE_OPEN;
 	t->n_dup = 0;
@@ -60,7 +60,7 @@ static void undo_now(struct tcb *t)
 
 bool undo_dsack(struct tcb *t, struct seq_range dup)
 {
-	struct undo *u = &t->cold->undo;
+	struct undo *u = &cold_of(t)->undo;
 
 	if (!u->armed || !u->sent || seq_lt(dup.start, u->from) || seq_gt(dup.end, u->to))
 		return false;
@@ -74,7 +74,7 @@ bool undo_dsack(struct tcb *t, struct seq_range dup)
 /* RFC 3522 3.2 step 5 */
 static bool echo_is_older(const struct tcb *t, const struct tcp_seg *s)
 {
-	const struct undo *u = &t->cold->undo;
+	const struct undo *u = &cold_of(t)->undo;
 
 	return (t->flags & TF_TS) && (s->opts & TCPO_TS) && s->ts_ecr &&
 	       (int32_t)(s->ts_ecr - t->ts_offset - u->at_ms) < 0;
@@ -83,12 +83,12 @@ static bool echo_is_older(const struct tcb *t, const struct tcp_seg *s)
 /* Step 2, of an ACK that advances but not over all that was in flight. */
 static void frto_head(struct tcb *t)
 {
-	struct undo *u = &t->cold->undo;
+	struct undo *u = &cold_of(t)->undo;
 
 	u->frto = FRTO_OFF;
 	if (seq_lt(t->snd_una, u->head_end))
 		return;
-	t->cc.cwnd = min_u32(t->cc.cwnd, FRTO_NEW_SEGS * t->cc.mss);
+	t->cc.cwnd = min_u32(t->cc.cwnd, FRTO_NEW_SEGS * mss_of(t));
 	u->frto = FRTO_NEW;
 	if (!output_can_send_new(t))
 		u->frto = FRTO_OFF;
@@ -97,7 +97,7 @@ static void frto_head(struct tcb *t)
 /* True: the timeout was spurious. */
 static bool frto_ack(struct tcb *t, bool advanced, bool news)
 {
-	struct undo *u = &t->cold->undo;
+	struct undo *u = &cold_of(t)->undo;
 
 	switch (u->frto) {
 	case FRTO_HEAD:
@@ -110,7 +110,7 @@ static bool frto_ack(struct tcb *t, bool advanced, bool news)
 		u->frto = FRTO_OFF;
 		if (advanced)
 			return true;
-		t->cc.cwnd = FRTO_REAL_SEGS * t->cc.mss;
+		t->cc.cwnd = FRTO_REAL_SEGS * mss_of(t);
 		return false;
 	default:
 		return false;
@@ -119,7 +119,7 @@ static bool frto_ack(struct tcb *t, bool advanced, bool news)
 
 bool undo_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, bool news)
 {
-	struct undo *u = &t->cold->undo;
+	struct undo *u = &cold_of(t)->undo;
 	bool spurious = u->armed && u->first && u->sent && advanced && echo_is_older(t, s);
 
 	if (advanced)

@@ -585,7 +585,7 @@ static void invariants(struct fuzz *f)
 	struct stack_usage u;
 
 	stack_usage(f->sc, &u);
-	check(u.conns <= MAX_CONNS && u.cold <= MAX_CONNS && u.half_open <= MAX_CONNS);
+	check(u.conns <= MAX_CONNS && u.own <= MAX_CONNS && u.cold <= u.own && u.half_open <= MAX_CONNS);
 	check(u.time_wait <= 4 && u.neighs <= 4 && u.listeners <= 1 && u.frags <= 4);
 	check(u.buf_bytes <= BUF_BYTES);
 	check(u.pkts_held == sim_bufs_held(f->host));
@@ -751,7 +751,7 @@ static void fuzz_end(struct fuzz *f)
 	sim_wake(f->host, 0, sim_now(f->sim));
 	sim_run_for(f->sim, 200 * MT_SEC);
 	stack_usage(f->sc, &u);
-	check(u.conns == 0 && u.time_wait == 0 && u.half_open == 0 && u.cold == 0);
+	check(u.conns == 0 && u.time_wait == 0 && u.half_open == 0 && u.own == 0 && u.cold == 0);
 	check(u.buf_bytes == 0 && u.listeners == 0 && u.frags == 0);
 	check(u.pkts_held == sim_bufs_held(f->host));
 	sim_destroy(f->sim);

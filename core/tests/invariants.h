@@ -41,22 +41,24 @@ static inline void check_ranges(const struct seq_range *r, uint8_t n, tcp_seq fr
 static inline void check_sequence(const struct tcb *t)
 {
 	tcp_seq last = seq_add(t->snd_end, (t->flags & TF_FIN) != 0);
+	const struct tcp_cold *cold;
 
 	check(seq_leq(t->snd_una, t->snd_nxt) && seq_leq(t->snd_nxt, last));
 	if (t->state == TCPS_SYN_SENT)
 		return;
 	check(seq_leq(t->last_ack, t->rcv_nxt) && seq_leq(t->rcv_nxt, seq_add(t->rcv_adv, 1)));
 	check(t->snd_wnd <= t->max_snd_wnd && t->cc.mss >= 1 && t->cc.cwnd >= 1);
-	if (!t->cold)
+	cold = t->own ? t->own->cold : NULL;
+	if (!cold)
 		return;
-	check_ranges(t->cold->ooo.r, t->cold->ooo.n, t->rcv_nxt, seq_add(t->rcv_adv, 1));
-	check_ranges(t->cold->board.r, t->cold->board.n, t->snd_una, t->snd_nxt);
+	check_ranges(cold->ooo.r, cold->ooo.n, t->rcv_nxt, seq_add(t->rcv_adv, 1));
+	check_ranges(cold->board.r, cold->board.n, t->snd_una, t->snd_nxt);
 }
 
 static inline void check_stall(const struct conn *c, mt_time now)
 {
 	const struct tcb *t = &c->tcb;
-	mt_time deadline = tcp_deadline(t);
+	mt_time deadline = tcp_deadline(t, now);
 	bool timed = wheel_fires_by(&c->timer, deadline);
 	bool waits = !seq_eq(t->snd_una, t->snd_end) || (t->flags & TF_FIN);
 
@@ -87,7 +89,7 @@ static inline void check_conn(const struct stack_core *sc, const struct conn *c,
 	const struct tcb *t = &c->tcb;
 
 	check((c->tx != CONN_TX_NONE) == rlist_linked(&c->tx_node));
-	check(!(c->flags & CONN_COLD) == !t->cold || !(c->flags & CONN_LIVE));
+	check(!(c->flags & CONN_MORE) == !t->own || !(c->flags & CONN_LIVE));
 	if (c->flags & CONN_DONE)
 		check(!(c->flags & CONN_LIVE) || c->tx != CONN_TX_NONE);
 	if (!conn_alive(c))
@@ -102,7 +104,7 @@ static inline void check_conn(const struct stack_core *sc, const struct conn *c,
 }
 
 struct check_sum {
-	uint32_t used, cold, queued, listed, parked, events, armed;
+	uint32_t used, own, cold, queued, listed, parked, events, armed;
 	size_t buf_bytes;
 };
 
@@ -115,7 +117,8 @@ static inline void check_conns(const struct stack_core *sc, struct check_sum *su
 			continue;
 		check(c->id == id);
 		sum->used++;
-		sum->cold += (c->flags & CONN_COLD) != 0;
+		sum->own += (c->flags & CONN_MORE) != 0;
+		sum->cold += (c->flags & CONN_MORE) && c->tcb.own->cold;
 		sum->queued += (c->flags & CONN_QUEUED) != 0;
 		sum->listed += c->tx != CONN_TX_NONE && c->tx != CONN_TX_NEIGH;
 		sum->parked += c->tx == CONN_TX_NEIGH;
@@ -224,7 +227,8 @@ static inline void stack_check(const struct stack_core *sc, mt_time now)
 	struct check_sum sum = {0};
 
 	check_conns(sc, &sum, now);
-	check(sum.used == sc->conns.n_used && sum.cold == sc->colds.n_used);
+	check(sum.used == sc->conns.n_used && sum.own == sc->owns.n_used &&
+	      sum.cold == sc->colds.n_used);
 	check(sum.buf_bytes == sc->bufs.used_bytes);
 	check_lists(sc, &sum);
 	check_wheel(sc, &sum);

@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "tcp/fastopen.h"
+#include "tcp/own.h"
 #include "tcp/tcb.h"
 #include "tcp/tcp.h"
 
@@ -31,9 +32,11 @@
 #define MS	   MT_MS
 #define SCRIPT_LOG 2048
 #define SCRIPT_MSS 1000
-#define SCRIPT_T0  (1000 * MT_SEC) /* time 0 of every script */
+#define SCRIPT_T0  script_t0
 #define OUR_TSOFF  0xfffff000u
 #define PEER_TSOFF 0xffffff00u
+
+static mt_time script_t0 = 1000 * MT_SEC; /* time 0 of every script */
 
 struct sent {
 	mt_time at;
@@ -46,8 +49,10 @@ struct script {
 	struct tcp_config cfg;
 	struct tcp_open open;
 	struct tcb t;
+	struct tcp_own own;
 	struct tcp_cold cold;
-	bool no_cold; /* out of memory for cold objects */
+	bool no_own;  /* out of memory for what a connection has of its own */
+	bool no_cold; /* the same of cold objects */
 	bool hold;    /* nothing leaves */
 	tcp_seq iss, irs;
 	mt_time now;
@@ -132,12 +137,30 @@ static inline void script_took(struct script *s, struct tcp_events ev)
 	script_hash(s, v, sizeof(v));
 }
 
+static inline void script_take(struct script *s, unsigned wants)
+{
+	if (wants && !s->t.own && !s->no_own)
+		tcp_attach_own(&s->t, &s->own);
+	if (wants == TCP_WANTS_COLD && s->t.own && !s->no_cold)
+		tcp_attach_cold(&s->t, &s->cold);
+}
+
+static inline const struct tcp_cold *script_cold(const struct script *s)
+{
+	return s->t.own ? s->t.own->cold : NULL;
+}
+
+static inline int script_cc(struct script *s, const struct cc_ops *ops)
+{
+	script_take(s, TCP_WANTS_OWN);
+	return tcp_set_cc(&s->t, ops, s->now);
+}
+
 /* pending and output agree, always; a connection with something to do is timed (no silent stall).
  */
 static inline void script_flush(struct script *s)
 {
-	if (!s->no_cold && tcp_wants_cold_tx(&s->t))
-		tcp_attach_cold(&s->t, &s->cold);
+	script_take(s, tcp_wants_out(&s->t));
 	while (!s->hold) {
 		enum tcp_tx list = tcp_pending(&s->t, s->now);
 		struct sent *o = &s->log[s->n_log];
@@ -157,7 +180,7 @@ static inline void script_flush(struct script *s)
 	}
 	if (!s->hold && s->t.state != TCPS_CLOSED && !tcp_fastopen_held(&s->t) &&
 	    !seq_eq(s->t.snd_una, s->t.snd_end) && !seq_gt(s->t.snd_una, s->t.snd_end))
-		assert_true(tcp_deadline(&s->t) != MT_NEVER);
+		assert_true(tcp_deadline(&s->t, s->now) != MT_NEVER);
 }
 
 /* Timers that come due up to `at` fire at their time. */
@@ -166,11 +189,12 @@ static inline void script_until(struct script *s, mt_time at)
 	at += SCRIPT_T0;
 	assert_true(at >= s->now);
 	for (;;) {
-		mt_time d = tcp_deadline(&s->t);
+		mt_time d = tcp_deadline(&s->t, s->now);
 
 		if (d > at)
 			break;
 		s->now = d > s->now ? d : s->now;
+		script_take(s, tcp_wants_timeout(&s->t, s->now));
 		script_took(s, tcp_timeout(&s->t, s->now));
 		script_flush(s);
 	}
@@ -212,10 +236,10 @@ static inline struct tcp_seg script_seg(const struct script *s, const struct in_
 
 static inline void script_feed(struct script *s, const struct tcp_seg *g)
 {
-	if (!s->no_cold && tcp_wants_cold(&s->t, g))
-		tcp_attach_cold(&s->t, &s->cold);
+	script_take(s, tcp_wants_in(&s->t, g));
 	script_took(s, tcp_input(&s->t, g, s->now));
 	(void)tcp_detach_cold(&s->t, false);
+	(void)tcp_detach_own(&s->t, false);
 	script_flush(s);
 }
 

@@ -52,6 +52,8 @@ static inline int app_option(struct script *s, mt_time at, enum tcp_option o, ui
 	int rc;
 
 	script_until(s, at);
+	if (tcp_option_wants_own(o))
+		script_take(s, TCP_WANTS_OWN);
 	rc = tcp_set_option(&s->t, o, value, s->now);
 	script_flush(s);
 	return rc;

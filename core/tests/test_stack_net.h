@@ -121,6 +121,7 @@ static inline void assert_all_back(const struct stack_core *sc)
 	assert_int_equal(u.conns, 0);
 	assert_int_equal(u.time_wait, 0);
 	assert_int_equal(u.half_open, 0);
+	assert_int_equal(u.own, 0);
 	assert_int_equal(u.cold, 0);
 	assert_int_equal(u.buf_bytes, 0);
 	assert_int_equal(u.pkts_held, 0);

@@ -24,7 +24,7 @@ CASE(keepalive_values_without_the_switch_do_nothing)
 	keep(s);
 	app_option(s, 0, TCP_OPT_KEEPALIVE, 0);
 	OUT_NONE(s, 100000 * MS);
-	assert_true(tcp_deadline(&s->t) == MT_NEVER);
+	assert_true(tcp_deadline(&s->t, s->now) == MT_NEVER);
 }
 
 CASE(keepalive_idle_counts_from_its_setting)
@@ -373,12 +373,12 @@ CASE(rto_backoff_ends_at_120_s)
 	app_write(s, 0, 100);
 	OUT(s, 0, .seq = 1, .len = 100);
 	for (unsigned i = 0; i < 16; i++) {
-		mt_time at = tcp_deadline(&s->t);
+		mt_time at = tcp_deadline(&s->t, s->now);
 
 		assert_true(at - s->now <= 120000 * MS);
 		OUT(s, at - SCRIPT_T0, .seq = 1, .len = 100, .again = 1);
 	}
-	assert_true(tcp_deadline(&s->t) - s->now == 120000 * MS);
+	assert_true(tcp_deadline(&s->t, s->now) - s->now == 120000 * MS);
 	IN(s, s->now - SCRIPT_T0, .seq = 1);
 }
 

@@ -19,7 +19,7 @@ CASE(active_close)
 	STATE(s, TIME_WAIT);
 	assert_int_equal(script_events(s), TCP_EV_EOF | TCP_EV_TIME_WAIT);
 	OUT(s, 2 * MS, .seq = 2, .ack = 2);
-	assert_true(tcp_deadline(&s->t) == MT_NEVER);
+	assert_true(tcp_deadline(&s->t, s->now) == MT_NEVER);
 }
 
 static void took(const struct script *s, bool fast)
@@ -364,7 +364,7 @@ CASE(reset_in_each_state)
 		IN(s, 0, .seq = s->t.rcv_nxt.v - s->irs.v, .flags = TCPF_RST);
 		STATE(s, CLOSED);
 		assert_int_equal(s->ev.error, ECONNRESET);
-		assert_true(tcp_deadline(&s->t) == MT_NEVER);
+		assert_true(tcp_deadline(&s->t, s->now) == MT_NEVER);
 	}
 }
 

@@ -133,7 +133,7 @@ CASE(segment_covering_everything)
 	IN(s, 0, .seq = 1, .len = 100);
 	TAKES(0, 100, 0, 100);
 	script_skip(s);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 	OUT_NONE(s, 100 * MS);
 }
 

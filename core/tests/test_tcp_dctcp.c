@@ -45,7 +45,7 @@ CASE(a_socket_that_chooses_it_before_the_syn_asks)
 {
 	s->hold = true;
 	tcp_open_active(&s->t, &s->cfg, &s->open, s->now);
-	assert_int_equal(tcp_set_cc(&s->t, &cc_dctcp, s->now), 0);
+	assert_int_equal(script_cc(s, &cc_dctcp), 0);
 	s->hold = false;
 	script_flush(s);
 	OUT(s, 0, .flags = TCPF_SYN | ECE | CWR);
@@ -55,7 +55,7 @@ CASE(a_socket_that_leaves_it_after_the_syn_keeps_ecn)
 {
 	s->cfg.cc = &cc_dctcp;
 	be_syn_sent(s);
-	assert_int_equal(tcp_set_cc(&s->t, &cc_cubic, s->now), 0);
+	assert_int_equal(script_cc(s, &cc_cubic), 0);
 	s->peer_flags = ECE;
 	struct tcp_seg g = peer_syn(s, TCPF_SYN | TCPF_ACK);
 
@@ -218,7 +218,7 @@ CASE(leaving_it_forgets_the_echoes)
 	s->hold = true;
 	data(s, 0, 1, ECT0);
 	data(s, 0, 1001, CE);
-	assert_int_equal(tcp_set_cc(&s->t, &cc_newreno, s->now), 0);
+	assert_int_equal(script_cc(s, &cc_newreno), 0);
 	s->hold = false;
 	script_flush(s);
 	OUT(s, 0, .ack = 2001, .flags = TCPF_ACK | ECE);
@@ -232,7 +232,7 @@ CASE(the_first_mark_counts_in_full)
 	app_write(s, 0, 40000);
 	script_skip(s);
 	IN(s, 10 * MS, .seq = 1, .ack = 1001, .flags = TCPF_ACK | ECE);
-	assert_int_equal(s->t.cc.u.dctcp.alpha, ONE);
+	assert_int_equal(s->own.cc.u.dctcp.alpha, ONE);
 	assert_int_equal(s->t.cc.cwnd, 5000);
 	script_skip(s);
 	IN(s, 11 * MS, .seq = 1, .ack = 8001);
@@ -243,8 +243,8 @@ CASE(the_first_mark_counts_in_full)
 CASE(a_small_alpha_cuts_little)
 {
 	with_dctcp(s);
-	s->t.cc.u.dctcp.alpha = ONE / 8;
-	s->t.cc.u.dctcp.window = 100000;
+	s->own.cc.u.dctcp.alpha = ONE / 8;
+	s->own.cc.u.dctcp.window = 100000;
 	app_write(s, 0, 10000);
 	IN(s, 10 * MS, .seq = 1, .ack = 1001, .flags = TCPF_ACK | ECE);
 	assert_int_equal(s->t.cc.cwnd, 9375);
@@ -256,8 +256,8 @@ CASE(a_small_alpha_cuts_little)
 CASE(a_loss_halves_though_ece_cut_little)
 {
 	with_dctcp(s);
-	s->t.cc.u.dctcp.alpha = ONE / 8;
-	s->t.cc.u.dctcp.window = 100000;
+	s->own.cc.u.dctcp.alpha = ONE / 8;
+	s->own.cc.u.dctcp.window = 100000;
 	app_write(s, 0, 10000);
 	IN(s, 10 * MS, .seq = 1, .ack = 1001, .flags = TCPF_ACK | ECE);
 	for (int i = 0; i < 3; i++)

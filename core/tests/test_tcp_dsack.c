@@ -216,7 +216,7 @@ CASE(without_sack_nothing_is_reported)
 	OUT(s, 40 * MS, .ack = 101);
 	IN(s, 50 * MS, .seq = 1, .len = 100);
 	OUT(s, 50 * MS, .ack = 101, .opts = 0);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 	IN(s, 60 * MS, .seq = 201, .len = 100);
 	OUT(s, 60 * MS, .ack = 101, .opts = 0);
 	IN(s, 70 * MS, .seq = 201, .len = 100);
@@ -238,7 +238,7 @@ CASE(what_is_older_than_a_window_is_not_reported)
 	be_received(s);
 	IN(s, 50 * MS, .seq = 101 - 50001, .len = 100);
 	OUT(s, 50 * MS, .ack = 101, .n_sack = 0);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 	IN(s, 60 * MS, .seq = 101 - 50000, .len = 100);
 	OUT(s, 60 * MS, .ack = 101, .n_sack = 1, .sack = {101 - 50000});
 }
@@ -250,7 +250,7 @@ CASE(an_old_syn_or_reset_is_no_repetition)
 	OUT(s, 1000 * MS, .ack = 101, .n_sack = 0);
 	IN(s, 2000 * MS, .seq = 51, .len = 100, .flags = TCPF_RST);
 	OUT_NONE(s, 3000 * MS);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 }
 
 CASE(the_object_is_held_until_the_report_has_left)
@@ -258,12 +258,12 @@ CASE(the_object_is_held_until_the_report_has_left)
 	be_received(s);
 	s->hold = true;
 	IN(s, 50 * MS, .seq = 1, .len = 100);
-	assert_non_null(s->t.cold);
+	assert_non_null(script_cold(s));
 	s->hold = false;
 	script_flush(s);
 	OUT(s, 50 * MS, .ack = 101, .n_sack = 1);
 	IN(s, 60 * MS, .seq = 101, .len = 100);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 	OUT(s, 100 * MS, .ack = 201, .n_sack = 0);
 }
 

@@ -16,7 +16,7 @@ CASE(active_open)
 	assert_int_equal(s->ev.flags, TCP_EV_ESTABLISHED);
 	OUT(s, 30 * MS, .seq = 1, .ack = 1, .list = TCP_TX_ACK);
 	OUT_NONE(s, 10000 * MS);
-	assert_true(tcp_deadline(&s->t) == MT_NEVER);
+	assert_true(tcp_deadline(&s->t, s->now) == MT_NEVER);
 }
 
 CASE(passive_open)
@@ -121,7 +121,7 @@ CASE(refused)
 	STATE(s, CLOSED);
 	assert_int_equal(s->ev.error, ECONNREFUSED);
 	assert_int_equal(s->ev.flags, TCP_EV_ERROR | TCP_EV_CLOSED);
-	assert_true(tcp_deadline(&s->t) == MT_NEVER);
+	assert_true(tcp_deadline(&s->t, s->now) == MT_NEVER);
 }
 
 CASE(rst_without_or_with_wrong_ack_does_not_refuse)

@@ -37,7 +37,7 @@ static void paced(struct script *s, uint64_t rate)
 	s->cfg.cc = &fixed;
 	s->cfg.init_cwnd = 100;
 	be_established(s);
-	s->t.pace_at = s->now;
+	s->own.pace_at = s->now;
 }
 
 static void out_at(struct script *s, mt_time at, int n)
@@ -107,7 +107,7 @@ CASE(the_deadline_is_the_schedule)
 	app_write(s, 0, 10000);
 	script_skip(s);
 	assert_int_equal(tcp_pending(&s->t, s->now), TCP_TX_NONE);
-	assert_true(tcp_deadline(&s->t) == s->now + 2 * MS);
+	assert_true(tcp_deadline(&s->t, s->now) == s->now + 2 * MS);
 	assert_int_equal(tcp_pending(&s->t, s->now + 2 * MS), TCP_TX_DATA);
 	script_until(s, 20 * MS);
 	script_skip(s);
@@ -118,7 +118,7 @@ CASE(nothing_to_send_needs_no_timer)
 	paced(s, 1000000);
 	app_write(s, 0, 2000);
 	out_at(s, 0, 2);
-	assert_true(tcp_deadline(&s->t) > s->now + 100 * MS);
+	assert_true(tcp_deadline(&s->t, s->now) > s->now + 100 * MS);
 }
 
 CASE(data_written_while_the_schedule_is_ahead_waits)
@@ -220,7 +220,7 @@ CASE(the_first_of_a_fast_retransmission_is_not_held)
 	out_at(s, 0, 10);
 	rate_now = 100000;
 	s->t.xflags |= XF_PACE;
-	s->t.pace_at = s->now + 100 * MS;
+	s->own.pace_at = s->now + 100 * MS;
 	for (int i = 0; i < 3; i++)
 		IN(s, 10 * MS, .seq = 1, .ack = 1);
 	OUT(s, 10 * MS, .seq = 1, .len = 1000, .again = true);
@@ -253,7 +253,7 @@ CASE(another_algorithm_is_not_held_by_the_last_ones_schedule)
 	paced(s, 1000);
 	app_write(s, 0, 10000);
 	out_at(s, 0, 2);
-	assert_int_equal(tcp_set_cc(&s->t, &cc_newreno, s->now), 0);
+	assert_int_equal(script_cc(s, &cc_newreno), 0);
 	script_flush(s);
 	out_at(s, 0, 8);
 }
@@ -290,7 +290,7 @@ CASE(avoidance_at_one_point_two_windows_per_round_trip)
 	be_syn_rcvd(s);
 	IN(s, 40 * MS, .seq = 1, .ack = 1);
 	s->t.cc.ssthresh = s->t.cc.cwnd;
-	s->t.pace_at = s->now;
+	s->own.pace_at = s->now;
 	app_write(s, 40 * MS, 6000);
 	out_at(s, 40 * MS, 2);
 	OUT_NONE(s, 46666 * US);

@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "seed.h"
+#include "tcp/own.h"
 #include "tcp/tcb.h"
 
 #define WIRE_MAX  4096
@@ -32,6 +33,7 @@ struct frame {
 struct end {
 	struct tcp_config cfg;
 	struct tcb t;
+	struct tcp_own own;
 	struct tcp_cold cold;
 	struct tcp_tw tw;
 	bool open, in_tw, eof;
@@ -79,13 +81,21 @@ static void carry(struct world *w, unsigned to, const struct tcp_seg *g, uint64_
 	}
 }
 
+/* Memory is short at times. */
+static void take(struct world *w, struct end *e, unsigned wants)
+{
+	if (wants && !e->t.own && !chance(w, 100))
+		tcp_attach_own(&e->t, &e->own);
+	if (wants == TCP_WANTS_COLD && e->t.own && !chance(w, 100))
+		tcp_attach_cold(&e->t, &e->cold);
+}
+
 static void send_all(struct world *w, unsigned i)
 {
 	struct end *e = &w->e[i];
 	struct tcp_seg g;
 
-	if (tcp_wants_cold_tx(&e->t) && !chance(w, 100))
-		tcp_attach_cold(&e->t, &e->cold);
+	take(w, e, tcp_wants_out(&e->t));
 	for (;;) {
 		enum tcp_tx list = tcp_pending(&e->t, w->now);
 
@@ -158,6 +168,7 @@ static void took(struct world *w, unsigned i, struct tcp_events ev)
 	if (ev.flags & (TCP_EV_CLOSED | TCP_EV_TIME_WAIT))
 		e->open = false;
 	(void)tcp_detach_cold(&e->t, !e->open);
+	(void)tcp_detach_own(&e->t, !e->open);
 }
 
 static void arrive(struct world *w, const struct frame *f)
@@ -179,8 +190,7 @@ static void arrive(struct world *w, const struct frame *f)
 		send_all(w, f->to);
 		return;
 	}
-	if (tcp_wants_cold(&e->t, &f->seg) && !chance(w, 100)) /* memory is short at times */
-		tcp_attach_cold(&e->t, &e->cold);
+	take(w, e, tcp_wants_in(&e->t, &f->seg));
 	ev = tcp_input(&e->t, &f->seg, w->now);
 	store(e, &ev, f);
 	took(w, f->to, ev);
@@ -194,7 +204,7 @@ static mt_time next_instant(const struct world *w)
 		at = mt_min(at, w->wire[k].at);
 	for (unsigned i = 0; i < 2; i++)
 		if (w->e[i].open && w->e[i].t.state != TCPS_CLOSED)
-			at = mt_min(at, tcp_deadline(&w->e[i].t));
+			at = mt_min(at, tcp_deadline(&w->e[i].t, w->now));
 	return at;
 }
 
@@ -212,8 +222,10 @@ static void turn(struct world *w)
 	}
 	for (unsigned i = 0; i < 2; i++)
 		if (w->e[i].open && w->e[i].t.state != TCPS_CLOSED &&
-		    tcp_deadline(&w->e[i].t) <= w->now)
+		    tcp_deadline(&w->e[i].t, w->now) <= w->now) {
+			take(w, &w->e[i], tcp_wants_timeout(&w->e[i].t, w->now));
 			took(w, i, tcp_timeout(&w->e[i].t, w->now));
+		}
 }
 
 static void end_init(struct world *w, struct end *e, bool fast)

@@ -151,7 +151,7 @@ CASE(sack_retransmits_only_the_hole)
 	OUT_NONE(s, 20 * MS);
 	IN(s, 20 * MS, .seq = 1);
 	OUT_NONE(s, 1000 * MS);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 }
 
 CASE(sack_two_holes_in_one_round_trip)
@@ -216,7 +216,7 @@ CASE(fault_08_sack_across_the_wrap)
 	   .sack = {SEG(5), SEG(6), SEG(3), SEG(4), SEG(1), SEG(2)});
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	IN(s, 20 * MS, .seq = 1);
-	assert_null(s->t.cold); /* purged */
+	assert_null(script_cold(s)); /* purged */
 }
 
 CASE(fault_08_what_was_acknowledged_is_purged)
@@ -302,16 +302,16 @@ CASE(cold_attached_for_many_segments_only)
 {
 	be_established(s);
 	app_write(s, 0, 4000);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 	app_write(s, 0, 1);
-	assert_non_null(s->t.cold);
+	assert_non_null(script_cold(s));
 	assert_int_equal(s->cold.xmit.n, 1); /* what had left before has a time, too */
 	script_skip(s);
 	IN(s, 10 * MS, .seq = 1, .ack = SEG(4));
-	assert_non_null(s->t.cold);
+	assert_non_null(script_cold(s));
 	OUT(s, 10 * MS, .seq = SEG(4), .len = 1);
 	IN(s, 20 * MS, .seq = 1);
-	assert_null(s->t.cold);
+	assert_null(script_cold(s));
 }
 
 CASE(cold_without_holes_leaves_the_fast_path)
@@ -410,12 +410,12 @@ CASE(acks_put_the_timer_off)
 		OUT_NONE(s, i * 150 * MS);
 	}
 	script_until(s, 1350 * MS);
-	mt_time at = tcp_deadline(&s->t) - SCRIPT_T0;
+	mt_time at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
 
 	assert_true(at > 1500 * MS);
 	OUT(s, at, .seq = SEG(9), .len = 1000, .again = 1);
 	IN(s, at, .seq = 1);
-	assert_true(tcp_deadline(&s->t) == MT_NEVER);
+	assert_true(tcp_deadline(&s->t, s->now) == MT_NEVER);
 }
 
 CASE(fault_07_rtt_without_timestamps)
@@ -602,7 +602,7 @@ CASE(keepalive_is_put_off_by_traffic)
 	OUT(s, 19000 * MS, .seq = 0, .ack = 11);
 	IN(s, 19001 * MS, .seq = 11);
 	app_option(s, 19002 * MS, TCP_OPT_KEEPALIVE, 0);
-	assert_true(tcp_deadline(&s->t) == MT_NEVER);
+	assert_true(tcp_deadline(&s->t, s->now) == MT_NEVER);
 }
 
 int main(void)

@@ -23,7 +23,7 @@ static void before_a_sample(void **state)
 	rtt_init(&r);
 	assert_int_equal(RTO(&r), 1000);
 	assert_int_equal(rtt_srtt_us(&r), 0);
-	assert_int_equal(r.min_us, UINT32_MAX);
+	assert_int_equal(r.min_us, RTT_NONE);
 	for (uint32_t want = 2000; want <= 64000; want *= 2) {
 		rtt_backoff(&r);
 		assert_int_equal(RTO(&r), want);

@@ -288,13 +288,13 @@ CASE(persist_never_gives_up_on_a_living_peer)
 	IN(s, 0, .seq = 1, .wnd = 0);
 	app_write(s, 0, 100);
 	for (unsigned i = 0; i < 40; i++) {
-		mt_time at = tcp_deadline(&s->t) - SCRIPT_T0;
+		mt_time at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
 
 		OUT(s, at, .seq = 1, .len = 1);
 		IN(s, at, .seq = 1, .ack = 1, .wnd = 0);
 	}
 	STATE(s, ESTABLISHED);
-	assert_true(tcp_deadline(&s->t) - s->now <= 120000 * MS);
+	assert_true(tcp_deadline(&s->t, s->now) - s->now <= 120000 * MS);
 }
 
 CASE(persist_a_peer_that_sends_data_lives)
@@ -303,7 +303,7 @@ CASE(persist_a_peer_that_sends_data_lives)
 	IN(s, 0, .seq = 1, .wnd = 0);
 	app_write(s, 0, 100);
 	for (unsigned i = 0; i < 40; i++) {
-		mt_time at = tcp_deadline(&s->t) - SCRIPT_T0;
+		mt_time at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
 
 		OUT(s, at, .seq = 1, .len = 1);
 		IN(s, at, .seq = 1 + 10 * i, .ack = 1, .wnd = 0, .len = 10);
@@ -318,8 +318,8 @@ CASE(persist_gives_up_on_a_dead_peer)
 	IN(s, 0, .seq = 1, .wnd = 0);
 	app_write(s, 0, 100);
 	for (unsigned i = 0; i < 15; i++)
-		OUT(s, tcp_deadline(&s->t) - SCRIPT_T0, .seq = 1, .len = 1);
-	OUT_NONE(s, tcp_deadline(&s->t) - SCRIPT_T0);
+		OUT(s, tcp_deadline(&s->t, s->now) - SCRIPT_T0, .seq = 1, .len = 1);
+	OUT_NONE(s, tcp_deadline(&s->t, s->now) - SCRIPT_T0);
 	STATE(s, CLOSED);
 	assert_int_equal(s->ev.error, ETIMEDOUT);
 }
@@ -331,12 +331,12 @@ CASE(fault_12_orphan_behind_a_closed_window_ends)
 	app_write(s, 0, 100);
 	app_close(s, 0);
 	for (unsigned i = 0; i < 15; i++) {
-		mt_time at = tcp_deadline(&s->t) - SCRIPT_T0;
+		mt_time at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
 
 		OUT(s, at, .seq = 1, .len = 1);
 		IN(s, at, .seq = 1, .ack = 1, .wnd = 0);
 	}
-	OUT_NONE(s, tcp_deadline(&s->t) - SCRIPT_T0);
+	OUT_NONE(s, tcp_deadline(&s->t, s->now) - SCRIPT_T0);
 	STATE(s, CLOSED);
 }
 
@@ -360,7 +360,7 @@ CASE(shrinking_window_is_survived)
 	script_skip(s);
 	/* The first is tried again by the timer; the peer answers, so it lives. */
 	for (unsigned i = 0; i < 30; i++) {
-		mt_time at = tcp_deadline(&s->t) - SCRIPT_T0;
+		mt_time at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
 
 		OUT(s, at, .seq = 1001, .len = 1000, .again = 1);
 		IN(s, at, .seq = 1, .ack = 1001, .wnd = 0);
@@ -421,10 +421,10 @@ CASE(window_does_not_grow_unused)
 CASE(change_of_congestion_control_keeps_the_window)
 {
 	be_established(s);
-	assert_int_equal(tcp_set_cc(&s->t, &cc_cubic, s->now), 0);
+	assert_int_equal(script_cc(s, &cc_cubic), 0);
 	assert_int_equal(s->t.cc.cwnd, 10000);
-	assert_ptr_equal(s->t.cc.ops, &cc_cubic);
-	assert_int_equal(tcp_set_cc(&s->t, NULL, s->now), -ENOENT);
+	assert_ptr_equal(tcp_get_cc(&s->t), &cc_cubic);
+	assert_int_equal(script_cc(s, NULL), -ENOENT);
 }
 
 /* ---- path MTU ---- */

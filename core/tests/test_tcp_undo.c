@@ -154,14 +154,14 @@ CASE(frto_restores_cubic)
 	s->cfg.cc = &cc_cubic;
 	be_flying(s, 20, 20);
 	s->t.cc.ssthresh = 9000;
-	s->t.cc.u.cubic.w_max = 12345;
+	s->own.cc.u.cubic.w_max = 12345;
 	OUT(s, 200 * MS, .seq = SEG(0), .len = 1000, .again = 1);
-	assert_int_not_equal(s->t.cc.u.cubic.w_max, 12345);
+	assert_int_not_equal(s->own.cc.u.cubic.w_max, 12345);
 	IN(s, 210 * MS, .seq = 1, .ack = SEG(2));
 	script_skip(s);
 	IN(s, 211 * MS, .seq = 1, .ack = SEG(3));
 	assert_true(s->ev.flags & TCP_EV_UNDO);
-	assert_int_equal(s->t.cc.u.cubic.w_max, 12345); /* RFC 9438 4.9.1 */
+	assert_int_equal(s->own.cc.u.cubic.w_max, 12345); /* RFC 9438 4.9.1 */
 	assert_int_equal(s->t.cc.ssthresh, 9000);
 	script_skip(s);
 	all_acked(s, 230 * MS);

@@ -82,7 +82,7 @@ static void flush(struct run *r)
 		print_out(r, &g);
 		complain(r, model_sent(&model, &g));
 	}
-	if (needs_time(r) && tcp_deadline(&r->s.t) == MT_NEVER)
+	if (needs_time(r) && tcp_deadline(&r->s.t, r->s.now) == MT_NEVER)
 		disagree(r, "a silent stall: something is due and nothing is timed");
 }
 
@@ -128,7 +128,7 @@ static void pass_time(struct run *r, uint32_t ms)
 	mt_time until = r->s.now + ms * MS;
 
 	while (!r->wrong && model.state != TCPS_CLOSED && model.state != TCPS_TIME_WAIT) {
-		mt_time d = tcp_deadline(&r->s.t);
+		mt_time d = tcp_deadline(&r->s.t, r->s.now);
 		struct tcp_events ev;
 
 		if (d > until)
@@ -136,6 +136,7 @@ static void pass_time(struct run *r, uint32_t ms)
 		r->s.now = d > r->s.now ? d : r->s.now;
 		model_begin(&model, now_ms(r));
 		model_timer(&model);
+		script_take(&r->s, tcp_wants_timeout(&r->s.t, r->s.now));
 		ev = tcp_timeout(&r->s.t, r->s.now);
 		step_end(r, &ev);
 	}
@@ -193,10 +194,12 @@ static void arrive(struct run *r, const struct gen_event *e)
 		arrive_time_wait(r, &g);
 		return;
 	}
-	if (!r->g->poor && tcp_wants_cold(t, &g))
-		tcp_attach_cold(t, &r->s.cold);
+	if (r->g->poor)
+		r->s.no_own = r->s.no_cold = true;
+	script_take(&r->s, tcp_wants_in(t, &g));
 	ev = tcp_input(t, &g, r->s.now);
 	(void)tcp_detach_cold(t, false);
+	(void)tcp_detach_own(t, false);
 	step_end(r, &ev);
 }
 

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Clocks and instants of a tcb: microseconds or milliseconds modulo 2^32. An instant is rounded up,
+ * 0 is never. It is at most half of the range ahead (35 minutes, 24 days) and, since the owner
+ * calls in time, less far behind.
+ */
+#ifndef TCP_INSTANT_H
+#define TCP_INSTANT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/time.h"
+
+static inline uint32_t ms_of(mt_time now)
+{
+	return (uint32_t)(now / MT_MS);
+}
+
+static inline uint32_t us_of(mt_time now)
+{
+	return (uint32_t)(now / MT_US);
+}
+
+static inline uint32_t us_at(mt_time at)
+{
+	uint32_t us = us_of(at + MT_US - 1);
+
+	return us + (us == 0);
+}
+
+static inline uint32_t ms_at(mt_time at)
+{
+	uint32_t ms = ms_of(at + MT_MS - 1);
+
+	return ms + (ms == 0);
+}
+
+static inline bool is_due(uint32_t at, uint32_t now)
+{
+	return at && (int32_t)(now - at) >= 0;
+}
+
+static inline bool is_before(uint32_t at, uint32_t other)
+{
+	return !other || (int32_t)(at - other) < 0;
+}
+
+#endif

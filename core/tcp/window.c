@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "tcp/window.h"
+#include "base/num.h"
+#include "tcp/internal.h"
+
+static void enter(struct cc *cc, const struct tcb *t)
+{
+	cc->cwnd = t->cc.cwnd;
+	cc->ssthresh = t->cc.ssthresh;
+	cc->mss = t->cc.mss;
+}
+
+/* The algorithm's view for one call: *tmp, as new, where there is no memory for more. */
+static struct cc *view(const struct tcb *t, struct cc *tmp)
+{
+	struct cc *cc = t->own ? &t->own->cc : tmp;
+
+	if (!t->own) {
+		*tmp = (struct cc){.ops = t->cfg->cc};
+		enter(tmp, t);
+		tmp->ops->init(tmp);
+	}
+	enter(cc, t);
+	return cc;
+}
+
+static void leave(struct tcb *t, const struct cc *cc)
+{
+	t->cc.cwnd = cc->cwnd;
+	t->cc.ssthresh = cc->ssthresh;
+	t->cc.mss = (uint16_t)cc->mss;
+}
+
+void window_init(struct tcb *t, uint32_t mss, uint8_t init_cwnd_segs)
+{
+	if (t->own) {
+		cc_init(&t->own->cc, cc_ops(t), mss, init_cwnd_segs);
+		leave(t, &t->own->cc);
+		return;
+	}
+	t->cc.cwnd = cc_initial_window(mss, init_cwnd_segs);
+	t->cc.ssthresh = UINT32_MAX;
+	t->cc.mss = (uint16_t)mss;
+}
+
+void window_set_mss(struct tcb *t, uint32_t mss)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc_set_mss(cc, mss);
+	leave(t, cc);
+}
+
+void window_grow(struct tcb *t, uint32_t n_acked)
+{
+	uint32_t n = min_u32(n_acked, CC_SLOW_START_SEGS * mss_of(t));
+	uint32_t bound = min_u32(t->cc.ssthresh, CC_CWND_MAX);
+
+	if (t->cc.cwnd < bound)
+		t->cc.cwnd += min_u32(n, bound - t->cc.cwnd);
+}
+
+void window_on_ack(struct tcb *t, const struct cc_ack *a)
+{
+	struct cc *cc = &t->own->cc;
+
+	enter(cc, t);
+	cc->ops->on_ack(cc, a);
+	leave(t, cc);
+}
+
+void window_on_sample(struct tcb *t, const struct cc_ack *a)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc->ops->on_sample(cc, a);
+	leave(t, cc);
+}
+
+void window_on_loss(struct tcb *t, mt_time now)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc->ops->on_loss(cc, flight(t), now);
+	leave(t, cc);
+}
+
+void window_on_rto(struct tcb *t, mt_time now)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc->ops->on_rto(cc, flight(t), now);
+	leave(t, cc);
+}
+
+void window_on_ece(struct tcb *t, uint32_t before, mt_time now)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc->ops->on_ece(cc, before, now);
+	leave(t, cc);
+}
+
+void window_on_idle(struct tcb *t, mt_time idle_since, mt_time now)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc->ops->on_idle(cc, t->cfg->init_cwnd * mss_of(t), idle_since, now);
+	leave(t, cc);
+}
+
+uint64_t window_pacing_rate(const struct tcb *t)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	return cc->ops->pacing_rate(cc, &t->rtt);
+}
+
+void window_undo(struct tcb *t, const struct cc *before)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc_undo(cc, before);
+	leave(t, cc);
+}
+
+struct cc window_now(const struct tcb *t)
+{
+	struct cc tmp;
+
+	return *view(t, &tmp);
+}

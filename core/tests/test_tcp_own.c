@@ -112,6 +112,17 @@ CASE(loss_is_remembered)
 	assert_int_equal(s->t.cc.ssthresh, 2000);
 }
 
+/* HyStart++ compares round trips across a pause. */
+CASE(round_trips_are_remembered)
+{
+	s->cfg.cc = &cc_cubic;
+	be_flying_sack(s, 8, 10);
+	assert_non_null(script_cold(s));
+	all_acked(s, 10 * MS);
+	assert_null(script_cold(s));
+	assert_non_null(s->t.own);
+}
+
 /* RFC 5681 3.1 as far as one can without memory: the loss counts, growth ends at ssthresh. */
 CASE(loss_without_memory)
 {
@@ -254,6 +265,7 @@ int main(void)
 		T(other_algorithm_is_own_until_it_is_the_configured_one),
 		T(reordered_ack_gives_back_what_it_asked_for),
 		T(loss_is_remembered),
+		T(round_trips_are_remembered),
 		T(loss_without_memory),
 		T(slow_start_is_the_same_with_and_without),
 		T(timers_across_the_wrap),

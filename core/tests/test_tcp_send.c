@@ -189,6 +189,18 @@ CASE(fin_waits_for_nagle_no_longer)
 	OUT(s, 0, .seq = 11, .len = 10, .flags = TCPF_ACK | TCPF_FIN);
 }
 
+/* It is no data: congestion control has no say (RFC 5681 counts bytes). */
+CASE(fin_goes_behind_a_full_congestion_window)
+{
+	be_established(s);
+	app_write(s, 0, 10000);
+	assert_int_equal(s->t.cc.cwnd, 10000);
+	script_skip(s);
+	app_shutdown(s, 0);
+	OUT(s, 0, .seq = 10001, .len = 0, .flags = TCPF_ACK | TCPF_FIN);
+	IN(s, 10 * MS, .seq = 1);
+}
+
 CASE(fin_needs_its_place_in_the_window)
 {
 	be_established(s);
@@ -488,6 +500,7 @@ int main(void)
 		T(fault_02_what_is_sent_again_is_not_shifted),
 		T(fin_alone_is_control),
 		T(fin_waits_for_nagle_no_longer),
+		T(fin_goes_behind_a_full_congestion_window),
 		T(fin_needs_its_place_in_the_window),
 		T(send_buffer_room),
 		T(window_bounds_the_flight),

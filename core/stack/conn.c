@@ -127,9 +127,12 @@ static void give_back(struct stack_core *sc, struct conn *c, bool force)
 
 	if (!(c->flags & CONN_MORE))
 		return;
-	cold = tcp_detach_cold(&c->tcb, force);
-	if (cold)
+	if (c->tcb.own->cold) {
+		cold = tcp_detach_cold(&c->tcb, force);
+		if (!cold)
+			return;
 		pool_put(&sc->colds, pool_id(&sc->colds, cold));
+	}
 	own = tcp_detach_own(&c->tcb, force);
 	if (!own)
 		return;

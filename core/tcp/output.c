@@ -165,7 +165,8 @@ static __attribute__((noinline)) struct plan plan_any(const struct tcb *t, mt_ti
 }
 
 /* `avail` is unsent and nothing is special: new data or a FIN as far as the windows and Nagle let
- * it. False: the peer's window cuts it. */
+ * it. False: the peer's window cuts it, and
+ * what is left of it may be worth a segment. */
 static inline bool plan_fit(const struct tcb *t, uint32_t avail, struct plan *p)
 {
 	const uint32_t no_wait = TF_NODELAY | TF_FIN | TF_CORK_FLUSH;
@@ -174,7 +175,7 @@ static inline bool plan_fit(const struct tcb *t, uint32_t avail, struct plan *p)
 	uint32_t len = n - (fin & (n == avail));
 
 	if (out + n > t->snd_wnd)
-		return false;
+		return out && out + len > t->snd_wnd && !(t->flags & TF_NODELAY);
 	if (out && ((len && out + len > t->cc.cwnd) || (n < full && !(t->flags & no_wait))))
 		return true;
 	p->what = SEND_RANGE;

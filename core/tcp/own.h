@@ -35,7 +35,9 @@ static inline unsigned tcp_wants_out(const struct tcb *t)
 {
 	bool many = t->snd_end.v - t->snd_una.v > OWN_COLD_SEGS * t->cc.mss;
 
-	return many || (t->xflags & XF_OWN) ? own_wants_out(t) : 0;
+	if ((!many && !(t->xflags & XF_OWN)) || (t->own && t->own->cold))
+		return 0;
+	return own_wants_out(t);
 }
 
 unsigned tcp_wants_timeout(const struct tcb *, mt_time now);

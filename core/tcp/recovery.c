@@ -160,13 +160,17 @@ struct arrived {
 static struct arrived what_arrived(struct tcb *t, const struct tcp_seg *s)
 {
 	struct arrived w = {.n = 1, .part = {{.r = {t->snd_una, s->ack}}}};
-	struct sack_news news = {0};
+	struct tcp_cold *c = cold_of(t);
+	struct sack_news news;
 
-	w.part[0].n_fresh = range_len(w.part[0].r) - sacked_below(&cold_of(t)->board, s->ack);
-	if (!uses_sack(t))
-		w.part[0].n_fresh = xmit_fresh(&cold_of(t)->xmit, w.part[0].n_fresh, mss_of(t));
-	if (uses_sack(t) && (s->opts & TCPO_SACK))
-		sack_update(&cold_of(t)->board, s, s->ack, t->snd_nxt, &news);
+	w.part[0].n_fresh = range_len(w.part[0].r) - sacked_below(&c->board, s->ack);
+	if (!(t->flags & TF_SACK)) {
+		w.part[0].n_fresh = xmit_fresh(&c->xmit, w.part[0].n_fresh, mss_of(t));
+		return w;
+	}
+	if (!(s->opts & TCPO_SACK))
+		return w;
+	sack_update(&c->board, s, s->ack, t->snd_nxt, &news);
 	for (uint8_t i = 0; i < news.n; i++)
 		w.part[w.n++] = news.block[i];
 	return w;
@@ -174,17 +178,17 @@ static struct arrived what_arrived(struct tcb *t, const struct tcp_seg *s)
 
 bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
+	struct tcp_cold *c = cold_of(t);
 	struct xmit_piece latest;
 	struct arrived w;
 
 	w = what_arrived(t, s);
-	xmit_ack_begin(&cold_of(t)->xmit);
+	xmit_ack_begin(&c->xmit);
 	/* All before any: the order within one ACK is not that of the path. */
 	for (uint8_t i = 0; i < w.n; i++)
 		rack_reorder(t, &w.part[i]);
 	for (uint8_t i = 0; i < w.n; i++)
-		if (xmit_delivered(&cold_of(t)->xmit, w.part[i].r, w.part[i].n_fresh, us_of(now),
-				   &latest))
+		if (xmit_delivered(&c->xmit, w.part[i].r, w.part[i].n_fresh, us_of(now), &latest))
 			rack_update(t, &latest, s, now);
 	return w.n > 1;
 }

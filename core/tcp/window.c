@@ -64,9 +64,11 @@ void window_on_ack(struct tcb *t, const struct cc_ack *a)
 {
 	struct cc *cc = &t->own->cc;
 
-	enter(cc, t);
+	cc->cwnd = t->cc.cwnd;
+	cc->ssthresh = t->cc.ssthresh;
 	cc->ops->on_ack(cc, a);
-	leave(t, cc);
+	t->cc.cwnd = cc->cwnd;
+	t->cc.ssthresh = cc->ssthresh;
 }
 
 void window_on_sample(struct tcb *t, const struct cc_ack *a)

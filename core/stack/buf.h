@@ -42,6 +42,12 @@ static inline uint32_t buf_capacity(const struct bufmem *m, const struct buf *b)
 {
 	return b->block == BUFMEM_NONE ? 0 : BUFMEM_UNIT << buf_unit(m, b)->order;
 }
+/* For what is said of the queue, and nothing if it is empty. */
+static inline void buf_prefetch(const struct bufmem *m, const struct buf *b)
+{
+	if (b->block != BUFMEM_NONE)
+		__builtin_prefetch(buf_unit(m, b), 1);
+}
 /* Makes room for bytes [0, need). False: no memory; the queue is unchanged. */
 bool buf_reserve(struct bufmem *, struct buf *, uint32_t need);
 /* off + len <= buf_capacity(). */

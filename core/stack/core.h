@@ -119,11 +119,6 @@ static inline struct conn *core_conn(const struct stack_core *sc, uint32_t id)
 	return (struct conn *)(void *)sc->conns.base + id;
 }
 
-static inline uint32_t core_conn_id(const struct stack_core *sc, const struct conn *c)
-{
-	return (uint32_t)(c - core_conn(sc, 0));
-}
-
 /* Both ends of a connection as the wire has them. */
 static inline struct flow conn_flow(const struct stack_core *sc, const struct conn *c)
 {

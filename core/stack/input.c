@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* A burst from the device, in phases over chunks of it (after TAS, EuroSys 2019): parse all and
- * prefetch their buckets, look all up and prefetch the connections, then process in order of
- * arrival. */
+ * prefetch their buckets, look all up and prefetch the connections, then what these name, then
+ * process in order of arrival. */
 #include "stack/core.h"
 #include "stack/ip6.h"
 #include "stack/trace_put.h"
@@ -182,8 +182,20 @@ static void look_up(struct stack_core *sc, struct rx_seg *r)
 		__builtin_prefetch(pool_at(&sc->half_opens, r->id & ~FLOW_SYN));
 	} else {
 		conn_prefetch(core_conn(sc, r->id));
-		trace_prefetch(sc, r->id);
 	}
+}
+
+/* What the connection's first line, which is there by now, says will be touched besides. */
+static void look_on(const struct stack_core *sc, const struct rx_seg *r)
+{
+	const struct conn *c;
+
+	if (r->id & (FLOW_TW | FLOW_SYN))
+		return;
+	c = core_conn(sc, r->id);
+	trace_prefetch(sc, c);
+	buf_prefetch(&sc->bufs, &c->snd);
+	buf_prefetch(&sc->bufs, &c->rcv);
 }
 
 /* In the table for this flow, as a connection. */
@@ -242,6 +254,8 @@ static void take_chunk(struct stack_core *sc, struct nic_pkt *p, unsigned n, mt_
 	n_changes = sc->flows.n_changes;
 	for (unsigned i = 0; i < n_segs; i++)
 		look_up(sc, &sc->segs[i]);
+	for (unsigned i = 0; i < n_segs; i++)
+		look_on(sc, &sc->segs[i]);
 	for (unsigned i = 0; i < n_segs; i++)
 		process(sc, &sc->segs[i], n_changes, now);
 }

@@ -18,16 +18,12 @@ static inline struct trace_event *trace_slot(const struct stack_core *sc, struct
 	return &sc->traces[sc->trace_len * c->id + (n & sc->trace_mask)];
 }
 
-/* A ring of the default length is two cache lines, cold when connections are many. */
-static inline void trace_prefetch(const struct stack_core *sc, uint32_t id)
+/* The line that the next event goes to; the ring has several, cold when connections are many. */
+static inline void trace_prefetch(const struct stack_core *sc, const struct conn *c)
 {
-	const char *ring = (const char *)sc->traces;
-
-	if (!ring)
-		return;
-	ring += sc->trace_len * id * sizeof(*sc->traces);
-	__builtin_prefetch(ring, 1);
-	__builtin_prefetch(ring + 64, 1);
+	if (sc->traces)
+		__builtin_prefetch(
+			&sc->traces[sc->trace_len * c->id + (c->n_events & sc->trace_mask)], 1);
 }
 
 /* low: what trace.h says for the kind. */

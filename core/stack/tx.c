@@ -317,7 +317,7 @@ static struct rlist *fetch(const struct stack_core *sc, const struct rlist *l, s
 		return at;
 	c = listed(at);
 	conn_prefetch(c);
-	trace_prefetch(sc, core_conn_id(sc, c));
+	trace_prefetch(sc, c);
 	return rlist_next(at);
 }
 

@@ -107,6 +107,7 @@ static void *map(size_t bytes)
 
 	if (p == MAP_FAILED)
 		fail("no memory");
+	madvise(p, bytes, MADV_HUGEPAGE);
 	return p;
 }
 

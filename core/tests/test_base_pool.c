@@ -36,15 +36,18 @@ static void runs_dry_and_recovers(void **state)
 	(void)state;
 	pool_init(&p, mem, 100, N);
 	for (uint32_t i = 0; i < N; i++) {
-		uint32_t id = pool_get(&p);
+		uint32_t next = pool_next(&p), id = pool_get(&p);
 
 		assert_int_not_equal(id, POOL_NONE);
+		assert_int_equal(id, next);
 		assert_int_equal((uintptr_t)pool_at(&p, id) % 64, 0);
 		assert_int_equal(pool_id(&p, pool_at(&p, id)), id);
 	}
 	assert_int_equal(pool_get(&p), POOL_NONE);
+	assert_int_equal(pool_next(&p), POOL_NONE);
 	assert_int_equal(p.n_used, N);
 	pool_put(&p, 17);
+	assert_int_equal(pool_next(&p), 17);
 	assert_int_equal(pool_get(&p), 17);
 	assert_int_equal(pool_get(&p), POOL_NONE);
 }

@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "base/hash.h"
@@ -337,6 +340,50 @@ static void fault_11_all_queues_get_flows(void **state)
 	}
 }
 
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* How long insertions take while the table grows to n, in memory that is there: not a test. */
+static int measure(uint32_t n)
+{
+	static uint32_t above[8]; /* 1, 2, 5, 10, 20, 50, 100 us, 1 ms */
+	static const uint32_t bound[8] = {1000, 2000, 5000, 10000, 20000, 50000, 100000, 1000000};
+	uint64_t began, worst = 0, most = 0;
+	struct rng r;
+	struct world *w;
+
+	rng_seed(&r, seed);
+	w = make(&r, n);
+	began = clock_ns();
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t from = clock_ns(), moves = w->t.n_moves, took;
+
+		if (!flow_insert(&w->t, w->hash[i], i))
+			return 1;
+		took = clock_ns() - from;
+		moves = w->t.n_moves - moves;
+		worst = took > worst ? took : worst;
+		most = moves > most ? moves : most;
+		for (unsigned k = 0; k < 8; k++)
+			above[k] += took > bound[k];
+	}
+	printf("%u insertions, %.0f ns each; worst %.1f us; at most %u records moved by one, %.2f "
+	       "on average; "
+	       "%.1f%% not at home\n",
+	       n, (double)(clock_ns() - began) / n, (double)worst / 1e3, (unsigned)most,
+	       (double)w->t.n_moves / n, 100.0 * (double)strayed(&w->t) / n);
+	for (unsigned k = 0; k < 8; k++)
+		printf("above %u us: %u\n", bound[k] / 1000, above[k]);
+	destroy(w);
+	return 0;
+}
+
+/* `--measure N` instead of the tests. */
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +396,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(fault_11_all_queues_get_flows),
 	};
 
+	if (argc == 3 && strcmp(argv[1], "--measure") == 0)
+		return measure((uint32_t)strtoul(argv[2], NULL, 10));
 	seed = test_seed(argc, argv);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

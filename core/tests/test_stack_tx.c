@@ -276,6 +276,47 @@ static void fault_04_cost_of_what_is_sent(void **state)
 	assert_int_equal(visits(40000), 3200);
 }
 
+/* Connections looked at in 40 turns in which one sends, beside `n_blocked` whose peers have closed
+ * their windows before all was sent. */
+static uint64_t visits_beside(uint32_t n_blocked)
+{
+	struct stack_config cfg = net_config();
+	struct net *n;
+	uint64_t seen;
+	int64_t id;
+
+	cfg.n_conns = n_blocked + 1;
+	cfg.tcp.init_cwnd = 60;
+	n = open_static(&cfg);
+	for (uint32_t i = 0; i < n_blocked; i++) {
+		id = to_peer(n);
+		answer_syn(n, 0);
+		assert_int_equal(stack_send(n->a.sc, (uint32_t)id, "blocked", 7, n->now), 7);
+	}
+	id = to_peer(n);
+	answer_syn(n, 60000);
+	stack_set_option(n->a.sc, (uint32_t)id, TCP_OPT_NODELAY, 1, n->now);
+	stack_tx(n->a.sc, n->now);
+	raw_skip(n);
+	seen = stack_stats(n->a.sc)->tx_visits;
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(stack_send(n->a.sc, (uint32_t)id, "x", 1, n->now), 1);
+		stack_tx(n->a.sc, n->now);
+		assert_int_equal(raw_skip(n), 1);
+	}
+	seen = stack_stats(n->a.sc)->tx_visits - seen;
+	net_free(n);
+	return seen;
+}
+
+/* Nobody waits for a window that is another's, and what is blocked costs a turn nothing. */
+static void test_blocked_cost_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(visits_beside(1), 40);
+	assert_int_equal(visits_beside(1000), 40);
+}
+
 /* Buffer memory used up: a write is refused and not reported as possible, until some is free. */
 static void test_starved_writer(void **state)
 {
@@ -387,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_priority),
 		cmocka_unit_test(fault_04_cost_of_what_is_sent),
 		cmocka_unit_test(test_writable),
+		cmocka_unit_test(test_blocked_cost_nothing),
 		cmocka_unit_test(test_starved_writer),
 		cmocka_unit_test(test_starved_reader),
 		cmocka_unit_test(test_shares),

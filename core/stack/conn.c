@@ -422,6 +422,8 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 	if (wants)
 		conn_take(sc, c, wants);
 	ev = tcp_input(&c->tcb, seg, now);
+	if (ev.drop) /* what was reserved may be for nothing: an empty queue has no block */
+		buf_drop(&sc->bufs, &c->rcv, 0);
 	trace_in(sc, c, seg, ev.drop, now);
 	if ((ev.flags & TCP_EV_ESTABLISHED) && (seg->flags & TCPF_SYN) &&
 	    (c->tcb.xflags & XF_FASTOPEN))

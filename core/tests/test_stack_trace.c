@@ -98,6 +98,7 @@ static void test_dropped_segment_says_why(void **state)
 	struct ip_endpoint local, remote;
 	struct tcp_seg s = {.flags = TCPF_ACK, .len = 5, .wnd = 100};
 	struct trace_event e[8];
+	struct stack_usage u;
 	unsigned n;
 
 	(void)state;
@@ -113,6 +114,8 @@ static void test_dropped_segment_says_why(void **state)
 			is(&e[i], TRACE_DROP, TCP_DROP_PAWS); /* it has no timestamp */
 			assert_int_equal(e[i].seq.v, s.seq.v);
 			assert_int_equal(e[i].len, 5);
+			stack_usage(o.n->a.sc, &u);
+			assert_int_equal(u.buf_bytes, 0); /* a forger takes no memory */
 			close_pair(&o);
 			return;
 		}

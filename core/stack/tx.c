@@ -326,6 +326,8 @@ static void serve_list(struct stack_core *sc, struct rlist *l, unsigned until, m
 {
 	struct rlist *ahead = rlist_next(l);
 
+	if (ahead == l)
+		return;
 	for (unsigned i = 0; i < AHEAD; i++)
 		ahead = fetch(sc, l, ahead);
 	while (sc->n_visits && sc->n_out < until && !rlist_empty(l)) {

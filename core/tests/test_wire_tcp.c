@@ -409,6 +409,23 @@ static struct ip_addr random_addr(struct rng *r)
 	return rng_below(r, 2) ? a : ip_from_v4((uint32_t)rng_next(r));
 }
 
+static void same_values(const struct tcp_seg *a, const struct tcp_seg *b)
+{
+	assert_true(seq_eq(a->seq, b->seq) && seq_eq(a->ack, b->ack));
+	assert_int_equal(a->wnd, b->wnd);
+	assert_int_equal(a->flags, b->flags);
+	assert_int_equal(a->opts, b->opts);
+	assert_int_equal(a->wscale, b->wscale);
+	assert_int_equal(a->mss, b->mss);
+	assert_int_equal(a->ip_ecn, b->ip_ecn);
+	assert_int_equal(a->no_room, b->no_room);
+	assert_int_equal(a->cookie_len, b->cookie_len);
+	assert_int_equal(a->ts_val, b->ts_val);
+	assert_int_equal(a->ts_ecr, b->ts_ecr);
+	assert_int_equal(a->n_sack, b->n_sack);
+	assert_memory_equal(a->sack, b->sack, a->n_sack * sizeof(a->sack[0]));
+}
+
 /* What is left to the device differs from the complete header in its checksum, which is zero. */
 static void same_but_checksum(const uint8_t *full, const struct flow *f, const struct tcp_seg *s)
 {
@@ -452,13 +469,13 @@ static void parse_inverts_build(void **state)
 				    .payload_len = (uint16_t)(hlen + in.len),
 				    .tos = in.ip_ecn};
 
+		memset(&out, 0xa5, sizeof(out)); /* nothing of it may be left */
 		assert_int_equal(tcp_parse(&ip, 0, &sport, &dport, &out), WIRE_OK);
 		assert_int_equal(sport, f.lport);
 		assert_int_equal(dport, f.rport);
 		assert_int_equal(out.len, in.len);
 		assert_ptr_equal(out.payload, p + 1 + hlen);
-		/* All fields before the payload; there is no padding between them. */
-		assert_memory_equal(&in, &out, offsetof(struct tcp_seg, sack) + sizeof(in.sack));
+		same_values(&in, &out);
 		for (size_t k = 0; k < in.len; k++)
 			assert_int_equal(out.payload[k], (uint8_t)(k * 7));
 		same_but_checksum(p + 1, &f, &in);

@@ -20,6 +20,29 @@ static enum wire_err fragment(const uint8_t *p, struct ip_hdr *out)
 	return WIRE_FRAGMENT;
 }
 
+static uint32_t load32(const uint8_t *p)
+{
+	uint32_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return w;
+}
+
+static bool csum_wrong(const uint8_t *p, size_t hlen)
+{
+	uint64_t sum = (uint64_t)load32(p) + load32(p + 4) + load32(p + 8) + load32(p + 12) +
+		       load32(p + 16);
+
+	return csum_fold(hlen == IPV4_HLEN ? sum
+					   : csum_add(sum, p + IPV4_HLEN, hlen - IPV4_HLEN)) != 0;
+}
+
+/* As it lies in the packet. */
+static struct ip_addr mapped(const uint8_t *p)
+{
+	return (struct ip_addr){.w = {0, 0, htobe32(0xffff), load32(p)}};
+}
+
 enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip_hdr *out)
 {
 	size_t hlen, total;
@@ -34,13 +57,13 @@ enum wire_err ipv4_parse(const uint8_t *p, size_t len, unsigned flags, struct ip
 	total = get_be16(p + 2);
 	if (total < hlen || total > len)
 		return WIRE_LENGTH;
-	if (!(flags & WIRE_CSUM_OK) && csum_fold(csum_add(0, p, hlen)) != 0)
+	if (!(flags & WIRE_CSUM_OK) && csum_wrong(p, hlen))
 		return WIRE_CHECKSUM;
 	if (p[8] == 0)
 		return WIRE_TTL;
 
-	out->src = ip_from_v4(get_be32(p + 12));
-	out->dst = ip_from_v4(get_be32(p + 16));
+	out->src = mapped(p + 12);
+	out->dst = mapped(p + 16);
 	/* Not total but len may count padding of the frame: bytes behind total belong to nobody. */
 	out->payload = p + hlen;
 	out->payload_len = (uint16_t)(total - hlen);

@@ -176,7 +176,7 @@ struct tcp_seg {
 	bool no_room;	    /* input: the owner has no memory for the payload */
 	uint8_t cookie_len; /* fast open (RFC 7413): 0: asks for one; else 4..16, even */
 	uint32_t ts_val, ts_ecr;
-	struct seq_range sack[TCP_SACK_MAX];
+	struct seq_range sack[TCP_SACK_MAX]; /* n_sack of them */
 	const uint8_t *cookie;	/* cookie_len bytes, beside an MSS. input: into the frame */
 	const uint8_t *payload; /* input: into the frame. output: unused */
 	uint32_t data_off;	/* output: offset in the send buffer (0 = snd_una's byte) */

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A server that nobody talks to leaves the processor alone, on every device and in both modes."""
+"""A server that nobody talks to leaves the processor alone, on every device and in both modes, and yet answers at once."""
+import re
+import shutil
+import statistics
+import subprocess
 import time
 from pathlib import Path
 
@@ -39,3 +43,18 @@ def test_an_idle_server_sleeps(netns_pair, program, stack, device):
         started.__exit__(None, None, None)
     print(f"{100 * cpu / SECONDS:.2f}% of a core")
     assert cpu < MOST * SECONDS
+
+
+@pytest.mark.skipif(not shutil.which("ping"), reason="ping is not installed")
+def test_a_frame_wakes_a_sleeping_server(netns_pair, program):
+    """By the packet socket: after such a silence a sleep of bounded length would be 5 ms."""
+    pair = netns_pair
+    pair.address("client", pair.client_addresses[0])
+    pair.plain_frames()
+    with serving(*pair.server, program("mtcp-server"), "--stack", "mtcp", "--device", f"af_packet:{pair.server_iface}",
+                 "--address", f"{pair.server_address}/24", "--listen", f"{pair.server_address}:80"):
+        out = subprocess.run([*pair.client, "ping", "-c", "10", "-i", "0.3", pair.server_address], capture_output=True,
+                             text=True, check=True, timeout=30).stdout
+    took = [float(ms) for ms in re.findall(r"time=([\d.]+) ms", out)]
+    print("ms:", *took)
+    assert statistics.median(took) < 0.5

@@ -47,7 +47,7 @@ def test_an_idle_server_sleeps(netns_pair, program, stack, device):
 
 @pytest.mark.skipif(not shutil.which("ping"), reason="ping is not installed")
 def test_a_frame_wakes_a_sleeping_server(netns_pair, program):
-    """By the packet socket: after such a silence a sleep of bounded length would be 5 ms."""
+    """By the packet socket: after such a silence a sleep of bounded length would be 10 ms."""
     pair = netns_pair
     pair.address("client", pair.client_addresses[0])
     pair.plain_frames()

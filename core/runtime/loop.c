@@ -246,7 +246,7 @@ static int sleep_for(struct loop *l, int fd, mt_time ns)
 }
 
 /* Without a receive interrupt: what a frame may have to wait is a sixteenth of the silence before
- * it, and not more than LOOP_SLEEP_MAX; what it costs is 200 turns a second. */
+ * it, and not more than LOOP_SLEEP_MAX; what it costs is 100 turns a second. */
 static mt_time nap(const struct loop *l)
 {
 	mt_time len = (l->now - l->busy_at) / 16;

@@ -19,7 +19,7 @@
 
 #define LOOP_SPIN      (50 * MT_US) /* of empty turns before the first sleep */
 #define LOOP_SLEEP_MIN (50 * MT_US)
-#define LOOP_SLEEP_MAX (5 * MT_MS)
+#define LOOP_SLEEP_MAX (10 * MT_MS)
 #define LOOP_RETRY                                                                                 \
 	(2 * MT_US) /* to a device that took nothing: what its peer needs for a few frames */
 #define LOOP_IRQ_MAX (100 * MT_MS)

@@ -76,8 +76,8 @@ static void test_segments_both_ways(void **state)
 		pass(&vhost, &virtio, s);
 	}
 	nic_driver.thread_leave();
-	nic_driver.close(&virtio);
-	nic_driver.close(&vhost);
+	/* Not closed: with both in one process, DPDK 22.11's interrupt thread may still use the
+	 * socket of the one that goes first, and aborts. */
 	unlink(sock);
 }
 

@@ -130,6 +130,8 @@ static int take_queue(struct rt_stack *s)
 	if (q >= 0) {
 		s->queues_used |= 1u << q;
 		s->n_cores++;
+		if (s->share)
+			share_enter(s->share, (uint16_t)q);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return q;
@@ -138,6 +140,8 @@ static int take_queue(struct rt_stack *s)
 static void give_queue(struct rt_stack *s, uint16_t q)
 {
 	pthread_mutex_lock(&s->lock);
+	if (s->share)
+		share_leave(s->share, q);
 	s->queues_used &= ~(1u << q);
 	s->n_cores--;
 	pthread_mutex_unlock(&s->lock);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "runtime/share.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "runtime/loop.h"
@@ -15,6 +17,8 @@
 struct share {
 	size_t len; /* of the mapping */
 	uint16_t n;
+	_Atomic uint32_t left; /* queues of cores that have left; changed and used under the lock */
+	pthread_mutex_t lock;
 	struct share_port ports[NIC_MAX_QUEUES];
 	struct spsc rings[]; /* [from * n + to] */
 };
@@ -60,6 +64,28 @@ static uint16_t news(const struct nic_pkt *p)
 	return len ? (uint16_t)(len + VLAN_HLEN) : 0;
 }
 
+static bool is_ndp(const uint8_t *d, uint16_t len)
+{
+	return len > NDP_NEWS && d[ETH_HLEN + 6] == IP_ICMPV6 && d[NDP_NEWS] >= ICMP6_RS &&
+	       d[NDP_NEWS] <= ICMP6_NA;
+}
+
+/* Of neighbours, questions as well as answers. */
+static bool of_neighbours(const struct nic_pkt *p)
+{
+	const uint8_t *d = p->data;
+	uint16_t len = p->len;
+
+	if (len >= ETH_HLEN + VLAN_HLEN && vlan_tagged(d)) {
+		d += VLAN_HLEN;
+		len = (uint16_t)(len - VLAN_HLEN);
+	}
+	if (len < ETH_HLEN)
+		return false;
+	return (d[12] == 0x08 && d[13] == 0x06) ||
+	       (d[12] == 0x86 && d[13] == 0xdd && is_ndp(d, len));
+}
+
 static void tell(struct share *s, uint16_t from, const struct nic_pkt *p, uint16_t len)
 {
 	for (uint16_t to = 0; to < s->n; to++) {
@@ -95,6 +121,36 @@ static uint16_t hear(struct share_port *sp, uint16_t from, struct nic_pkt *pkts,
 	return n;
 }
 
+/* What came to a queue without a core: the flows were that core's and have ended with it. */
+static uint16_t look_after(const struct nic *real, uint16_t queue, struct nic_pkt *pkts,
+			   uint16_t max)
+{
+	uint16_t got = real->ops->rx_burst(real->dev, queue, pkts, max), kept = 0;
+
+	for (uint16_t i = 0; i < got; i++) {
+		if (of_neighbours(&pkts[i]))
+			pkts[kept++] = pkts[i];
+		else
+			real->ops->release(real->dev, queue, &pkts[i], 1);
+	}
+	return kept;
+}
+
+/* Whichever core comes first looks after all of them. */
+static uint16_t look_after_left(struct share_port *sp, struct nic_pkt *pkts, uint16_t max)
+{
+	struct share *s = sp->share;
+	uint16_t n = 0;
+
+	if (pthread_mutex_trylock(&s->lock) != 0)
+		return 0;
+	for (uint32_t left = s->left; left && n < max; left &= left - 1)
+		n = (uint16_t)(n + look_after(sp->real, (uint16_t)__builtin_ctz(left), pkts + n,
+					      (uint16_t)(max - n)));
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
 static uint16_t share_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct share_port *sp = dev;
@@ -104,6 +160,8 @@ static uint16_t share_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 		if (from != queue)
 			got = (uint16_t)(got + hear(sp, from, pkts + got, (uint16_t)(n - got)));
 	heard = got;
+	if (atomic_load_explicit(&sp->share->left, memory_order_relaxed))
+		got = (uint16_t)(got + look_after_left(sp, pkts + got, (uint16_t)(n - got)));
 	got = (uint16_t)(got + sp->real->ops->rx_burst(sp->real->dev, queue, pkts + got,
 						       (uint16_t)(n - got)));
 	for (uint16_t i = heard; i < got; i++) {
@@ -156,6 +214,7 @@ struct share *share_open(const struct nic *nic, uint16_t n)
 		return NULL;
 	s->len = len;
 	s->n = n;
+	pthread_mutex_init(&s->lock, NULL);
 	for (size_t i = 0; i < rings; i++)
 		spsc_init(&s->rings[i], (uint8_t *)s + head + i * RING_BYTES, RING_BYTES);
 	for (uint16_t q = 0; q < n; q++) {
@@ -173,7 +232,22 @@ struct share *share_open(const struct nic *nic, uint16_t n)
 
 void share_close(struct share *s)
 {
+	pthread_mutex_destroy(&s->lock);
 	rt_unmap(s, s->len);
+}
+
+void share_enter(struct share *s, uint16_t queue)
+{
+	pthread_mutex_lock(&s->lock);
+	s->left &= ~(1u << queue);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void share_leave(struct share *s, uint16_t queue)
+{
+	pthread_mutex_lock(&s->lock);
+	s->left |= 1u << queue;
+	pthread_mutex_unlock(&s->lock);
 }
 
 const struct nic *share_nic(struct share *s, uint16_t queue)

@@ -3,7 +3,9 @@
  * Cores of one device share nothing, but a device gives the answer to an ARP request to whichever
  * queue it likes, mostly the first. So each core passes what it hears to the others, through one
  * ring per pair of cores, and the stacks below see a device whose every queue hears all answers.
- * With one core nothing of this exists.
+ * The queue of a core that has left is looked after by those that run, as far as ARP and neighbour
+ * discovery go: else nobody would hear the first queue's answers. With one core nothing of this
+ * exists.
  */
 #ifndef RUNTIME_SHARE_H
 #define RUNTIME_SHARE_H
@@ -27,5 +29,9 @@ struct share *share_open(const struct nic *, uint16_t n_cores);
 void share_close(struct share *);
 /* The device as core `queue` is to see it; lives as long as the share. */
 const struct nic *share_nic(struct share *, uint16_t queue);
+/* A core is about to use its queue, or has ceased to. Before its first time the queue keeps its
+ * frames for it. By any thread. */
+void share_enter(struct share *, uint16_t queue);
+void share_leave(struct share *, uint16_t queue);
 
 #endif

@@ -45,9 +45,13 @@ static struct nic_params fake_seen;
 
 static uint16_t fake_queue_of(const struct nic_pkt *p, uint16_t n)
 {
-	if (n < 2 || p->len < 38 || p->data[12] != 8 || p->data[13] != 0)
-		return 0;
-	return rss_queue(toeplitz_hash(&fake_rss, p->data + 26, 12), n);
+	const uint8_t *d = p->data;
+
+	if (n > 1 && p->len >= 38 && d[12] == 0x08 && d[13] == 0x00)
+		return rss_queue(toeplitz_hash(&fake_rss, d + 26, 12), n);
+	if (n > 1 && p->len >= 58 && d[12] == 0x86 && d[13] == 0xdd && d[20] == 6)
+		return rss_queue(toeplitz_hash(&fake_rss, d + 22, 36), n);
+	return 0;
 }
 
 static uint16_t fake_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)

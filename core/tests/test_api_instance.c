@@ -4,6 +4,7 @@
 #include "api_world.h"
 
 #include <signal.h>
+#include <stdbool.h>
 
 #define FILE_NAME "/tmp/mtcp-instance-test.conf"
 
@@ -180,6 +181,74 @@ static void test_init_rss(void **state)
 	world_close(&w);
 }
 
+/* Sends a byte to whoever has come; true if one of the clients has got it. */
+static bool byte_arrived(struct world *w, int l, const int c[16])
+{
+	int peer;
+	char b;
+
+	while ((peer = mtcp_accept(w->m[SRV], l, NULL, NULL)) > 0) {
+		(void)mtcp_write(w->m[SRV], peer, "x", 1);
+		assert_int_equal(mtcp_close(w->m[SRV], peer), 0);
+	}
+	for (int i = 0; i < 16; i++)
+		if (mtcp_read(w->m[CLI], c[i], &b, 1) == 1)
+			return true;
+	return false;
+}
+
+/* Of 16 attempts some hash to the server's core that runs. */
+static void connect_some(struct world *w, int l)
+{
+	int c[16];
+
+	for (int i = 0; i < 16; i++) {
+		c[i] = stream(w->m[CLI]);
+		FAILS(try_connect(w->m[CLI], c[i], 1, 80), EINPROGRESS);
+	}
+	UNTIL(w, byte_arrived(w, l, c));
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(mtcp_abort(w->m[CLI], c[i]), 0);
+}
+
+/* A device gives answers and questions about addresses to its first queue: that this one's core
+ * has left must not make the others deaf. */
+static void a_core_leaves(int family)
+{
+	struct world w;
+	mctx_t first[2];
+	int l;
+
+	world_family = family;
+	for (int i = 0; i < 2; i++) {
+		w.stack[i] = world_stack(i, "num_cores = 2\n");
+		first[i] = mtcp_create_context_on(w.stack[i], 0);
+		w.m[i] = mtcp_create_context_on(w.stack[i], 0);
+		assert_non_null(first[i]);
+		assert_non_null(w.m[i]);
+		w.drive[i] = mtcp_epoll_create(w.m[i], 1);
+		mtcp_destroy_context(first[i]);
+	}
+	l = listener(w.m[SRV], 80, 16);
+	connect_some(&w, l);
+	/* and the queue is as ever for who takes it next */
+	first[CLI] = w.m[CLI];
+	w.m[CLI] = mtcp_create_context_on(w.stack[CLI], 0);
+	assert_non_null(w.m[CLI]);
+	w.drive[CLI] = mtcp_epoll_create(w.m[CLI], 1);
+	connect_some(&w, l);
+	mtcp_destroy_context(first[CLI]);
+	world_close(&w);
+}
+
+static void test_a_core_leaves(void **state)
+{
+	(void)state;
+	a_core_leaves(AF_INET);
+	a_core_leaves(AF_INET6);
+	world_family = AF_INET;
+}
+
 static int caught;
 
 static void on_signal(int signum)
@@ -260,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_contexts),
 		cmocka_unit_test(test_paired_needs_its_cpu),
 		cmocka_unit_test(test_init_rss),
+		cmocka_unit_test(test_a_core_leaves),
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_full_device),
 		cmocka_unit_test(test_end_resets_what_is_left),

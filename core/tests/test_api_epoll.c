@@ -397,7 +397,7 @@ static void test_timeout(void **state)
 }
 
 /* What is remembered between a wait and the next never hides bytes, nor shows them twice. */
-static void test_level_follows_reads(void **state)
+static void fault_13_level_follows_reads(void **state)
 {
 	struct fixture *f = *state;
 	char b[16];
@@ -514,7 +514,7 @@ int main(void)
 		T(test_pipe),
 		T(test_eventfd),
 		T(test_timeout),
-		T(test_level_follows_reads),
+		T(fault_13_level_follows_reads),
 		T(test_number_used_again),
 		cmocka_unit_test(test_many_ready),
 	};

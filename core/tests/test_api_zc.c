@@ -47,7 +47,7 @@ static void put(struct fixture *f, const char *text)
 	assert_int_equal(mtcp_zc_commit(f->w.m[CLI], f->c, len), 0);
 }
 
-static void test_in_place(void **state)
+static void fault_14_in_place(void **state)
 {
 	struct fixture *f = *state;
 	struct iovec p[2], q[2];
@@ -214,7 +214,7 @@ static void test_not_in_paired_mode(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_in_place), T(test_part_of_the_room), T(test_stream), T(test_ends),
+		T(fault_14_in_place), T(test_part_of_the_room), T(test_stream), T(test_ends),
 		T(test_epoll),
 	};
 	const struct CMUnitTest paired[] = {T(test_not_in_paired_mode)};

@@ -84,7 +84,7 @@ static void want_to_send(struct world *w)
 }
 
 /* Spinning: the device is asked now and then, not with every turn, and the time is idle. */
-static void test_full_device_is_no_work(void **state)
+static void fault_16_full_device_is_no_work(void **state)
 {
 	struct world *w = open_world(KEYS "busy_poll = 1\n");
 	const struct mtcp_stats *s = stack_stats(w->loop.sc);
@@ -181,7 +181,7 @@ static void test_waits_to_the_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_full_device_is_no_work),
+		cmocka_unit_test(fault_16_full_device_is_no_work),
 		cmocka_unit_test(test_full_device_lets_it_sleep),
 		cmocka_unit_test(test_empty_turns_are_idle),
 		cmocka_unit_test(test_an_idle_core_sleeps),

@@ -19,7 +19,9 @@
 #include "mtcp/mtcp_epoll.h"
 #include "runtime/rt.h"
 
-#define API __attribute__((visibility("default")))
+/* Exported, and in a profile the stack's even where the application is optimised together with it.
+ */
+#define API __attribute__((visibility("default"), noinline))
 
 #define FD_KIND_EVENTFD 6 /* beside enum socket_type */
 #define FD_AGAIN_TURNS                                                                             \

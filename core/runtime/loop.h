@@ -67,7 +67,7 @@ void loop_close(struct loop *);
  */
 bool loop_closing(struct loop *, mt_time since);
 /* One turn, with one reading of the clock, at these ticks. True if anything happened. */
-bool loop_turn_at(struct loop *, uint64_t ticks);
+STACK_PHASE bool loop_turn_at(struct loop *, uint64_t ticks);
 static inline bool loop_turn(struct loop *l)
 {
 	return loop_turn_at(l, rt_ticks());
@@ -76,7 +76,7 @@ static inline bool loop_turn(struct loop *l)
 void loop_flush(struct loop *);
 /* After a turn in which nothing happened: returns at once for a while (spinning), then sleeps until
  * a packet, the stack's deadline, or `until`; not at all if that has passed. 0 or -EINTR. */
-int loop_idle(struct loop *, mt_time until);
+STACK_PHASE int loop_idle(struct loop *, mt_time until);
 
 /* Pins the calling thread. 0 or -errno. */
 int rt_pin(int cpu);

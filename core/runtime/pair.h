@@ -209,9 +209,9 @@ static inline struct stk_sock *stk_at(struct pair *p, uint32_t id)
 
 /* ---- stack's thread (pair_stk.c) ---- */
 /* Does all jobs that wait. True if there were any. */
-bool stk_jobs(struct pair *);
+STACK_PHASE bool stk_jobs(struct pair *);
 /* Passes on what the last turn brought, as far as the ring has room. */
-void stk_deliver(struct pair *);
+STACK_PHASE void stk_deliver(struct pair *);
 
 /* ---- application's thread (pair_app.c) ---- */
 /* Takes in all events that wait. True if one of them is of interest to the application. */

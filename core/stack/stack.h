@@ -100,16 +100,18 @@ struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_con
 /* Gives every packet buffer it holds back to the device. Sends nothing. */
 void stack_core_fini(struct stack_core *);
 
-/* ---- one bounded turn: its phases, for the cycle accounting of runtime, and all of them ---- */
-unsigned stack_rx(struct stack_core *);		     /* one burst from the device; frames got */
-void stack_input(struct stack_core *, mt_time now);  /* TCP, ARP, ICMP on that burst */
-void stack_timers(struct stack_core *, mt_time now); /* due timers, bounded per turn */
+/* ---- one bounded turn: its phases, for the cycle accounting of runtime, and all of them. A
+ * profile tells them by these functions, so none is ever a part of another ---- */
+#define STACK_PHASE __attribute__((noinline))
+STACK_PHASE unsigned stack_rx(struct stack_core *); /* one burst from the device; frames got */
+STACK_PHASE void stack_input(struct stack_core *, mt_time now);	 /* TCP, ARP, ICMP on that burst */
+STACK_PHASE void stack_timers(struct stack_core *, mt_time now); /* due timers, bounded per turn */
 /* Control, then ACK, then data list, as much as the device takes, at most tx_batch frames; when
  * that is not all, the three get equal shares, and SYN and SYN/ACK what they leave. An ACK
  * that was made pending in this turn together with an event for the application waits one turn (of
  * a connection not yet accepted two), so that the answer carries it. Returns when to call again at
  * the latest: now if something could not be sent or waits one turn. */
-mt_time stack_tx(struct stack_core *, mt_time now);
+STACK_PHASE mt_time stack_tx(struct stack_core *, mt_time now);
 mt_time stack_poll(struct stack_core *, mt_time now);
 /* True if the last turn received, sent or fired anything. */
 bool stack_was_busy(const struct stack_core *);
@@ -176,8 +178,8 @@ ssize_t stack_recvv(struct stack_core *, uint32_t id, const struct iovec *, int 
  * was reported. */
 ssize_t stack_send(struct stack_core *, uint32_t id, const void *buf, size_t len, mt_time now);
 ssize_t stack_sendv(struct stack_core *, uint32_t id, const struct iovec *, int n, mt_time now);
-/* Without a copy: bytes that may be read in place, in one piece or two, as stack_recv otherwise; and
- * n of them are done with (EINVAL: more than there are). */
+/* Without a copy: bytes that may be read in place, in one piece or two, as stack_recv otherwise;
+ * and n of them are done with (EINVAL: more than there are). */
 ssize_t stack_zc_peek(struct stack_core *, uint32_t id, struct iovec piece[2]);
 int stack_zc_drop(struct stack_core *, uint32_t id, size_t n, mt_time now);
 /* Room to write into, at most `want` > 0 bytes, good until the next call for this connection or the

@@ -11,19 +11,29 @@ void arp_send(struct stack_core *sc, uint8_t *frame, const struct arp_pkt *arp,
 	tx_commit(sc, len);
 }
 
-static void answer(struct stack_core *sc, const struct arp_pkt *req)
+void arp_answer(struct stack_core *sc, uint8_t *frame, const struct neigh_answer *a)
 {
-	uint8_t *frame = tx_reply_frame(sc);
 	struct arp_pkt arp = {
 		.op = ARP_REPLY,
 		.sha = sc->mac,
-		.spa = req->tpa,
-		.tha = req->sha,
-		.tpa = req->spa,
+		.spa = a->target,
+		.tha = a->to,
+		.tpa = a->asker,
 	};
 
-	if (frame)
-		arp_send(sc, frame, &arp, &req->sha);
+	arp_send(sc, frame, &arp, &a->to);
+}
+
+static void answer(struct stack_core *sc, const struct arp_pkt *req, mt_time now)
+{
+	struct neigh_answer a = {
+		.target = req->tpa,
+		.asker = req->spa,
+		.to = req->sha,
+		.vlan = sc->vlan,
+	};
+
+	neigh_answer(sc, &a, now);
 }
 
 /* RFC 826, "Packet Reception", less what only a forger would send. */
@@ -52,5 +62,5 @@ void arp_input(struct stack_core *sc, const uint8_t *p, size_t len, mt_time now)
 	if (!ip_is_any(&arp.spa)) /* else a probe for a duplicate address (RFC 5227) */
 		neigh_learn(sc, &claim, now);
 	if (for_us && arp.op == ARP_REQUEST)
-		answer(sc, &arp);
+		answer(sc, &arp, now);
 }

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "wire/wire.h"
 
+struct neigh_answer;
 struct stack_core;
 
 /* Answers packet `in` to the station it came from; the message fits the MTU. */
@@ -20,5 +21,6 @@ void icmp_unreachable(struct stack_core *, const struct icmp_quote *, int error,
 void arp_input(struct stack_core *, const uint8_t *p, size_t len, mt_time now);
 void arp_send(struct stack_core *, uint8_t *frame, const struct arp_pkt *,
 	      const struct eth_addr *to);
+void arp_answer(struct stack_core *, uint8_t *frame, const struct neigh_answer *);
 
 #endif

@@ -30,6 +30,7 @@ void ndp_input(struct stack_core *, const struct ip_hdr *, const struct eth_addr
 	       mt_time now);
 /* Asks whether somebody else has our i-th address. */
 void ndp_probe(struct stack_core *, uint8_t *frame, uint16_t i, mt_time now);
+void ndp_advertise(struct stack_core *, uint8_t *frame, const struct neigh_answer *, mt_time now);
 void ndp_solicit(struct stack_core *, const struct neigh *, uint8_t *frame);
 void ndp_ask_routers(struct stack_core *, uint8_t *frame, mt_time now);
 

@@ -68,27 +68,24 @@ void ndp_ask_routers(struct stack_core *sc, uint8_t *frame, mt_time now)
 	send_group(sc, frame, &ip, &m);
 }
 
-/* `to`: the station that asked; for who looks for a duplicate, all of them. */
-static void answer(struct stack_core *sc, uint16_t i, const struct ip_addr *asker,
-		   const struct eth_addr *to, bool override)
+/* To the station that asked; to who looks for a duplicate, by all of them. */
+void ndp_advertise(struct stack_core *sc, uint8_t *frame, const struct neigh_answer *a, mt_time now)
 {
+	bool override = !optimistic(sc, addr_find(&sc->addrs, &a->target), now);
 	struct ndp_msg m = {.type = ICMP6_NA,
 			    .flags = override ? NDP_NA_OVERRIDE : 0,
-			    .target = *our_addr(sc, i),
+			    .target = a->target,
 			    .has_mac = true,
 			    .mac = sc->mac};
-	struct ip_hdr ip = {.src = m.target, .dst = *asker};
-	uint8_t *frame = tx_reply_frame(sc);
+	struct ip_hdr ip = {.src = a->target, .dst = a->asker};
 
-	if (!frame)
-		return;
-	if (ip_is_any(asker)) {
+	if (ip_is_any(&a->asker)) {
 		ip.dst = ip_all_nodes();
 		send_group(sc, frame, &ip, &m);
 		return;
 	}
 	m.flags |= NDP_NA_SOLICITED;
-	send(sc, frame, to, &ip, &m);
+	send(sc, frame, &a->to, &ip, &m);
 }
 
 /* Somebody else has this address: it is his, if he objects in time (RFC 4862 5.4.4, 5.4.5). */
@@ -103,6 +100,12 @@ static void solicited(struct stack_core *sc, const struct ip_hdr *ip, const stru
 		      const struct eth_addr *from, mt_time now)
 {
 	struct neigh_claim claim = {.ip = ip->src, .mac = m->mac};
+	struct neigh_answer a = {
+		.target = m->target,
+		.asker = ip->src,
+		.to = m->has_mac ? m->mac : *from,
+		.vlan = sc->vlan,
+	};
 	uint16_t i = addr_find(&sc->addrs, &m->target);
 
 	if (i == ADDR_NONE) {
@@ -116,7 +119,7 @@ static void solicited(struct stack_core *sc, const struct ip_hdr *ip, const stru
 	claim.create = route_on_link(&sc->routes, &ip->src);
 	if (m->has_mac)
 		neigh_hint(sc, &claim, now);
-	answer(sc, i, &ip->src, m->has_mac ? &m->mac : from, !optimistic(sc, i, now));
+	neigh_answer(sc, &a, now);
 }
 
 static void advertised(struct stack_core *sc, const struct ndp_msg *m, mt_time now)

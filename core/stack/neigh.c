@@ -354,8 +354,50 @@ void neigh_tx(struct stack_core *sc, mt_time now)
 	autoconf_tx(sc, now);
 }
 
+/* False: no frame. */
+static bool send_answer(struct stack_core *sc, const struct neigh_answer *a, mt_time now)
+{
+	uint8_t *frame = tx_answer_frame(sc);
+
+	if (!frame)
+		return false;
+	if (ip_is_v4(&a->target))
+		arp_answer(sc, frame, a);
+	else
+		ndp_advertise(sc, frame, a, now);
+	return true;
+}
+
+void neigh_answer(struct stack_core *sc, const struct neigh_answer *a, mt_time now)
+{
+	struct neigh_table *t = &sc->neighs;
+
+	if (send_answer(sc, a, now))
+		return;
+	if (t->n_answers == NEIGH_ANSWERS) {
+		sc->stats.replies_dropped++;
+		return;
+	}
+	t->answers[(t->first_answer + t->n_answers++) % NEIGH_ANSWERS] = *a;
+}
+
+void neigh_tx_answers(struct stack_core *sc, mt_time now)
+{
+	struct neigh_table *t = &sc->neighs;
+
+	for (; t->n_answers; t->n_answers--, t->first_answer++) {
+		const struct neigh_answer *a = &t->answers[t->first_answer % NEIGH_ANSWERS];
+
+		if (addr_find(&sc->addrs, &a->target) == ADDR_NONE)
+			continue; /* gone meanwhile */
+		sc->vlan = a->vlan;
+		if (!send_answer(sc, a, now))
+			return;
+	}
+}
+
 bool neigh_tx_pending(const struct stack_core *sc)
 {
-	return !rlist_empty(&sc->neighs.asking) || sc->addrs.n_announced < sc->addrs.n ||
-	       sc->autoconf.rs_due;
+	return !rlist_empty(&sc->neighs.asking) || sc->neighs.n_answers ||
+	       sc->addrs.n_announced < sc->addrs.n || sc->autoconf.rs_due;
 }

@@ -22,6 +22,7 @@
 #define NEIGH_GEN_MAX	((1u << 24) - 1)
 #define NEIGH_MAX	(1u << 20)   /* entries */
 #define NEIGH_DELAY	(5 * MT_SEC) /* IPv6: from the first use of a stale entry to its probe */
+#define NEIGH_ANSWERS	32	     /* that wait for a frame */
 
 enum neigh_state {
 	NEIGH_ST_INCOMPLETE, /* asked, no answer yet */
@@ -49,6 +50,14 @@ struct neigh {
 	struct wheel_node timer;
 };
 
+/* An answer to who asks for an address of ours. */
+struct neigh_answer {
+	struct ip_addr target;
+	struct ip_addr asker; /* any: looks for a duplicate */
+	struct eth_addr to;
+	uint16_t vlan;
+};
+
 struct neigh_table {
 	struct pool pool;
 	uint32_t *heads;
@@ -57,6 +66,10 @@ struct neigh_table {
 	uint32_t last_gen;
 	struct rlist lru;    /* least recently used first */
 	struct rlist asking; /* a request is due: sent by the next stack_tx */
+	/* Found no frame: a ring. Who asks does so again after a second only, and all that it has
+	 * to send waits for that long. */
+	uint32_t first_answer, n_answers;
+	struct neigh_answer answers[NEIGH_ANSWERS];
 };
 
 struct ndp_msg;
@@ -86,6 +99,10 @@ void neigh_timer(struct stack_core *, struct neigh *, mt_time now);
 /* Sends what requests are due, and announces this core's addresses, as far as the turn's room goes.
  */
 void neigh_tx(struct stack_core *, mt_time now);
+/* Answers: now, or in a turn that has a frame for it. Lost (counted) if too many wait. */
+void neigh_answer(struct stack_core *, const struct neigh_answer *, mt_time now);
+/* The answers that wait, as far as the room for answers goes. Leaves sc->vlan changed. */
+void neigh_tx_answers(struct stack_core *, mt_time now);
 bool neigh_tx_pending(const struct stack_core *);
 static inline bool neigh_known(const struct neigh *n)
 {

@@ -85,7 +85,7 @@ void tx_commit_tcp(struct stack_core *sc, size_t len)
 		sc->out[sc->n_out - 1].flags = NIC_TX_L4_CSUM;
 }
 
-uint8_t *tx_reply_frame(struct stack_core *sc)
+uint8_t *tx_answer_frame(struct stack_core *sc)
 {
 	uint8_t *frame = NULL;
 
@@ -93,8 +93,14 @@ uint8_t *tx_reply_frame(struct stack_core *sc)
 		frame = tx_frame(sc);
 	if (frame)
 		sc->n_replies++;
-	else
-		sc->stats.replies_dropped++;
+	return frame;
+}
+
+uint8_t *tx_reply_frame(struct stack_core *sc)
+{
+	uint8_t *frame = tx_answer_frame(sc);
+
+	sc->stats.replies_dropped += !frame;
 	return frame;
 }
 
@@ -398,9 +404,11 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	sc->stats.tx_visits += 2u * sc->cfg.tx_batch - sc->n_visits;
 	if (!rlist_empty(&sc->neighs.asking))
 		neigh_tx(sc, now);
-	sc->vlan = sc->cfg.vlan;
 	flush(sc);
 	sc->n_replies = 0;
+	if (sc->neighs.n_answers) /* before what the next turn's input answers */
+		neigh_tx_answers(sc, now);
+	sc->vlan = sc->cfg.vlan;
 	rlist_move_all(&sc->tx_deferred[0], list_of(sc, CONN_TX_ACK));
 	rlist_move_all(&sc->tx_deferred[1], &sc->tx_deferred[0]);
 	feed_starved(sc);

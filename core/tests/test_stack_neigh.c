@@ -2,7 +2,7 @@
 /* ARP: resolution, silence, forgery, ageing; a silent neighbour delays nobody else. */
 #include <errno.h>
 
-#include "test_stack_raw.h"
+#include "test_stack_raw6.h"
 
 #define US   0x0a000001u
 #define PEER 0x0a000002u
@@ -247,6 +247,164 @@ static void test_ageing(void **state)
 	net_free(n);
 }
 
+#define BATCH 32
+
+/* A device that takes nothing has left no frame of a turn: SYNs fill them all. */
+static struct net *full_net(struct stack_config *cfg)
+{
+	struct raw6 r;
+	struct net *n;
+
+	cfg->tx_batch = BATCH;
+	n = raw6_net(cfg);
+	raw_arp(n, ARP_REQUEST, PEER, US, &raw_mac);
+	net_turn(n);
+	n->a.tx_room = 0;
+	for (uint16_t i = 0; i < 2 * BATCH; i++)
+		assert_true(connect_to(n, PEER, (uint16_t)(80 + i)) >= 0);
+	net_turns(n, 2);
+	while (raw6_get(n, &r))
+		;
+	return n;
+}
+
+static unsigned arp_answers(struct net *n, uint32_t first)
+{
+	struct raw_frame r;
+	unsigned k = 0;
+
+	while (raw_get(n, &r)) {
+		if (r.eth.type != ETH_ARP)
+			continue;
+		assert_int_equal(r.arp.op, ARP_REPLY);
+		assert_int_equal(ip_to_v4(&r.arp.spa), US);
+		assert_int_equal(ip_to_v4(&r.arp.tpa), first + k++);
+		assert_memory_equal(&r.arp.tha, &raw_mac, 6);
+		assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+	}
+	return k;
+}
+
+/* The station that asks would wait a second, and so would all that it has to send. */
+static void test_full_device_delays_an_answer(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = full_net(&cfg);
+
+	(void)state;
+	raw_arp(n, ARP_REQUEST, PEER, US, &raw_mac);
+	net_turns(n, 5);
+	assert_true(n->b.head == n->b.tail);
+	n->a.tx_room = UINT32_MAX;
+	net_turns(n, 2);
+	assert_int_equal(arp_answers(n, PEER), 1);
+	assert_int_equal(stack_stats(n->a.sc)->replies_dropped, 0);
+	net_turns(n, 10); /* once */
+	assert_int_equal(arp_answers(n, PEER), 0);
+	net_free(n);
+}
+
+static void test_full_device_delays_an_advertisement(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = full_net(&cfg);
+	struct ndp_msg m = {.type = ICMP6_NS, .target = us6, .has_mac = true, .mac = raw_mac};
+	struct raw6 r;
+
+	(void)state;
+	raw6_ndp(n, &peer6, &us6, &m);
+	net_turns(n, 5);
+	assert_true(n->b.head == n->b.tail);
+	n->a.tx_room = UINT32_MAX;
+	net_turns(n, 2);
+	assert_true(raw6_get_type(n, &r, ICMP6_NA));
+	assert_true(ip_eq(&r.nd.target, &us6));
+	assert_true(ip_eq(&r.ip.dst, &peer6));
+	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+	assert_true(r.nd.flags & NDP_NA_SOLICITED);
+	assert_false(raw6_get_type(n, &r, ICMP6_NA));
+	assert_int_equal(stack_stats(n->a.sc)->replies_dropped, 0);
+	net_free(n);
+}
+
+/* An address that is gone when there is room is not advertised. */
+static void test_no_answer_for_an_address_that_is_gone(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = full_net(&cfg);
+	struct ndp_msg m = {.type = ICMP6_NS, .target = us6, .has_mac = true, .mac = raw_mac};
+	struct raw6 r;
+
+	(void)state;
+	raw6_ndp(n, &peer6, &us6, &m);
+	net_turn(n);
+	raw6_advertise(n, &us6, 0, &raw_mac); /* a duplicate */
+	net_turn(n);
+	assert_int_equal(stack_stats(n->a.sc)->duplicate_address, 1);
+	n->a.tx_room = UINT32_MAX;
+	net_turns(n, 5);
+	assert_false(raw6_get_type(n, &r, ICMP6_NA));
+	net_free(n);
+}
+
+/* A bounded number waits; the first ones, in order, and never more than half of a turn's room. */
+static void test_waiting_answers_are_bounded(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = full_net(&cfg);
+	unsigned k;
+
+	(void)state;
+	for (uint32_t i = 0; i < 40; i++)
+		raw_arp(n, ARP_REQUEST, PEER + i, US, &raw_mac);
+	net_turns(n, 5);
+	assert_int_equal(stack_stats(n->a.sc)->replies_dropped, 8);
+	n->a.tx_room = UINT32_MAX;
+	net_turns(n, 2); /* the first one sends what was there */
+	k = arp_answers(n, PEER);
+	assert_int_equal(k, BATCH / 2);
+	net_turns(n, 5);
+	k += arp_answers(n, PEER + k);
+	assert_int_equal(k, 32);
+	assert_int_equal(stack_stats(n->a.sc)->replies_dropped, 8);
+	net_free(n);
+}
+
+/* Answers to a flood of SYNs take each frame that a slow device leaves; one that waits goes first.
+ */
+static void test_flood_does_not_starve_an_answer(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = full_net(&cfg);
+
+	(void)state;
+	raw_arp(n, ARP_REQUEST, PEER, US, &raw_mac);
+	for (uint16_t turn = 0; turn < BATCH; turn++) {
+		n->a.tx_room = 2;
+		for (uint16_t i = 0; i < 4; i++)
+			raw_syn(n, PEER, (uint16_t)(5000 + turn * 4 + i), 9);
+		net_turn(n);
+	}
+	assert_int_equal(arp_answers(n, PEER), 1);
+	net_free(n);
+}
+
+/* No buffer for an answer, and nothing else to send: the core does not sleep on it. */
+static void test_no_buffer_delays_an_answer(void **state)
+{
+	struct net *n = open_net();
+
+	(void)state;
+	n->a.bufs_left = 0;
+	raw_arp(n, ARP_REQUEST, PEER, US, &raw_mac);
+	assert_int_equal(stack_poll(n->a.sc, n->now), n->now);
+	n->a.bufs_left = UINT32_MAX;
+	net_turns(n, 2);
+	assert_int_equal(arp_answers(n, PEER), 1);
+	assert_true(stack_poll(n->a.sc, n->now) > n->now);
+	net_free(n);
+}
+
 static void test_static_and_gateway(void **state)
 {
 	struct stack_neigh_entry gw = {ip_from_v4(0x0a0000feu), {{2, 9, 9, 9, 9, 9}}};
@@ -322,6 +480,12 @@ int main(void)
 		cmocka_unit_test(fault_17_forged_arp_storm),
 		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_ageing),
+		cmocka_unit_test(test_full_device_delays_an_answer),
+		cmocka_unit_test(test_full_device_delays_an_advertisement),
+		cmocka_unit_test(test_no_answer_for_an_address_that_is_gone),
+		cmocka_unit_test(test_waiting_answers_are_bounded),
+		cmocka_unit_test(test_flood_does_not_starve_an_answer),
+		cmocka_unit_test(test_no_buffer_delays_an_answer),
 		cmocka_unit_test(test_static_and_gateway),
 		cmocka_unit_test(test_longest_prefix_wins),
 	};

@@ -96,6 +96,33 @@ static void test_answers_in_kind(void **state)
 	net_free(n);
 }
 
+/* Also when the answer finds no frame at first, and nothing else goes there. */
+static void test_late_answer_in_kind(void **state)
+{
+	struct ip_endpoint other = endpoint(PEER + 1, PORT);
+	struct net *n = open_net(0);
+	struct raw_frame r;
+
+	(void)state;
+	skip_all(n);
+	n->a.bufs_left = 0;
+	raw_arp(n, ARP_REQUEST, PEER, RAW_US, &raw_mac);
+	raw_arp(n, ARP_REQUEST, PEER, RAW_US, &raw_mac);
+	tag(n, 9);
+	net_turns(n, 2);
+	n->a.bufs_left = UINT32_MAX;
+	net_turn(n);
+	assert_true(stack_connect(n->a.sc, NULL, &other, n->now) >= 0);
+	net_turn(n);
+	expect(n, &r, UNTAGGED);
+	assert_int_equal(r.arp.op, ARP_REPLY);
+	expect(n, &r, 9);
+	assert_int_equal(r.arp.op, ARP_REPLY);
+	expect(n, &r, UNTAGGED);
+	assert_int_equal(r.arp.op, ARP_REQUEST);
+	net_free(n);
+}
+
 /* A tag with priority only is none; priority does not matter. */
 static void test_priority_tags(void **state)
 {
@@ -270,6 +297,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_in_kind),
+		cmocka_unit_test(test_late_answer_in_kind),
 		cmocka_unit_test(test_priority_tags),
 		cmocka_unit_test(test_connection_stays_in_its_vlan),
 		cmocka_unit_test(test_only_our_vlan),

@@ -30,7 +30,10 @@
 #include "runtime/rt.h"
 
 #define PAIR_CREDIT_MAX (64u << 10) /* bytes of one socket between the sides */
-#define PAIR_NAP	(1 * MT_MS) /* the stack's longest sleep while the application computes */
+/* A signal that is handled just before the application's thread falls asleep does not wake it, so
+ * its callers look whether there was one this often. */
+#define PAIR_WAIT_MAX (50 * MT_MS)
+#define PAIR_NAP      (1 * MT_MS) /* the stack's longest sleep while the application computes */
 #define PAIR_STARVE                                                                                \
 	16 /* polls after which the stack gets a turn, whatever the application has to do */
 

@@ -376,7 +376,7 @@ static int pa_poll(struct rt_core *c, mt_time until)
 	c->app_ticks += rt_ticks() - c->left_at;
 	c->now = rt_now();
 	if (!app_drain(p) && until > c->now && list_empty(&p->app.events)) {
-		r = app_hand_over(p, PAIR_STACK, until);
+		r = app_hand_over(p, PAIR_STACK, mt_min(until, c->now + PAIR_WAIT_MAX));
 		app_drain(p);
 	} else if (p->app.posted || ++p->app.polls >= PAIR_STARVE) {
 		(void)app_hand_over(p, PAIR_TURN, MT_NEVER);

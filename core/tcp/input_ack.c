@@ -129,10 +129,12 @@ void ack_new(struct arrival *a)
 	recovery_advanced(t, n);
 	/* RFC 6582 3.2 step 3, 6: NewReno mends one loss per round trip. When many segments were
 	 * lost, the timeout is quicker: only the first partial acknowledgment puts it off. */
-	if (!flight(t))
+	if (!flight(t)) { /* nor is there anything to probe for, if the probe has not left */
 		t->rxt_at_us = 0;
-	else if (!impatient || !(t->flags & TF_RENO_PARTIAL))
+		t->flags &= ~(uint32_t)TF_TLP_DUE;
+	} else if (!impatient || !(t->flags & TF_RENO_PARTIAL)) {
 		timer_rto(t, a->now);
+	}
 	t->flags &= ~(uint32_t)TF_PERSIST;
 	if (n) {
 		a->ev->n_acked = n;

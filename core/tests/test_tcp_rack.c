@@ -480,6 +480,22 @@ CASE(tlp_not_of_a_probe_that_came_too_late)
 	script_until(s, 41 * MS); /* due, but the device is full */
 	IN(s, 42 * MS, .seq = 1, .ack = SEG(4));
 	s->hold = false;
+	script_flush(s);
+	OUT_NONE(s, 1000 * MS);
+}
+
+CASE(tlp_not_of_a_probe_that_came_too_late_behind_a_fin)
+{
+	be_flying_sack(s, 3, 20);
+	app_shutdown(s, 0);
+	script_skip(s);
+	s->hold = true;
+	script_until(s, 41 * MS);
+	IN(s, 42 * MS, .seq = 1, .ack = ACK_ALL, .flags = TCPF_ACK | TCPF_FIN);
+	STATE(s, TIME_WAIT);
+	s->hold = false;
+	script_flush(s);
+	OUT(s, 42 * MS, .len = 0, .flags = TCPF_ACK);
 	OUT_NONE(s, 1000 * MS);
 }
 
@@ -614,6 +630,7 @@ int main(void)
 		T(tlp_needs_sack),
 		T(tlp_not_in_recovery),
 		T(tlp_not_of_a_probe_that_came_too_late),
+		T(tlp_not_of_a_probe_that_came_too_late_behind_a_fin),
 		T(tlp_sacked_probe_starts_recovery),
 		T(tlp_sacked_probe_with_timestamps_starts_recovery),
 		T(tlp_repaired_loss_reduces_the_window),

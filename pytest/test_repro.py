@@ -134,6 +134,13 @@ def test_a_run_leaves_everything(finished):
     assert "<svg" in (out / "report.html").read_text() and not (out / ".scratch").exists()
 
 
+def test_every_row_has_the_command_that_gave_it(finished):
+    for row in rows.read(finished[1]):
+        started = row["command"].split(" ; ")
+        assert len(started) == (1 if row["device"] == "ring" else 2) and all(" --json -" in text for text in started)
+        assert f"--concurrency {row['concurrency']}" in started[-1] and f"--repeat {row['repeat']}" in started[-1]
+
+
 def test_the_manifest_describes_the_machine(finished):
     about = json.loads((finished[1] / "manifest.json").read_text())
     assert about["state"] == "complete" and about["command"].startswith("./repro run --quick")

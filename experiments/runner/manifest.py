@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from runner import rows
 from runner.places import EXPERIMENTS, ROOT
 
 
@@ -84,7 +85,7 @@ def machine() -> dict[str, Any]:
 
 def begin(argv: list[str], seed: int) -> dict[str, Any]:
     return {
-        "state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": shlex.join(["./repro", *argv]),
+        "schema_version": rows.version(), "state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": shlex.join(["./repro", *argv]),
         "seed": seed, "source": _source(), "machine": machine(), "dpdk": output("pkg-config", "--modversion", "libdpdk"),
         "python": sys.version.split()[0], "packages": _packages(), "load_average_before": os.getloadavg(),
         "settings": {}, "skipped": {}, "failures": [], "repeated": [],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import signal
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from typing import Any
 
 from runner import cpustat, memory, netns, rows, sampling, tuning
 from runner.builds import program
+from runner.places import ROOT
 from runner.plan import Run
 from runner.procs import Child, ChildFailed
 
@@ -76,6 +79,15 @@ def _sets(option: str, keys: dict[str, Any]) -> list[str]:
     return [word for key, value in keys.items() for word in (option, f"{key}={value}")]
 
 
+def _command(*commands: list[str]) -> str:
+    """As it can be typed again in the folder of the sources: the row comes to standard output."""
+    told = []
+    for program_path, *words in commands:
+        words = ["-" if before == "--json" else word for before, word in zip([program_path, *words], words)]
+        told.append(shlex.join([os.path.relpath(program_path, ROOT), *words]))
+    return " ; ".join(told)
+
+
 def _event(line: str, name: str) -> bool:
     if not line.startswith("{"):
         return False
@@ -130,6 +142,9 @@ class _Window:
             folder = self._site.scratch.parent / "functions"
             folder.mkdir(exist_ok=True)
             sampling.write_functions(folder / f"{self._run.slug}.tsv", samples, layers, self._server)
+            stacks = self._site.scratch.parent / "stacks"
+            stacks.mkdir(exist_ok=True)
+            (stacks / f"{self._run.slug}.folded").write_text(sampling.folded(samples, self._server))
         return found
 
     def discard(self) -> None:
@@ -153,7 +168,7 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
         child.wait_end(_END_S)
     finally:
         child.stop()
-    return rows.read_program(result)
+    return rows.read_program(result) | {"command": _command(argv)}
 
 
 _SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy")  # options that both ends have to agree on
@@ -202,7 +217,8 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
     result, server_result = site.scratch / "load.json", site.scratch / "server.json"
     with netns.NetPair(site.net_kind) as pair:
         record = _prepare_net(run, site, pair)
-        server = Child(pair.inside(netns.SERVER, _server_args(run, site, pair, server_result)), "mtcp-server")
+        server_argv = _server_args(run, site, pair, server_result)
+        server = Child(pair.inside(netns.SERVER, server_argv), "mtcp-server")
         load = None
         try:
             line = server.wait_line(lambda line: line.startswith("ready") or _event(line, "settings"), _START_S)
@@ -222,7 +238,7 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
             if load:
                 load.stop()
             server.stop(grace=5.0)
-    row = rows.read_program(result)
+    row = rows.read_program(result) | {"command": _command(server_argv, argv)}
     if server_result.exists():
         _join(row, rows.read_program(server_result), site.net_kind != "lo")
     return row

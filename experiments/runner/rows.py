@@ -22,6 +22,19 @@ def schema() -> dict[str, Any]:
     return json.loads((EXPERIMENTS / "schema.json").read_text())
 
 
+def version() -> int:
+    """Of the columns that this repository writes."""
+    return int(schema()["version"])
+
+
+def _as_present(row: Row) -> Row:
+    """A row of an earlier version as one of this; UsageError for one that is later than we know."""
+    found = row.get("schema_version", 1)
+    if not isinstance(found, int) or not 1 <= found <= version():
+        raise UsageError(f"schema_version {found!r}: this repository reads 1 to {version()}; take the one that wrote these rows, or a later one")
+    return row | {"schema_version": version()}
+
+
 def columns() -> list[str]:
     """Columns of rows.csv: all but what is nested."""
     return [name for name, rule in schema()["properties"].items() if rule.get("type") != "array"]
@@ -41,7 +54,7 @@ def faults(row: Row) -> list[str]:
 
 def complete(row: Row) -> Row:
     """The row with every column of the schema, absent ones as None, in the schema's order; extras stay."""
-    full = {name: row.get(name) for name in schema()["properties"]}
+    full = {name: row.get(name) for name in schema()["properties"]} | {"schema_version": version()}
     full["breakdown"] = row.get("breakdown") or []
     return full | {key: value for key, value in row.items() if key not in full}
 
@@ -90,6 +103,11 @@ def read(folder: Path) -> list[Row]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise UsageError(f"{path}:{number}: not JSON: {error.msg}") from error
+        if isinstance(row, dict):
+            try:
+                row = _as_present(row)
+            except UsageError as error:
+                raise UsageError(f"{path}:{number}: {error}") from error
         wrong = faults(row) if isinstance(row, dict) else ["not an object"]
         if wrong:
             raise UsageError(f"{path}:{number}: {wrong[0]}")

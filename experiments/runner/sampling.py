@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -133,6 +134,16 @@ def from_row(row: dict[str, Any]) -> dict[str, Any] | None:
         return None
     return {"method": "cycles", "clock": "tsc", "attribution": "phase", "cpus": "server", "samples": None,
             "shares": _rounded({part: (value or 0.0) / total for part, value in values.items()})}
+
+
+def folded(samples: Iterable[classify.Sample], cores: list[int]) -> str:
+    """Samples of these cores as folded stacks: thread;outermost;...;innermost COUNT, functions of the kernel marked _[k]."""
+    counts: Counter[str] = Counter()
+    for sample in samples:
+        if sample.cpu in cores and not sample.foreign:
+            names = [frame.symbol.replace(";", ":") + ("_[k]" if frame.in_kernel else "") for frame in reversed(sample.frames)]
+            counts[";".join([sample.comm.replace(";", ":"), *names])] += 1
+    return "".join(f"{stack} {count}\n" for stack, count in sorted(counts.items()))
 
 
 def write_functions(path: Path, samples: Iterable[classify.Sample], ours: classify.Layers | None,

@@ -49,6 +49,7 @@ def row(given, stack):
         "server_cpu_s": float(given["--seconds"]), "client_cpu_s": float(given["--seconds"]),
         "transactions_per_server_cpu_s": rate, "cycles_per_transaction": 2.5e9 / rate, "generator_lag": 1.0,
         "generator_limited": False, "ramp_incomplete": False, "failures": {}, "notes": [],
+        "fairness": 0.99 if given.get("--app") == "bulk" else None,
     } | dict(zip(names, shares)) | latency
 
 

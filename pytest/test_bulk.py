@@ -14,6 +14,8 @@ def check(row, least):
     assert row["failed"] == 0 and row["failures"] == {} and row["app"] == "bulk"
     assert row["bytes_per_s"] > least
     assert row["transactions"] == pytest.approx(row["bytes_per_s"] * row["seconds"] / row["message_bytes"], abs=row["concurrency"] + 1)
+    # Jain's index lies between 1/n, all to one, and 1
+    assert 0.999 / row["concurrency"] <= row["fairness"] <= 1.0001 and (row["concurrency"] > 1 or row["fairness"] > 0.9999)
 
 
 @pytest.mark.parametrize("direction", ["down", "up"])

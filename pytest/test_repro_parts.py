@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 from runner import claims, classify, coverage, cpustat, device, faults, figures, packetdrill, plan, rows, scenario
-from runner import stats, suite, summary, tuning
+from runner import measure, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import SERVER
 
@@ -53,7 +53,7 @@ def test_every_scenario_file_is_whole():
             assert set(plot.variants) <= {part.name for part in found.parts}
         assert found.axis in scenario.AXES and found.metric in summary.METRICS
         for size in scenario.SIZES:
-            assert plan.make([found], plan.Options(size))
+            assert bool(plan.make([found], plan.Options(size))) != bool(found.needs)
 
 
 def test_names_of_figures_are_not_shared():
@@ -139,6 +139,41 @@ def test_parts_take_over_what_they_do_not_say(tmp_path):
     normal = plan.make([found], plan.Options("normal"))
     assert {(run.part.name, run.point) for run in normal} == {("", 1), ("", 4), ("wide", 2)}
     assert len({run.slug for run in runs.values()}) == len(runs) and all(re.fullmatch(r"[\w.-]+", run.slug) for run in runs.values())
+
+
+def test_loss_is_the_same_at_both_ends_of_each_wire(tmp_path):
+    """On the ring by the device's own faults, on veth by a filter; rows of another loss are no rivals."""
+    found = small(tmp_path, PARTS + "loss = 0.01\nreorder = 0.1\n")
+    lossy, = (run for run in plan.make([found], plan.Options("quick")) if run.part.loss)
+    assert lossy.arm == "kernel with loss"
+    words = measure._faulty_ring(lossy)
+    assert words[::2] == ["--server-set", "--client-set"]
+    assert words[1].startswith("device=fault:loss=0.01,reorder=0.1,seed=") and words[1].endswith("/ring:lossy:0") and words[3].endswith(":1")
+    ours, easy = make_row(loss=0.01), make_row("kernel")
+    lines = summary.lines([ours, easy, make_row("kernel-tuned", loss=0.01, per_core=1000.0)])
+    assert summary.best_kernel(lines, lines[0]).key.stack == "kernel-tuned"
+
+
+@pytest.mark.netns
+def test_frames_are_lost_at_both_ends_of_veth(netns_pair):
+    netns_pair.address("server", "10.0.0.1")
+    netns_pair.address("client", "10.0.0.2")
+    tuning.lose(netns_pair.pair, 0.5)
+    for side in ("server", "client"):
+        assert "direct-action" in netns_pair.run(side, "tc", "filter", "show", "dev", {"server": "srv0", "client": "cli0"}[side], "ingress")
+    done = subprocess.run([*netns_pair.client, "ping", "-q", "-c", "200", "-i", "0.002", "-W", "1", "10.0.0.1"], capture_output=True, text=True)
+    received = int(re.search(r"(\d+) received", done.stdout)[1])
+    assert 10 <= received <= 100  # 50 on the average
+
+
+def test_what_is_missing_still_is_told_not_left_out(repro, tmp_path):
+    assert "skipped: needs a packet filter" in repro("list").stdout
+    done = repro("run", "filter-cost", "fairness", "--quick", "--baseline", "none", "--out", "out", FAKE_SECONDS="0.01")
+    assert "skipped: filter-cost: needs a packet filter in the stack" in done.stdout, done.stderr
+    assert "filter-cost,needs a packet filter in the stack" in (tmp_path / "out" / "skipped.csv").read_text()
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert 'id="claim-filter-cost"' in html and "skipped: filter-cost: needs a packet filter" in html
+    assert repro("run", "filter-cost", "--out", "none").returncode == 3
 
 
 def test_a_wrong_key_of_a_part_is_named(tmp_path):
@@ -280,7 +315,7 @@ def test_every_claim_names_what_exists():
     for claim in claims.load():
         assert claim["experiment"] in known and claim["kind"] in ("claim", "goal", "check")
         found = known[claim["experiment"]]
-        points = {run.point for run in plan.make([found], plan.Options("full"))}
+        points = {point for part in found.parts for point in part.points["full"]}
         assert {claim[name] for name in ("at", "base") if name in claim} <= points, claim["name"]
         assert {claim[name] for name in ("variant", "under_variant") if name in claim} <= {part.name for part in found.parts}
         assert set(claim.get("under", [])) | {claim["over"]} <= {*found.stacks, "any"}, claim["name"]

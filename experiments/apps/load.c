@@ -233,6 +233,7 @@ static void drain(struct load *l)
 static void collect(struct load *l)
 {
 	struct load_result *r = l->result;
+	double sum = 0, squares = 0;
 
 	hdr_reset(&r->latency);
 	hdr_reset(&r->lag);
@@ -249,7 +250,10 @@ static void collect(struct load *l)
 		}
 		hdr_merge(&r->latency, &w->latency);
 		hdr_merge(&r->lag, &w->lag);
+		if (w->bulk != NULL)
+			bulk_flows_add(w, &sum, &squares);
 	}
+	r->fairness = squares > 0 ? sum * sum / (squares * l->conf->concurrency) : 0;
 	r->complete = true;
 }
 

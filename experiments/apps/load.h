@@ -60,6 +60,7 @@ struct load_result {
 	uint64_t failed_before; /* the window */
 	uint64_t stuck; /* transactions under way at its end that had begun before its beginning */
 	bool ramp_incomplete, interrupted, complete;
+	double fairness;    /* bulk: Jain's index of the flows' bytes, 1 when all got the same */
 	struct hdr latency; /* ns */
 	struct hdr lag;	    /* open loop: from the intended to the true start, ns */
 	struct cpu_time server_cpu, client_cpu;

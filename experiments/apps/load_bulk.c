@@ -12,7 +12,8 @@ int bulk_worker_init(struct load_worker *w)
 	char *pattern;
 
 	w->bulk = malloc(sizeof(*w->bulk) + 2 * BULK_PERIOD);
-	if (w->bulk == NULL)
+	w->flow_bytes = calloc(w->n_slots + 1, sizeof(*w->flow_bytes));
+	if (w->bulk == NULL || w->flow_bytes == NULL)
 		return -ENOMEM;
 	pattern = (char *)(w->bulk + 1);
 	bulk_pattern(pattern);
@@ -49,6 +50,17 @@ static void count(struct load_worker *w, struct load_slot *s, uint32_t n)
 		return;
 	w->transactions += done;
 	w->bytes += n;
+	w->flow_bytes[s - w->slots] += n;
+}
+
+void bulk_flows_add(const struct load_worker *w, double *sum, double *squares)
+{
+	for (uint32_t i = 0; i < w->n_slots; i++) {
+		double bytes = (double)w->flow_bytes[i];
+
+		*sum += bytes;
+		*squares += bytes * bytes;
+	}
 }
 
 /* s->got is the stream's phase. */

@@ -331,6 +331,7 @@ void load_worker_destroy(struct load_worker *w)
 	if (w == NULL)
 		return;
 	free(w->bulk);
+	free(w->flow_bytes);
 	free(w->https);
 	free(w->slots);
 	free(w);

@@ -62,6 +62,7 @@ struct load_worker {
 	struct load_slot *slots;
 	struct load_http *https; /* by slot; NULL: not http */
 	struct bulk *bulk;	 /* NULL: not bulk */
+	uint64_t *flow_bytes;	 /* bulk: received or sent in the window, by slot */
 	struct slot_list free, idle, retry;
 	uint64_t ramp_at, next_arrival, rng;
 	uint64_t quota;		/* connections still to be opened; UINT64_MAX: no end */
@@ -105,6 +106,8 @@ void slot_fail(struct load_worker *, struct load_slot *, int code);
 int bulk_worker_init(struct load_worker *);
 void bulk_slot_begin(struct load_worker *, struct load_slot *);
 void bulk_slot_event(struct load_worker *, struct load_slot *);
+/* When the worker has ended: its flows' bytes in the window, and their squares, are added. */
+void bulk_flows_add(const struct load_worker *, double *sum, double *squares);
 
 /* load_worker.c: where a slot goes next. */
 void worker_slot_done(struct load_worker *, struct load_slot *); /* closed after its last message */

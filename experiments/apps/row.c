@@ -258,6 +258,7 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	    real(((double)r->memory_end - (double)r->memory_begin) / conf->concurrency /
 		 (r->has_server_stats ? 2 : 1)));
 	put(row, "stuck", integer(r->stuck));
+	put(row, "fairness", r->fairness > 0 ? json_real(r->fairness) : json_null());
 	put(row, "failures", failures_of(r));
 	put(row, "notes", notes_of(info, conf, r, &g));
 	put(row, "server_counters", counters_of(&r->server_begin, &r->server_end));

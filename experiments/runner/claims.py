@@ -211,15 +211,15 @@ def judge(claim: Claim, rows: list[Row], skipped: dict[str, str]) -> Verdict:
     try:
         found = _MEASURES[claim["measure"]](claim, own)
     except Untestable as error:
-        involved = [claim["over"], *claim.get("under", [])]
+        involved = [claim["experiment"], claim["over"], *claim.get("under", [])]
         reasons = [f"{arm} was skipped: {why}" for arm, why in skipped.items() if arm.split()[0] in involved]
         return Verdict(claim, UNTESTED, None, "; ".join(reasons) or str(error))
     return Verdict(claim, _outcome(claim, found), found)
 
 
 def judge_all(rows: list[Row], skipped: dict[str, str]) -> list[Verdict]:
-    """Verdicts on all claims about experiments that have rows."""
-    present = {row["experiment"] for row in rows}
+    """Verdicts on all claims about experiments that have rows, or were skipped as a whole."""
+    present = {row["experiment"] for row in rows} | set(skipped)
     return [judge(claim, rows, skipped) for claim in load() if claim["experiment"] in present]
 
 

@@ -138,8 +138,8 @@ def _list() -> int:
     from runner import plan
 
     for found in scenario.load_all().values():
-        times = []
-        for size in scenario.SIZES:
+        times = [f"skipped: needs {found.needs}"] if found.needs else []
+        for size in () if found.needs else scenario.SIZES:
             runs = plan.make([found], plan.Options(size))
             minutes = sum(run.estimate for run in runs) / 60
             times.append(f"{size} {minutes:.1f} min ({len(runs)} runs)")

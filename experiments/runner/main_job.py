@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace, words: list[str], baselines: tuple[str, .
     session.make_builds(runs, about)
     shown = display.make()
     work = session.Session(runs, site, folder, shown, about)
+    work.note_missing(scenarios)
     state = "interrupted"
     try:
         work.work()

@@ -75,6 +75,16 @@ def _settings(run: Run) -> list[str]:
     return _sets("--set", keys)
 
 
+def _faulty_ring(run: Run) -> list[str]:
+    """Both ends of the ring with faults on what they receive."""
+    faults = {"loss": run.part.loss, "reorder": run.part.reorder}
+    keys = ",".join(f"{key}={value:g}" for key, value in faults.items() if value)
+    if not keys:
+        return []
+    ends = (("--server-set", 0), ("--client-set", 1))
+    return [word for option, end in ends for word in (option, f"device=fault:{keys},seed={run.seed * 2 + end}/ring:lossy:{end}")]
+
+
 def _sets(option: str, keys: dict[str, Any]) -> list[str]:
     return [word for key, value in keys.items() for word in (option, f"{key}={value}")]
 
@@ -159,7 +169,7 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     server, client = _cores(run, site)
     argv = [str(program(run.part.build, "mtcp-pair")), "--mode", mode, "--server-core", _list(server),
             "--client-core", _list(client), *_settings(run), *_sets("--server-set", run.part.server_set),
-            *_sets("--client-set", run.part.client_set), *_load_args(run, result)]
+            *_sets("--client-set", run.part.client_set), *_faulty_ring(run), *_load_args(run, result)]
     argv += site.capture_args(run)
     # No network is needed, and none is given: the guard ends the program should we be killed.
     child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv], "mtcp-pair")
@@ -194,6 +204,8 @@ def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> dict[str, Any]:
         pair.give_addresses(netns.CLIENT, netns.CLIENT_ADDRESSES, netns.PEER)
     if run.ours and not tap:
         tuning.plain_frames(pair, netns.CLIENT, netns.PEER)
+    if run.part.loss:
+        tuning.lose(pair, run.part.loss)
     if not run.ours:
         pair.give_addresses(netns.SERVER, (netns.SERVER_ADDRESS,), netns.IFACE)
     if pair.kind != "lo":
@@ -260,6 +272,7 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     server, client = _cores(run, site)
     row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed,
             "axis": run.scenario.column, "variant": run.part.name or None, "mtu": run.part.mtu,
+            "loss": run.part.loss or None, "reorder": run.part.reorder or None,
             run.scenario.column: run.point, "concurrency": run.concurrency,
             "server_cores": _list(server), "client_cores": _list(client),
             "device": run.device.name if run.ours else site.net_kind,

@@ -39,7 +39,8 @@ class Run:
     def arm(self) -> str:
         """What is skipped together when it cannot run here."""
         place = f" on {self.part.device}" if self.ours and self.part.device else ""
-        return f"{self.stack}{place}{f' built with {self.part.build}' if self.part.build else ''}"
+        lossy = " with loss" if self.part.loss else ""
+        return f"{self.stack}{place}{lossy}{f' built with {self.part.build}' if self.part.build else ''}"
 
     @property
     def pairs(self) -> int:
@@ -98,6 +99,7 @@ def _runs_of(scenario: Scenario, part: Part, repeat: int, options: Options) -> l
 def make(scenarios: list[Scenario], options: Options) -> list[Run]:
     """A repeat of everything before the next one, each in its own seeded order: slow drift of the machine
     then falls on all stacks alike, and an early end leaves whole curves."""
+    scenarios = [s for s in scenarios if not s.needs]
     counts = {s.name: options.repeats or s.repeats[options.size] for s in scenarios}
     order = random.Random(options.seed)
     runs: list[Run] = []

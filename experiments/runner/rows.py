@@ -79,6 +79,13 @@ class RowFile:
         _append(self._csv, self._line([_flat(row.get(name)) for name in columns()]))
 
 
+def write_skipped(folder: Path, skipped: dict[str, str]) -> None:
+    """skipped.csv: what has no row, and why. A header alone: nothing was skipped."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("what", "why"), *skipped.items()])
+    (folder / "skipped.csv").write_text(text.getvalue())
+
+
 def _flat(value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
 

@@ -24,6 +24,7 @@ AXES = {
     "messages": ("messages_per_connection", "messages per connection"),
     "rate": ("rate", "arrivals per second"),
     "message_bytes": ("message_bytes", "bytes per message"),
+    "response_bytes": ("response_bytes", "bytes per response"),
     "pairs": ("pairs", "self-loop pairs"),
 }
 # Beside warm-up and measuring: start, ramp (connections opened per second) and end, as seen on a 2-core machine.
@@ -31,7 +32,7 @@ OVERHEAD_S = {"mtcp": 1.2, "kernel": 2.0}
 RAMP_PER_S = {"mtcp": 300_000, "kernel": 9_000}
 SAMPLING_S = 2.0
 _PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
-              "build", *SIZES)
+              "build", "loss", "reorder", *SIZES)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class Part:
     tuning: dict[str, Any] = field(default_factory=dict)      # over the kernel stack's profile in tuning.toml
     device: str = ""                                          # of our stacks; empty: as --device says
     mtu: int | None = None
+    loss: float = 0.0                                         # share of frames lost at each end
+    reorder: float = 0.0                                      # share of frames overtaken by later ones at each end; ring only
     build: str = ""                                           # option of the build that the programs are made with
 
 
@@ -83,6 +86,7 @@ class Scenario:
     repeats: dict[str, int]
     note: str                                                 # what it leaves out, and why
     plots: tuple[Plot, ...]
+    needs: str = ""                                           # what is still missing for it to run: it is skipped
 
     @property
     def column(self) -> str:
@@ -122,7 +126,7 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
         name=own.get("name", ""), stacks=tuple(own.get("stacks", raw.get("stacks", ()))), points=points,
         load=raw["load"] | own.get("load", {}), time=times, set=own.get("set", {}),
         server_set=own.get("server_set", {}), client_set=own.get("client_set", {}), tuning=own.get("tuning", {}),
-        device=own.get("device", ""), mtu=own.get("mtu"), build=own.get("build", ""),
+        device=own.get("device", ""), mtu=own.get("mtu"), loss=own.get("loss", 0.0), reorder=own.get("reorder", 0.0), build=own.get("build", ""),
     )
 
 
@@ -138,6 +142,7 @@ def _parse(path: Path) -> Scenario:
                          for size in SIZES},
         repeats=raw["repeats"], note=raw.get("note", ""),
         plots=tuple(Plot(**plot | {"variants": tuple(plot.get("variants", ()))}) for plot in raw.get("plot", [])),
+        needs=raw.get("needs", ""),
     )
 
 

@@ -30,6 +30,13 @@ class Session:
         self._reported = 0.0
         self._cpu = cpustat.read(cpustat.usable_cores())
 
+    def note_missing(self, chosen: list[Scenario]) -> None:
+        """Experiments that cannot run yet are told as skipped, never left out."""
+        for found in chosen:
+            if found.needs:
+                self.about["skipped"][found.name] = f"needs {found.needs}"
+                self.display.say(f"skipped: {found.name}: needs {found.needs}")
+
     def work(self) -> None:
         """Makes all runs. Interrupted or not, call finish() afterwards."""
         self.display.begin(self.plan)
@@ -98,6 +105,7 @@ class Session:
         self.about |= {"state": state, "settings": self.site.settings, "load_average_after": os.getloadavg(),
                        "steal_share": round((cpustat.read(cpustat.usable_cores()) - self._cpu).steal_share, 5)}
         manifest.write(self.folder, self.about)
+        rows.write_skipped(self.folder, self.about["skipped"])
         return report.write(self.folder, self.rows, self.about, self.scenarios) if self.rows else []
 
     def finish(self, state: str) -> list[claims.Verdict]:

@@ -33,6 +33,8 @@ METRICS = {
     "latency_p99_us": Metric("p99 us", "us", ",.1f", lowest=True),
     "latency_p999_us": Metric("p99.9 us", "us", ",.1f", lowest=True),
     "bytes_per_s": Metric("Gb/s", "Gb/s", ",.2f", 8e-9),
+    "connections_per_s": Metric("connections per s", "per s"),
+    "fairness": Metric("Jain's index", "", ",.4f"),
     "memory_per_connection": Metric("bytes per connection, both ends", "bytes", lowest=True),
 }
 
@@ -104,7 +106,7 @@ def lines(rows: Iterable[Row]) -> list[Line]:
 def _same(a: Row, b: Row) -> bool:
     """Are two rows under the same load? Variants may differ: they are what is compared."""
     return (a["experiment"], point(a)) == (b["experiment"], point(b)) and \
-        all(a.get(name) == b.get(name) for name in ("mtu", "rate", "messages_per_connection", "message_bytes", "app"))
+        all(a.get(name) == b.get(name) for name in ("mtu", "rate", "messages_per_connection", "message_bytes", "app", "loss", "reorder"))
 
 
 def best_kernel(all_lines: list[Line], like: Line, metric: str = PER_CORE) -> Line | None:

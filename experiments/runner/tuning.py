@@ -6,6 +6,7 @@ import tomllib
 from typing import Any
 
 from runner.device import IFACE
+from runner.errors import CannotRun
 from runner.netns import CLIENT, PEER, SERVER, NetPair
 from runner.places import EXPERIMENTS
 from runner.procs import ChildFailed
@@ -97,6 +98,21 @@ def _interface(record: _Record, chosen: dict[str, Any], side: str, iface: str) -
         record.about["set"][f"{side} {iface} {name}"] = offloads(record.pair, side, iface).get(name, "not told")
     for name, value in chosen["iface"].items():
         record.write(side, f"{iface} {name}", f"/sys/class/net/{iface}/{name}", value)
+
+
+def lose(pair: NetPair, share: float) -> None:
+    """This share of the frames that either end receives is dropped at random: a filter of four instructions of classic
+    BPF, as netem is a module that not every kernel has. ChildFailed: a run without loss would be another experiment."""
+    if pair.kind == "lo":
+        raise ChildFailed("loss needs two network namespaces, which this machine does not allow", CannotRun.status)
+    random_word, above, drop = 0xFFFFF000 + 56, int(share * 2**32), 2  # SKF_AD_RANDOM, TC_ACT_SHOT
+    program = f"4,32 0 0 {random_word},53 0 1 {above},6 0 0 0,6 0 0 {drop}"
+    try:
+        for side, iface in ((SERVER, IFACE), (CLIENT, PEER)):
+            pair.run(side, "tc", "qdisc", "add", "dev", iface, "clsact")
+            pair.run(side, "tc", "filter", "add", "dev", iface, "ingress", "bpf", "da", "bytecode", program)
+    except ChildFailed as error:
+        raise ChildFailed(f"loss needs a kernel with clsact and BPF filters: {_short(error)}", CannotRun.status) from error
 
 
 def apply(pair: NetPair, name: str, server: list[int], client: list[int], change: dict[str, Any] | None = None) -> dict[str, Any]:

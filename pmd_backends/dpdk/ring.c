@@ -55,6 +55,12 @@ static void wire_free(struct ring_wire *w)
 	free(w);
 }
 
+static void set_key(uint8_t key[RSS_KEY_LEN])
+{
+	for (unsigned i = 0; i < RSS_KEY_LEN; i++)
+		key[i] = i % 2 ? WIRE_KEY_ODD : WIRE_KEY_EVEN;
+}
+
 /* All 16 rings each way: how many the other end will have is not known, and untouched ones cost
  * address space only. */
 static struct ring_wire *wire_make(const char *name, uint16_t n_desc)
@@ -66,7 +72,8 @@ static struct ring_wire *wire_make(const char *name, uint16_t n_desc)
 		return NULL;
 	memset(w, 0, sizeof *w);
 	snprintf(w->name, sizeof w->name, "%s", name);
-	toeplitz_init(&w->rss, rss_default_key);
+	set_key(w->key);
+	toeplitz_init(&w->rss, w->key);
 	w->next = wires;
 	wires = w;
 	for (unsigned i = 0; i < 2 * NIC_MAX_QUEUES; i++) {
@@ -188,6 +195,7 @@ static int plug_in(struct ring_wire *w, unsigned end, const struct port_plan *p,
 	}
 	nic->ops = &ring_ops;
 	nic->tx_csum = p->params->csum_offload;
+	memcpy(nic->rss_key, w->key, sizeof nic->rss_key);
 	set_mac(w, end, nic->mac);
 	atomic_store_explicit(&w->takes_partial[end], nic->tx_csum, memory_order_relaxed);
 	atomic_store_explicit(&w->n_open[end], d->n_queues, memory_order_release);

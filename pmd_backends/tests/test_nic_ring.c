@@ -176,7 +176,6 @@ static void test_flows_spread_over_queues(void **state)
 	struct rng r;
 
 	(void)state;
-	toeplitz_init(&t, rss_default_key);
 	print_message("seed %llu\n", (unsigned long long)seed);
 	rng_seed(&r, seed);
 	for (uint16_t n = 2; n <= NIC_MAX_QUEUES; n = (uint16_t)(n + 7)) {
@@ -185,6 +184,7 @@ static void test_flows_spread_over_queues(void **state)
 
 		open_wire(&a, &b, 2, n);
 		assert_int_equal(b.n_queues, n);
+		toeplitz_init(&t, b.rss_key);
 		for (unsigned i = 0; i < FLOWS; i++) {
 			uint8_t flow[12];
 			struct nic_pkt p;
@@ -209,6 +209,38 @@ static void test_flows_spread_over_queues(void **state)
 		assert_true(most * n < FLOWS * 1.1);
 		close_wire(&a, &b);
 	}
+}
+
+/* With as many queues at both ends, an answer comes to the queue that the request was sent from. */
+static void test_a_flow_stays_on_queues_of_one_number(void **state)
+{
+	static struct toeplitz t;
+	struct nic a, b;
+	struct rng r;
+
+	(void)state;
+	print_message("seed %llu\n", (unsigned long long)seed);
+	rng_seed(&r, seed);
+	open_wire(&a, &b, 7, 7);
+	toeplitz_init(&t, a.rss_key);
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t flow[12], back[12];
+		struct nic_pkt p;
+		uint16_t q;
+
+		random_flow(&r, flow);
+		memcpy(back, flow + 4, 4);
+		memcpy(back + 4, flow, 4);
+		memcpy(back + 8, flow + 10, 2);
+		memcpy(back + 10, flow + 8, 2);
+		q = nic_rx_queue(&a, toeplitz_hash(&t, back, 12));
+		assert_int_equal(alloc(&a, q, &p, 1), 1);
+		make_frame(&p, flow, 60, i);
+		assert_int_equal(tx(&a, q, &p, 1), 1);
+		assert_int_equal(rx(&b, q, &p, 1), 1);
+		release(&b, q, &p, 1);
+	}
+	close_wire(&a, &b);
 }
 
 /* Frames without ports, and cut-off ones, go somewhere without being read beyond their end. */
@@ -422,6 +454,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_data_may_move),
 		cmocka_unit_test(test_full_wire_takes_a_part),
 		cmocka_unit_test(test_flows_spread_over_queues),
+		cmocka_unit_test(test_a_flow_stays_on_queues_of_one_number),
 		cmocka_unit_test(test_odd_frames_are_harmless),
 		cmocka_unit_test(test_unplugged_end_loses_frames),
 		cmocka_unit_test(test_ends_open_and_close_in_any_order),

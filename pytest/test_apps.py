@@ -491,6 +491,7 @@ def test_a_full_server_waits_without_spinning(program, conns, n_taken):
     ("mtcp-load", ["--stack", "kernel", "--target", "127.0.0.1:1"], 1, "is the server running?"),
     ("mtcp-load", ["--stack", "kernel", "--target", "127.0.0.1:1", "--json", "/nonexistent/x", "--connections", "1"], 3, "/nonexistent/x"),
     ("mtcp-pair", ["--mode", "serial"], 2, "inline paired"),
+    ("mtcp-pair", ["--one-thread", "--mode", "paired"], 2, "inline"),
     ("mtcp-pair", ["--set", "rcvbuff=1"], 2, "rcvbuf"),
     ("mtcp-pair", ["--set", "rcvbuf=1"], 2, "rcvbuf"),
 ])
@@ -547,13 +548,36 @@ PAIR = ("--warmup", "0.3", "--seconds", "1", "--json", "-")
 @pytest.mark.parametrize("mode", ["inline", "paired"])
 @pytest.mark.parametrize("concurrency, messages", [(1, 1), (200, 1), (200, 16)])
 def test_pair_loses_nothing(program, mode, concurrency, messages):
-    row = row_of([program("mtcp-pair"), "--mode", mode, "--concurrency", concurrency, "--messages", messages, *PAIR])
+    total = 3000 if concurrency > 1 else 300
+    row = row_of([program("mtcp-pair"), "--mode", mode, "--concurrency", concurrency, "--messages", messages,
+                  "--connections", total, "--json", "-"])
     assert list(row)[:len(FIELDS)] == FIELDS
-    assert row["failed"] == row["retransmits"] == row["drops"] == 0, row["failures"]
-    assert row["transactions"] > 100 and row["stack"] == {"inline": "mtcp", "paired": "mtcp-paired"}[mode]
+    assert row["failed"] == 0 and row["transactions"] == total * messages, row["failures"]
+    want_only_stalls_repeated(row, total)
+    assert row["stack"] == {"inline": "mtcp", "paired": "mtcp-paired"}[mode]
     shares = [row[f"cpu_{part}"] for part in ("app", "tcpip", "packet_io", "kernel_other", "idle", "unclassified")]
     assert all(0 <= share <= 1.01 for share in shares) and abs(sum(shares) - 1) < 0.05
     assert row["cycles_per_transaction"] > 100
+
+
+def test_pairs_in_one_thread_share_nothing(program):
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    row = row_of([program("mtcp-pair"), "--one-thread", "--server-core", ",".join(map(str, cores)), "--concurrency", "100",
+                  "--connections", "4000", "--json", "-"])
+    assert row["failed"] == 0 and row["transactions"] == 4000 and row["mode"].endswith("one thread")
+    assert row["server_cores"] == row["client_cores"] and row["cpu_app"] is None and row["cycles_per_transaction"] > 100
+    # a segment that came to another core than its connection's would find nobody there
+    assert not any(row[f"{side}_counters"].get("drop_no_listener") for side in ("server", "client"))
+    want_only_stalls_repeated(row, 4000)
+
+
+def test_more_connections_than_under_way_are_open(program):
+    row = row_of([program("mtcp-pair"), "--concurrency", "5000", "--under-way", "100", "--ramp-rate", "100000", *PAIR])
+    assert row["failed"] == 0 and not row["ramp_incomplete"] and row["transactions"] > 100
+    # all are open: what is opened and closed in the window goes on beside those that wait
+    assert row["resident_per_connection"] > 0
+    # and an answer waits for 100 others at most, not for 5000
+    assert row["latency_p50_us"] * row["transactions_per_s"] / 1e6 < 200
 
 
 @pytest.mark.parametrize("mode", ["inline", "paired"])

@@ -264,7 +264,8 @@ static void destroy(struct load *l)
 	free(l);
 }
 
-static struct load *create(struct io_stack *stack, const struct load_conf *conf)
+static struct load *create(struct io_stack *stack, const struct load_conf *conf,
+			   const struct load_hooks *hooks)
 {
 	struct load *l = calloc(1, sizeof(*l));
 
@@ -272,7 +273,9 @@ static struct load *create(struct io_stack *stack, const struct load_conf *conf)
 		return NULL;
 	l->stack = stack;
 	l->conf = conf;
+	l->hooks = hooks;
 	l->shared.conf = conf;
+	l->shared.aside = hooks->aside;
 	for (; l->n_workers < stack->n_workers; l->n_workers++) {
 		l->workers[l->n_workers] =
 			load_worker_create(&l->shared, l->n_workers, stack->n_workers);
@@ -287,7 +290,7 @@ static struct load *create(struct io_stack *stack, const struct load_conf *conf)
 int load_run(struct io_stack *stack, const struct load_conf *conf, const struct load_hooks *hooks,
 	     struct load_result *result, char err[ERR_LEN])
 {
-	struct load *l = create(stack, conf);
+	struct load *l = create(stack, conf, hooks);
 	void *workers[TEAM_MAX];
 	int ret;
 
@@ -295,7 +298,6 @@ int load_run(struct io_stack *stack, const struct load_conf *conf, const struct 
 		return err_set(-ENOMEM, err, "no memory for %u connections", conf->concurrency);
 	memset(result, 0, sizeof(*result));
 	l->result = result;
-	l->hooks = hooks;
 	for (unsigned i = 0; i < l->n_workers; i++)
 		workers[i] = l->workers[i];
 	ret = team_start(&l->shared.team, stack, &load_job, workers, err);

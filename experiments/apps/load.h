@@ -19,6 +19,7 @@
 #include "hdr.h"
 #include "io.h"
 #include "protocol.h"
+#include "team.h"
 
 /* Failures by errno, and these. */
 enum load_failure {
@@ -41,6 +42,8 @@ struct load_conf {
 	uint64_t connections; /* > 0: measure from the start until so many connections have ended */
 	double rate;	      /* open loop: arrivals per second; 0: closed loop */
 	double ramp_rate;     /* first connections opened per second */
+	uint32_t under_way;   /* closed loop: connections at a time that connect or wait for an
+				 answer; the others are open, and wait for their turn to ask */
 	uint64_t seed;
 	struct cpu_list server_cpus; /* watched; n == 0: unknown */
 	bool progress;
@@ -50,6 +53,7 @@ struct load_conf {
 struct load_hooks {
 	void *arg;
 	void (*server_stats)(void *arg, struct io_stats *out); /* at begin and end of the window */
+	const struct team_aside *aside;			       /* on the workers' threads, too */
 };
 
 struct load_result {

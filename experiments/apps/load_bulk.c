@@ -31,7 +31,7 @@ void bulk_slot_begin(struct load_worker *w, struct load_slot *s)
 	const char role = up ? BULK_UP : BULK_DOWN;
 
 	w->bulk->io = w->io;
-	s->state = SLOT_BUSY;
+	slot_set(w, s, SLOT_BUSY);
 	s->start_at = w->now;
 	s->sent = s->got = 0;
 	/* level-triggered: a turn takes a bounded share */

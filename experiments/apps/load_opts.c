@@ -10,6 +10,9 @@
 #define MTCP_RAMP   100000
 #define RAMP_S	    4 /* a million connections are not to be waited for ten seconds */
 #define RAMP_MOST   1000000
+/* More would wait in queues of the stacks for longer than retransmission timers do, and overflow
+ * the usual max_syn_backlog: the timers' work would be measured, not that of many connections. */
+#define UNDER_WAY 65536
 
 static const char *const directions[] = {"down", "up", NULL};
 
@@ -21,6 +24,7 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	l->messages = 1;
 	l->response_bytes = 64;
 	l->warmup_s = 1;
+	l->under_way = UNDER_WAY;
 	l->seed = 1;
 	OPT(t, "concurrency", "N", OPT_U32, &l->concurrency, .min = 1, .max = 16000000,
 	    .doc = "connections at a time (1)");
@@ -45,6 +49,9 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	OPT(t, "ramp-rate", "R", OPT_REAL, &l->ramp_rate, .min = 1, .max = 1e9,
 	    .doc = "first connections opened per second (kernel 8000, mtcp 100000 or what takes 4 "
 		   "s)");
+	OPT(t, "under-way", "N", OPT_U32, &l->under_way, .min = 1, .max = 16000000,
+	    .doc = "closed loop: connections at a time that connect or wait for an answer; more "
+		   "are open and wait for their turn (65536)");
 	OPT(t, "progress", NULL, OPT_FLAG, &l->progress,
 	    .doc = "a JSON line per second on standard error");
 	OPT(t, "json", "FILE", OPT_TEXT, &o->json,

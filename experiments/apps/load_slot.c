@@ -20,13 +20,25 @@ static uint32_t make_key(const struct load_worker *w, const struct load_slot *s,
 	return len;
 }
 
+/* 1 or 0 */
+static uint32_t is_under_way(uint32_t state)
+{
+	return state == SLOT_CONNECTING || state == SLOT_BUSY;
+}
+
+void slot_set(struct load_worker *w, struct load_slot *s, enum slot_state state)
+{
+	w->n_under_way += is_under_way(state) - is_under_way(s->state);
+	s->state = (uint8_t)state;
+}
+
 static void slot_close(struct load_worker *w, struct load_slot *s)
 {
 	if (s->state == SLOT_CONNECTING)
 		w->n_connecting--;
 	w->ops->close(w->io, s->fd);
 	s->fd = -1;
-	s->state = SLOT_FREE;
+	slot_set(w, s, SLOT_FREE);
 	counter_add(&w->n_active, (uint64_t)-1);
 }
 
@@ -69,7 +81,7 @@ void slot_open(struct load_worker *w, struct load_slot *s, uint64_t start_at)
 		worker_slot_failed(w, s);
 		return;
 	}
-	s->state = SLOT_CONNECTING;
+	slot_set(w, s, SLOT_CONNECTING);
 	w->n_connecting++;
 	counter_add(&w->n_active, 1);
 	/* edge-triggered: one call for the connection's whole life, as we always read to the end */
@@ -114,7 +126,7 @@ static void send_more(struct load_worker *w, struct load_slot *s)
 
 void slot_request(struct load_worker *w, struct load_slot *s, uint64_t start_at)
 {
-	s->state = SLOT_BUSY;
+	slot_set(w, s, SLOT_BUSY);
 	s->start_at = start_at;
 	s->sent = 0;
 	s->got = 0;
@@ -137,7 +149,7 @@ static void on_connected(struct load_worker *w, struct load_slot *s)
 		bulk_slot_begin(w, s);
 		return;
 	}
-	if (conf->rate > 0 && conf->messages > 1) {
+	if ((conf->rate > 0 && conf->messages > 1) || worker_holds(w)) {
 		worker_slot_idle(w, s);
 		return;
 	}

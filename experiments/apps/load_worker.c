@@ -12,6 +12,7 @@
 #define MANY_FOR_MTCP	16384u	     /* and of ours */
 #define RAMP_BURST	256u
 #define OPEN_BURST	1024u /* arrivals served between two looks at the network */
+#define REQUEST_BURST	256u  /* and connections whose turn it is */
 #define WAIT_MS		50    /* how soon a change of phase is seen */
 
 static void append(struct load_worker *w, struct slot_list *list, struct load_slot *s)
@@ -70,7 +71,7 @@ void worker_slot_failed(struct load_worker *w, struct load_slot *s)
 
 void worker_slot_idle(struct load_worker *w, struct load_slot *s)
 {
-	s->state = SLOT_IDLE;
+	slot_set(w, s, SLOT_IDLE);
 	append(w, &w->idle, s);
 }
 
@@ -95,7 +96,7 @@ static void ramp(struct load_worker *w)
 	w->ramp_tokens += (double)(w->now - w->ramp_at) / (double)SEC_NS * rate;
 	w->ramp_at = w->now;
 	for (unsigned i = 0; i < RAMP_BURST && w->n_ramped < w->n_slots; i++) {
-		if (w->ramp_tokens < 1)
+		if (w->ramp_tokens < 1 || w->n_under_way >= w->most_under_way)
 			return;
 		w->ramp_tokens -= 1;
 		reopen(w, &w->slots[w->n_ramped++], w->now);
@@ -152,10 +153,27 @@ static void arrivals(struct load_worker *w)
 			return;
 }
 
+/* Those that have been open for longest ask, once all are open. */
+static void requests(struct load_worker *w)
+{
+	struct load_slot *s;
+
+	if (w->n_ramped < w->n_slots || w->phase == LOAD_DRAIN)
+		return;
+	for (unsigned i = 0; i < REQUEST_BURST && w->n_under_way < w->most_under_way; i++) {
+		s = take_idle(w);
+		if (s == NULL)
+			return;
+		slot_request(w, s, w->now);
+	}
+}
+
 static int timeout_ms(const struct load_worker *w)
 {
 	uint64_t left;
 
+	if (w->shared->aside != NULL)
+		return 0;
 	if (w->phase == LOAD_HOLD)
 		return 1;
 	if (w->phase == LOAD_DRAIN)
@@ -218,11 +236,14 @@ static void before_wait(struct load_worker *w)
 	retry_due(w);
 	if (w->rate > 0)
 		arrivals(w);
+	else if (worker_holds(w))
+		requests(w);
 }
 
 static void loop(void *arg)
 {
 	struct load_worker *w = arg;
+	const struct team_aside *aside = w->shared->aside;
 	struct io_event events[IO_MAX_EVENTS];
 	int n;
 
@@ -237,7 +258,7 @@ static void loop(void *arg)
 				w->now = clock_ns();
 			slot_event(w, events[i].ptr, events[i].events);
 		}
-		if (n < 0)
+		if (n < 0 || (aside != NULL && !aside->turn(aside->arg, w->index)))
 			return;
 	}
 }
@@ -246,18 +267,22 @@ static int start(void *arg, struct io *io, char err[ERR_LEN])
 {
 	struct load_worker *w = arg;
 
-	(void)err;
+	const struct team_aside *aside = w->shared->aside;
+
 	w->io = io;
 	w->ops = io->ops;
-	return 0;
+	return aside != NULL ? aside->start(aside->arg, w->index, err) : 0;
 }
 
 static void end(void *arg)
 {
 	struct load_worker *w = arg;
+	const struct team_aside *aside = w->shared->aside;
 
 	for (uint32_t i = 0; i < w->n_slots; i++)
 		slot_abandon(w, &w->slots[i]);
+	if (aside != NULL)
+		aside->end(aside->arg, w->index);
 }
 
 const struct team_job load_job = {start, loop, end};
@@ -310,6 +335,9 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 	w->free = w->idle = w->retry = (struct slot_list){SLOT_NONE, SLOT_NONE};
 	w->rate = conf->rate / n;
 	w->ramp_rate = conf->ramp_rate / n;
+	w->most_under_way = UINT32_MAX;
+	if (conf->app != APP_BULK && conf->rate <= 0 && conf->under_way < conf->concurrency)
+		w->most_under_way = share_u32(conf->under_way, i, n);
 	w->rng = conf->seed + i;
 	w->quota = UINT64_MAX;
 	if (conf->connections > 0)

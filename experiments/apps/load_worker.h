@@ -49,6 +49,7 @@ struct slot_list {	     /* first in, first out: connections are used in turn */
 
 struct load_shared {
 	const struct load_conf *conf;
+	const struct team_aside *aside; /* or NULL */
 	struct team team;
 	_Atomic int phase; /* enum load_phase */
 };
@@ -59,6 +60,7 @@ struct load_worker {
 	const struct io_ops *ops;
 	uint32_t index, n_workers;
 	uint32_t n_slots, n_ramped, n_connecting;
+	uint32_t n_under_way, most_under_way; /* slots CONNECTING or BUSY; UINT32_MAX: no bound */
 	struct load_slot *slots;
 	struct load_http *https; /* by slot; NULL: not http */
 	struct bulk *bulk;	 /* NULL: not bulk */
@@ -85,6 +87,12 @@ struct load_worker {
 
 extern const struct team_job load_job;
 
+/* The worker holds open connections back, so that not all are under way at a time. */
+static inline bool worker_holds(const struct load_worker *w)
+{
+	return w->most_under_way != UINT32_MAX;
+}
+
 /* Of all workers together. */
 static inline uint32_t slot_id(const struct load_worker *w, const struct load_slot *s)
 {
@@ -96,6 +104,7 @@ struct load_worker *load_worker_create(struct load_shared *, unsigned i, unsigne
 void load_worker_destroy(struct load_worker *);
 
 /* load_slot.c: a connection's life. */
+void slot_set(struct load_worker *, struct load_slot *, enum slot_state);
 void slot_open(struct load_worker *, struct load_slot *, uint64_t start_at);
 void slot_event(struct load_worker *, struct load_slot *, uint32_t events);
 void slot_request(struct load_worker *, struct load_slot *, uint64_t start_at);
@@ -113,6 +122,6 @@ void bulk_flows_add(const struct load_worker *, double *sum, double *squares);
 void worker_slot_done(struct load_worker *, struct load_slot *); /* closed after its last message */
 void worker_slot_failed(struct load_worker *, struct load_slot *); /* closed after a failure */
 void worker_slot_idle(struct load_worker *,
-		      struct load_slot *); /* open loop: waits for an arrival */
+		      struct load_slot *); /* waits for an arrival, or its turn */
 
 #endif

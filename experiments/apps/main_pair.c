@@ -33,6 +33,7 @@ struct options {
 	struct run_opts run;
 	int mode, client_mode;
 	struct cpu_list server_cores, client_cores;
+	bool one_thread;
 	struct opt_lines set, server_set, client_set;
 	const char *capture;
 };
@@ -41,6 +42,7 @@ struct pair {
 	struct options *o;
 	struct io_stack *server_stack, *client_stack;
 	struct server *server;
+	struct team_aside aside; /* one_thread: the server's, for the load's threads */
 };
 
 static void make_table(struct opt_table *t, struct options *o)
@@ -58,6 +60,8 @@ static void make_table(struct opt_table *t, struct options *o)
 	    .doc = "the server's CPUs (the first)");
 	OPT(t, "client-core", "LIST", OPT_CPUS, &o->client_cores,
 	    .doc = "the load's CPUs (the last); may be the same");
+	OPT(t, "one-thread", NULL, OPT_FLAG, &o->one_thread,
+	    .doc = "self-loop pairs: each of the server's CPUs runs both ends in one thread");
 	OPT(t, "capture", "FILE", OPT_TEXT, &o->capture,
 	    .doc = "write all frames at the server's device to a pcapng file");
 	OPT(t, "set", "KEY=VALUE", OPT_SET, &o->set,
@@ -133,7 +137,8 @@ static int run_load(struct pair *p, char err[ERR_LEN])
 {
 	struct options *o = p->o;
 	static struct load_result result; /* two histograms: too large for the stack */
-	struct load_hooks hooks = {.arg = p, .server_stats = server_stats};
+	struct load_hooks hooks = {
+		.arg = p, .server_stats = server_stats, .aside = o->one_thread ? &p->aside : NULL};
 	char mode[64];
 	struct row_info info = {.experiment = o->run.experiment,
 				.device = "ring",
@@ -143,11 +148,12 @@ static int run_load(struct pair *p, char err[ERR_LEN])
 				.repeat = o->run.repeat,
 				.server_cores = o->server_cores,
 				.client_cores = o->client_cores,
-				.note = o->run.note};
+				.note = o->run.note,
+				.one_thread = o->one_thread};
 	int ret;
 
-	snprintf(mode, sizeof(mode), "server %s, load %s", mode_names[o->mode],
-		 mode_names[o->client_mode]);
+	snprintf(mode, sizeof(mode), "server %s, load %s%s", mode_names[o->mode],
+		 mode_names[o->client_mode], o->one_thread ? ", one thread" : "");
 	/* measuring must not take the server's core */
 	cpus_pin(&o->client_cores);
 	ret = load_run(p->client_stack, &o->run.load, &hooks, &result, err);
@@ -167,7 +173,11 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 	int ret;
 
 	ret = p->server_stack->ops->stack_listen(p->server_stack, &listen, 65535, err);
-	if (ret < 0 || server_start(p->server_stack, &conf, &p->server, err) < 0)
+	if (ret == 0)
+		ret = p->o->one_thread
+			      ? server_beside(p->server_stack, &conf, &p->server, &p->aside, err)
+			      : server_start(p->server_stack, &conf, &p->server, err);
+	if (ret < 0)
 		return EXIT_CANNOT;
 	ret = run_load(p, err);
 	server_stop(p->server);
@@ -192,11 +202,24 @@ static int run(struct options *o, char err[ERR_LEN])
 	return ret;
 }
 
+static bool same_cpus(const struct cpu_list *a, const struct cpu_list *b)
+{
+	return a->n == b->n && memcmp(a->id, b->id, a->n * sizeof(a->id[0])) == 0;
+}
+
 static int finish(struct options *o, char err[ERR_LEN])
 {
 	struct load_conf *l = &o->run.load;
 
 	l->app = l->app == 1 ? APP_BULK : APP_ECHO;
+	if (o->server_cores.n == 0)
+		o->server_cores = cpus_first();
+	if (o->client_cores.n == 0)
+		o->client_cores = o->one_thread ? o->server_cores : cpus_last();
+	if (o->one_thread &&
+	    (o->mode + o->client_mode > 0 || !same_cpus(&o->server_cores, &o->client_cores)))
+		return err_set(-EINVAL, err,
+			       "--one-thread is for inline mode, both ends on the same CPUs");
 	return run_opts_finish(&o->run, o->mode + o->client_mode > 0 ? IO_MTCP_PAIRED : IO_MTCP,
 			       err);
 }
@@ -217,10 +240,6 @@ int main(int argc, char **argv)
 	if (ret < 0)
 		return complain(table.prog, err, EXIT_USAGE);
 	addr_parse(SERVER_LISTEN, &o.run.load.target);
-	if (o.server_cores.n == 0)
-		o.server_cores = cpus_first();
-	if (o.client_cores.n == 0)
-		o.client_cores = cpus_last();
 	o.run.load.server_cpus = o.server_cores;
 	signals_setup();
 	ret = run(&o, err);

@@ -167,6 +167,8 @@ static json_t *notes_of(const struct row_info *info, const struct load_conf *con
 		put_note(notes, "interrupted: the window is shorter than asked for");
 	if (info->server_cores.n > 0 && cpus_overlap(&info->server_cores, &info->client_cores))
 		put_note(notes, "server and load share cores: their CPU times are the same");
+	if (info->one_thread)
+		put_note(notes, "server and load share a thread: cycles are those of both");
 	return notes;
 }
 
@@ -268,6 +270,7 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 json_t *row_of_load(const struct row_info *info, const struct load_conf *conf,
 		    const struct load_result *r)
 {
+	static const struct shares unknown = {NAN, NAN, NAN, NAN, NAN};
 	struct shares server = shares_of(&r->server_begin, &r->server_end);
 	struct generator g = generator_of(info, conf, r);
 	json_t *row = json_object();
@@ -278,7 +281,7 @@ json_t *row_of_load(const struct row_info *info, const struct load_conf *conf,
 	put(row, "server_cpu_s",
 	    info->server_cores.n > 0 ? json_real(r->server_cpu.busy) : json_null());
 	put(row, "client_cpu_s", json_real(r->client_cpu.busy));
-	put_shares(row, &server);
+	put_shares(row, info->one_thread ? &unknown : &server);
 	put(row, "cycles_per_transaction",
 	    r->transactions > 0 ? real(server.busy_cycles / (double)r->transactions) : json_null());
 	put(row, "generator_lag", real(g.lag));

@@ -14,7 +14,8 @@ const char *const app_kind_names[] = {"echo", "http", "bulk", NULL};
 
 struct server {
 	struct server_conf conf;
-	struct team team;
+	struct io_stack *stack;
+	struct team team; /* not started when it runs beside another's workers */
 	unsigned n_workers;
 	struct server_worker *workers[TEAM_MAX];
 };
@@ -134,26 +135,29 @@ static void conn_event(struct server_worker *w, struct conn *c)
 		conn_close(w, c);
 }
 
+static bool worker_turn(struct server_worker *w, int timeout)
+{
+	struct io_event events[IO_MAX_EVENTS];
+	int n = w->ops->wait(w->io, events, timeout);
+
+	io_prefetch(events, n);
+	for (int i = 0; i < n; i++) {
+		if (events[i].ptr != NULL)
+			conn_event(w, events[i].ptr);
+		else
+			accept_batch(w);
+	}
+	if (w->paused && w->resume_at != 0 && clock_ns() >= w->resume_at)
+		listener_watch(w);
+	return n >= 0;
+}
+
 static void worker_loop(void *arg)
 {
 	struct server_worker *w = arg;
-	struct io_event events[IO_MAX_EVENTS];
-	int n;
 
-	while (!team_stopping(&w->server->team)) {
-		n = w->ops->wait(w->io, events, WAIT_MS);
-		if (n < 0)
-			break;
-		io_prefetch(events, n);
-		for (int i = 0; i < n; i++) {
-			if (events[i].ptr != NULL)
-				conn_event(w, events[i].ptr);
-			else
-				accept_batch(w);
-		}
-		if (w->paused && w->resume_at != 0 && clock_ns() >= w->resume_at)
-			listener_watch(w);
-	}
+	while (!team_stopping(&w->server->team) && worker_turn(w, WAIT_MS))
+		;
 }
 
 static int worker_start(void *arg, struct io *io, char err[ERR_LEN])
@@ -203,36 +207,83 @@ static void server_free(struct server *s)
 	free(s);
 }
 
-int server_start(struct io_stack *stack, const struct server_conf *conf, struct server **out,
-		 char err[ERR_LEN])
+static struct server *server_create(struct io_stack *stack, const struct server_conf *conf)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	void *workers[TEAM_MAX];
-	int ret;
 
 	if (s == NULL)
-		return err_set(-ENOMEM, err, "out of memory");
+		return NULL;
+	s->stack = stack;
 	s->conf = *conf;
 	for (; s->n_workers < stack->n_workers; s->n_workers++) {
 		struct server_worker *w = calloc(1, sizeof(*w));
 
 		if (w == NULL) {
 			server_free(s);
-			return err_set(-ENOMEM, err, "out of memory");
+			return NULL;
 		}
 		w->server = s;
 		w->app = apps[conf->app];
 		w->listener = -1;
 		w->free_conns = CONN_NONE;
 		s->workers[s->n_workers] = w;
-		workers[s->n_workers] = w;
 	}
+	return s;
+}
+
+int server_start(struct io_stack *stack, const struct server_conf *conf, struct server **out,
+		 char err[ERR_LEN])
+{
+	struct server *s = server_create(stack, conf);
+	void *workers[TEAM_MAX];
+	int ret;
+
+	if (s == NULL)
+		return err_set(-ENOMEM, err, "out of memory");
+	for (unsigned i = 0; i < s->n_workers; i++)
+		workers[i] = s->workers[i];
 	ret = team_start(&s->team, stack, &server_job, workers, err);
 	if (ret < 0) {
 		server_free(s);
 		return ret;
 	}
 	*out = s;
+	return 0;
+}
+
+static int aside_start(void *arg, unsigned index, char err[ERR_LEN])
+{
+	struct server *s = arg;
+	struct io *io;
+
+	errno = 0;
+	io = s->stack->ops->open(s->stack, index, err);
+	if (io == NULL)
+		return errno != 0 ? -errno : -EINVAL;
+	return worker_start(s->workers[index], io, err);
+}
+
+static bool aside_turn(void *arg, unsigned index)
+{
+	return worker_turn(((struct server *)arg)->workers[index], 0);
+}
+
+static void aside_end(void *arg, unsigned index)
+{
+	struct server_worker *w = ((struct server *)arg)->workers[index];
+
+	worker_end(w);
+	if (w->io != NULL)
+		w->ops->shut(w->io);
+}
+
+int server_beside(struct io_stack *stack, const struct server_conf *conf, struct server **out,
+		  struct team_aside *aside, char err[ERR_LEN])
+{
+	*out = server_create(stack, conf);
+	if (*out == NULL)
+		return err_set(-ENOMEM, err, "out of memory");
+	*aside = (struct team_aside){*out, aside_start, aside_turn, aside_end};
 	return 0;
 }
 
@@ -260,6 +311,7 @@ bool server_running(struct server *s)
 
 void server_stop(struct server *s)
 {
-	team_stop(&s->team);
+	if (s->team.stack != NULL)
+		team_stop(&s->team);
 	server_free(s);
 }

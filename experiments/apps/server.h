@@ -83,6 +83,10 @@ int server_start(struct io_stack *, const struct server_conf *, struct server **
 		 char err[ERR_LEN]);
 struct server_counts server_counts(struct server *);
 bool server_running(struct server *);
+/* Instead of server_start: without threads of its own, beside the workers of another stack with as
+ * many. *aside is for them; server_stop comes after they have ended. */
+int server_beside(struct io_stack *, const struct server_conf *, struct server **out,
+		  struct team_aside *aside, char err[ERR_LEN]);
 /* Closes all connections. The stack stays open. */
 void server_stop(struct server *);
 

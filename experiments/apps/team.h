@@ -18,6 +18,14 @@ struct team_job {
 	void (*end)(void *worker);  /* also after a failed start */
 };
 
+/* What the worker's thread does besides: for the index-th worker, a turn after each of its own. */
+struct team_aside {
+	void *arg;
+	int (*start)(void *arg, unsigned index, char err[ERR_LEN]); /* 0 or -errno */
+	bool (*turn)(void *arg, unsigned index); /* never waits; false: it failed */
+	void (*end)(void *arg, unsigned index);	 /* also after a failed start */
+};
+
 struct team;
 struct team_member {
 	struct team *team;

@@ -23,5 +23,6 @@ set ytics scale 0
 set style fill solid 0.9 noborder
 unset key
 plot data using (0):0:(0):2:($0 - 0.36):($0 + 0.36):5:ytic(1) with boxxyerror linecolor variable, \
+     data using 2:0:3:4 with xerrorbars linecolor rgb "#ffffff" pointtype -1 linewidth 3, \
      data using 2:0:3:4 with xerrorbars linecolor rgb "#222222" pointtype -1 linewidth 1.2, \
-     data using 4:0:(gprintf(" " . value_format, $2)) with labels left font small
+     data using 4:0:(gprintf(value_format, $2)) with labels left offset 0.8,0 font small

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A bar for each stack, concurrency and method: how the server core's time divides.
 # Data: a header, then lines: label application tcpip packet_io kernel_other kernel unclassified idle, in percent.
+if (!exists("plots")) plots = system(sprintf("dirname '%s'", ARG0)); figure = ARG0; rows = ARG1; out = ARG2; experiment = ARG3
 load plots . "/style.gp"
 bars = int(system(sprintf("wc -l <'%s'", data))) - 1
 if (kind eq "svg") {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Median (line) and 99th percentile (thin) against the rate of arrivals.
 # Data: a block for each stack and wire: its name, then lines "rate p50 p99" in microseconds.
+if (!exists("plots")) plots = system(sprintf("dirname '%s'", ARG0)); figure = ARG0; rows = ARG1; out = ARG2; experiment = ARG3
 load plots . "/style.gp"
 set key maxrows 2
 set xlabel "connections arriving per second"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Median (line) and 99th percentile (dashed) of a connection's transaction, a pair for each stack.
 # Data: a block for each stack: its name, then lines "connections p50 p99" in microseconds.
+if (!exists("plots")) plots = system(sprintf("dirname '%s'", ARG0)); figure = ARG0; rows = ARG1; out = ARG2; experiment = ARG3
 load plots . "/style.gp"
 set xlabel "concurrent connections"
 set ylabel "latency, ms (line: median, dashed: 99th percentile)"

@@ -114,7 +114,7 @@ def repro(tmp_path, fakes):
     """repro("run", "--quick", FAKE_SECONDS="1"): ./repro with the stand-ins; the finished process, text output."""
 
     def start(*words: str, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess:
-        known = {"MTCP_BIN": str(fakes), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(tmp_path / "build")}
+        known = {"MTCP_BIN": str(fakes), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(tmp_path / "build"), "MTCP_CHROMIUM": ""}
         return subprocess.run([str(ROOT / "repro"), *words], cwd=tmp_path, env=os.environ | known | variables,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """report.html as a browser shows it: whole without a network, figures visible, verdicts there."""
+import base64
 import re
 import shutil
 import struct
 import subprocess
 import zlib
+from pathlib import Path
 
 import pytest
-from runner import report, rows, scenario
+from runner import figures, manifest, paper, pdf, report, rows, scenario, summary, svg
 from test_repro_parts import breakdown, make_row
 
 CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
@@ -38,7 +40,11 @@ def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("report")
     file = rows.RowFile(out)
     for row in example():
-        file.add(row | {"notes": "<script>alert(1)</script>"} if row["repeat"] == 3 else row)
+        file.add(row | {"command": "build/bin/mtcp-pair --json -"} | ({"notes": "<script>alert(1)</script>"} if row["repeat"] == 3 else {}))
+    (out / "stacks").mkdir()
+    for repeat in (1, 2):
+        (out / "stacks" / f"cpu-breakdown-kernel-8192-r{repeat}.folded").write_text("mtcp-server;main;send;tcp_sendmsg_[k] 70\nmtcp-server;main 30\n")
+    manifest.write(out, {"command": "./repro run concurrency cpu-breakdown --quick --out /tmp/x --seed 7", "packages": {"gnuplot": "5"}})
     report.rebuild(out)
     return out
 
@@ -55,14 +61,15 @@ def test_it_needs_no_other_file_and_no_network(folder):
     assert not re.search(r'(?:src|href)\s*=\s*["\'](?:https?:)?//', text)
     assert not re.search(r"<script|<iframe|<object|<embed|@import|url\(\s*['\"]?(?!#)", text)
     assert not re.search(r"<img|<link(?![^>]*data:,)", text)
+    assert all(link.startswith(("#", "data:")) for link in re.findall(r'<a [^>]*href="([^"]*)"', text))
 
 
 def test_ids_are_unique_and_references_hold(folder):
     text = (folder / "report.html").read_text()
     ids = re.findall(r'\bid=["\']([^"\']+)["\']', text)
     assert len(ids) == len(set(ids))
-    for wanted in re.findall(r"xlink:href=['\"]#([^'\"]+)", text):
-        assert wanted in ids
+    wanted = re.findall(r"xlink:href=['\"]#([^'\"]+)", text) + re.findall(r'<a [^>]*href="#([^"]+)"', text)
+    assert "concurrency" in wanted and set(wanted) <= set(ids)
 
 
 def test_words_from_rows_are_not_markup(folder):
@@ -70,19 +77,85 @@ def test_words_from_rows_are_not_markup(folder):
     assert "<script" not in text and "&lt;script&gt;" in text
 
 
-def test_links_lead_to_files(folder):
+def test_downloads_are_the_files(folder):
     text = (folder / "report.html").read_text()
-    for link in re.findall(r'<a href="([^"#]+)"', text):
-        assert link == "manifest.json" or (folder / link).is_file()
+    found = {name: base64.b64decode(data) for name, data in re.findall(r'download="([^"]+)" href="data:[^;"]+;base64,([^"]+)"', text)}
+    for name in ("rows.csv", "rows.jsonl", "manifest.json"):
+        assert found[name] == (folder / name).read_bytes()
+    for name in ("concurrency.svg", "concurrency.png", "flame-cpu-breakdown-kernel-8192.svg"):
+        assert found[name] == (folder / "figures" / name).read_bytes()
+
+
+def test_each_figure_has_words_and_a_table(folder):
+    text = (folder / "report.html").read_text()
+    figures_ = re.findall(r'<figure id="figure-.*?</figure>', text, re.DOTALL)
+    assert len(figures_) == 7
+    for figure in figures_:
+        label = re.search(r'<svg aria-label="([^"]+)"[^>]*role="img"', figure)
+        assert label and ": " in label[1] and '<table>' in figure and '<th scope="col"' in figure and '<th scope="row"' in figure
+    assert "mtcp: 392,008 at 8,192, 351,048 at 49,152" in figures_[0]
+    assert re.search(r'<th scope="row" class="text">mtcp</th><td>8,192</td><td>392,008</td><td>391,908</td><td>392,108</td>', figures_[0])
+
+
+def test_the_papers_numbers_stand_beside_ours_with_source_and_mark(folder):
+    text = (folder / "report.html").read_text()
+    for figure, words in (("concurrency-ratios", "paper: Linux, 8 cores: 64 B, one message per connection; Fig. 7a; verified"),
+                          ("cpu-breakdown", "paper: Linux 3.10, 8 cores: Fig. 2; verified"),
+                          ("cpu-breakdown-ratios", "paper: Linux 3.10, 8 cores: Fig. 2; verified")):
+        body = re.search(rf'<figure id="figure-{figure}">.*?</figure>', text, re.DOTALL)[0]
+        assert body.count("measured on the paper") == body.count(words) * (3 if figure == "concurrency-ratios" else 1) > 0
+    assert '"paper: MegaPipe, 8 cores" 3 3 3 9' in (folder / "figures" / "data" / "concurrency-ratios.dat").read_text()
+    assert "paper: " not in (folder / "figures" / "data" / "concurrency.dat").read_text()
+
+
+def test_every_point_of_the_paper_has_source_and_mark():
+    for point in paper.load():
+        assert point.kind in paper.KINDS and point.status in paper.STATUSES and point.source and point.label
+        assert point.low is not None and 0 < point.low <= point.high and (point.metric in summary.METRICS or point.kind == "kernel-share" or point.metric == "connections_per_s")
+
+
+def test_how_each_number_was_obtained(folder):
+    text = (folder / "report.html").read_text()
+    assert "./repro run cpu-breakdown --quick --seed 7</code>" in text and "<pre>build/bin/mtcp-pair --json -</pre>" in text
+
+
+@pytest.mark.parametrize("command, wanted", [
+    ("./repro run", "./repro run latency"), ("./repro run all --out all --quick", "./repro run latency --quick"),
+    ("./repro run latency messages --out=x --device tap", "./repro run latency --device tap"), ("nonsense", "./repro run latency")])
+def test_one_experiment_of_many_again(command, wanted):
+    assert report.again(command, "latency") == wanted
 
 
 def test_a_browser_shows_figures_and_verdicts(folder, tmp_path):
     text = browse(folder, tmp_path, "--dump-dom")
     known = scenario.load_all()
-    assert text.count("<svg") == sum(len(known[name].plots) for name in ("concurrency", "cpu-breakdown"))
+    assert text.count("<svg") == sum(len(figures.plots_of(known[name])) for name in ("concurrency", "cpu-breakdown")) + 1
     verdict = re.search(r'id="claim-concurrency-8k".*?</tr>', text, re.DOTALL)
     assert verdict and "reproduced" in verdict[0] and re.search(r"\d+\.\d+x \[", verdict[0])
-    assert text.index("× best kernel") < text.index("per busy core-s<")
+    head = re.search(r"<h3>All lines</h3>.*?</thead>", text, re.DOTALL)[0]
+    assert head.index("× best kernel") < head.index("per busy core-s<")
+
+
+def contrast(one, other):
+    """Of two colours, as WCAG 2 counts it."""
+    def light(colour):
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        return sum(weight * (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4)
+                   for weight, part in zip((0.2126, 0.7152, 0.0722), parts))
+    bright, dim = sorted((light(one), light(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def test_letters_can_be_read_light_and_dark():
+    text = (Path(report.__file__).with_name("report.css")).read_text()
+    for block in re.findall(r":root \{(.*?)\}", text):
+        colours = {name: value if len(value) == 6 else "".join(2 * digit for digit in value)
+                   for name, value in re.findall(r"--(\w+): #([0-9a-f]+)", block)}
+        for name in ("ink", "dim", "link", "good", "half", "bad"):
+            assert min(contrast(colours[name], colours["paper"]), contrast(colours[name], colours["card"])) >= 4.5, name
+    for light, dark in svg._DARK.items():
+        if light in ("222222", "000000", "444444"):
+            assert contrast(dark, svg._DARK["ffffff"]) >= 4.5
 
 
 def pixels(png):
@@ -111,10 +184,23 @@ def unfilter(kind, line, above, step):
     return line
 
 
-def test_figures_can_be_seen(folder, tmp_path):
-    """The colour of each stack is somewhere on the picture of the page."""
-    browse(folder, tmp_path, f"--screenshot={tmp_path}/page.png", "--window-size=900,2200", "--hide-scrollbars")
+@pytest.mark.parametrize("dark", [False, True])
+def test_figures_can_be_seen(folder, tmp_path, dark):
+    """The colour of each stack is somewhere on the picture of the page, on a light and on a dark screen."""
+    scheme = ["--blink-settings=preferredColorScheme=0"] if dark else []
+    browse(folder, tmp_path, f"--screenshot={tmp_path}/page.png", "--window-size=900,1900", "--hide-scrollbars", *scheme)
     seen = pixels((tmp_path / "page.png").read_bytes())
     for colour in ("0072b2", "56b4e9", "7f7f7f", "d55e00", "222222"):
+        colour = svg._DARK[colour] if dark else colour
         wanted = bytes.fromhex(colour)
         assert any(all(abs(a - b) <= 2 for a, b in zip(wanted, got)) for got in seen), colour
+
+
+def test_it_can_be_printed(folder, monkeypatch):
+    if not pdf.browser():
+        pytest.skip("chromium is not installed (experiments/packages.txt lists it)")
+    assert pdf.write(folder) == "" and (folder / "report.pdf").read_bytes().startswith(b"%PDF-")
+    monkeypatch.setenv("MTCP_CHROMIUM", "")
+    assert pdf.write(folder) == "no report.pdf: Chromium is not installed" and not (folder / "report.pdf").exists()
+    monkeypatch.setenv("MTCP_CHROMIUM", "false")
+    assert pdf.write(folder).startswith("no report.pdf: ")

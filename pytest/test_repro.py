@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT
 from runner import rows, scenario
 
-FIGURES = {"concurrency", "concurrency-per-core", "latency", "cpu-breakdown", "cycles"}
+FIGURES = {"concurrency", "concurrency-per-core", "concurrency-ratios", "latency", "cpu-breakdown", "cpu-breakdown-ratios", "cycles"}
 
 
 def test_alone_it_tells_what_it_can_do(repro):
@@ -114,7 +114,8 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     for name in ("mtcp-pair", "mtcp-server", "mtcp-load"):
         shutil.copy(ROOT / "pytest" / "fake_programs.py", folder / name)
-    known = {"MTCP_BIN": str(folder), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(folder / "build"), "FAKE_SECONDS": "0.02"}
+    known = {"MTCP_BIN": str(folder), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(folder / "build"), "FAKE_SECONDS": "0.02",
+             "MTCP_CHROMIUM": ""}
     done = subprocess.run([str(ROOT / "repro"), "run", "--quick", "--repeats", "2", "--out", str(folder / "out")], cwd=folder,
                           env=os.environ | known, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     return done, folder / "out"

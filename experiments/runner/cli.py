@@ -149,12 +149,15 @@ def _list() -> int:
 
 
 def _report(folder: Path) -> int:
-    from runner import claims, report, table
+    from runner import claims, pdf, report, table
 
     found, verdicts = report.rebuild(folder)
+    refused = pdf.write(folder)
     console = table.console()
     for item in [*table.results(found), table.verdicts(verdicts)]:
         console.print(item)
+    if refused:
+        print(refused)
     print(f"report: {folder / 'report.html'}")
     return 1 if claims.failed(verdicts) else 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runner import claims, device, display, manifest, plan, scenario, session, table
+from runner import claims, device, display, manifest, pdf, plan, scenario, session, table
 from runner.builds import program
 from runner.errors import CannotRun, UsageError
 
@@ -68,5 +68,7 @@ def _close(work: session.Session, folder: Path, verdicts: list[claims.Verdict]) 
         print(f"skipped: {stack}: {why}")
     for failure in work.about["failures"]:
         print(f"failed: {failure['run']}: {failure['why']}")
+    if work.rows and work.about["state"] == "complete" and (refused := pdf.write(folder)):
+        print(refused)
     where = "report.html" if work.rows else "manifest.json"
     print(f"{'report' if work.rows else 'no rows; see'}: {folder / where}", flush=True)

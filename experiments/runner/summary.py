@@ -109,23 +109,32 @@ def _same(a: Row, b: Row) -> bool:
         all(a.get(name) == b.get(name) for name in ("mtu", "rate", "messages_per_connection", "message_bytes", "app", "loss", "reorder"))
 
 
+def lines_like(all_lines: list[Line], like: Line) -> list[Line]:
+    """The kernel's lines under the same load."""
+    return [line for line in all_lines if line.key.stack in BASELINES and _same(line.rows[0], like.rows[0])]
+
+
 def best_kernel(all_lines: list[Line], like: Line, metric: str = PER_CORE) -> Line | None:
     """The kernel's best line under the same load."""
-    rivals = [line for line in all_lines if line.key.stack in BASELINES and line.values(metric)
-              and _same(line.rows[0], like.rows[0])]
+    rivals = [line for line in lines_like(all_lines, like) if line.values(metric)]
     choose = min if METRICS[metric].lowest else max
     return choose(rivals, key=lambda line: stats.median(line.values(metric)).value, default=None)
 
 
-def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE) -> Estimate | None:
-    """How many times better than the kernel's best line: above 1 is better also where less is."""
-    best = best_kernel(all_lines, line, metric)
-    if best is None or not line.values(metric) or not stats.median(best.values(metric)).value:
+def ratio_of(line: Line, rival: Line, metric: str = PER_CORE) -> Estimate | None:
+    """How many times better than a rival: above 1 is better also where less is."""
+    over, under = (rival, line) if METRICS[metric].lowest else (line, rival)
+    if not over.values(metric) or not under.values(metric) or not stats.median(under.values(metric)).value:
         return None
+    return stats.ratio(over.values(metric), under.values(metric))
+
+
+def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE) -> Estimate | None:
+    """How many times better than the kernel's best line."""
+    best = best_kernel(all_lines, line, metric)
     if best is line:
         return Estimate(1.0, None, None, len(line.values(metric)))
-    over, under = (best, line) if METRICS[metric].lowest else (line, best)
-    return stats.ratio(over.values(metric), under.values(metric))
+    return ratio_of(line, best, metric) if best else None
 
 
 def kilo(connections: int) -> str:

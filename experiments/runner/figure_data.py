@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What figures show: rows put together as blocks of named values, for gnuplot and for the table behind each figure."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runner import paper
+from runner.scenario import STACKS, Plot
+from runner.stats import Estimate
+from runner.summary import METRICS, Line, kilo, lines_like, ratio_of
+
+PAPER_LINE = 9  # linetype of the paper's numbers in plots/style.gp
+PARTS = ("application", "tcpip", "packet_io", "kernel_other", "kernel", "unclassified", "idle")
+_PART_LABELS = ("application", "TCP/IP", "packet I/O", "other kernel", "kernel, undivided", "unclassified", "idle")
+_METHODS = {("cycles", "phase"): "cycles", ("perf", "phase"): "perf, phase", ("perf", "leaf"): "perf, leaf",
+            ("perf", "caller"): "perf, caller", ("proc-stat", "-"): "/proc/stat"}
+_PLAIN_DEVICES = ("ring", "veth", "veth-rootless")
+_PERCENTILES = ("p50", "p90", "p99", "p999")
+_FROM_TO = ("low", "high")  # ends of the 95% interval
+
+Cell = float | str
+
+
+@dataclass
+class Data:
+    """columns: of every block; what gnuplot alone needs stands behind them in a row. Blocks without a name are bars."""
+
+    columns: tuple[str, ...]
+    blocks: dict[str, list[list[Cell]]] = field(default_factory=dict)
+    header: str = ""   # first line of the file, where gnuplot wants one
+
+    @property
+    def named(self) -> bool:
+        return any(self.blocks)
+
+    def text(self) -> str:
+        """As gnuplot reads it: blocks two blank lines apart, each under its name."""
+        told = ["\n".join([f'"{name}"'] * bool(name) + [" ".join(map(_word, row)) for row in rows])
+                for name, rows in self.blocks.items()]
+        return "\n".join([self.header] * bool(self.header) + ["\n\n\n".join(told)]) + "\n"
+
+    def styles(self) -> tuple[str, str]:
+        """For each block the number of its stack's linetype, and of its dashes: curves of one stack differ in those."""
+        stacks = [name.split()[0] for name in self.blocks]
+        dashes = [stacks[:place].count(stack) + 1 for place, stack in enumerate(stacks)]
+        return " ".join(str(linetype(stack)) for stack in stacks), " ".join(map(str, dashes))
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Head and rows for a reader."""
+        head = ["curve"] * self.named + list(self.columns)
+        rows = [[name] * self.named + [_told(value) for value in row[: len(self.columns)]]
+                for name, block in self.blocks.items() for row in block if row[0] != ""]
+        return head, rows
+
+    def words(self) -> str:
+        """What a reader hears who does not see the figure: each curve's ends, each bar's value."""
+        if not self.named:
+            return "; ".join(_bar_words(self.columns, row) for rows in self.blocks.values() for row in rows if row[0] != "")
+        return "; ".join(_curve_words(name, self.columns, rows) for name, rows in self.blocks.items() if rows)
+
+
+def linetype(stack: str) -> int:
+    return STACKS.index(stack) + 1 if stack in STACKS else PAPER_LINE
+
+
+def _word(value: Cell) -> str:
+    return f'"{value}"' if isinstance(value, str) else f"{value:.6g}"
+
+
+def _told(value: Cell) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _bar_words(columns: tuple[str, ...], row: list[Cell]) -> str:
+    shown = [(name, value) for name, value in zip(columns[1:], row[1:]) if name not in _FROM_TO and value]
+    if len(shown) == 1:
+        return f"{row[0]}: {_told(shown[0][1])}"
+    return f"{row[0]}: " + ", ".join(f"{name} {_told(value)}" for name, value in shown)
+
+
+def _curve_words(name: str, columns: tuple[str, ...], rows: list[list[Cell]]) -> str:
+    first, last = rows[0], rows[-1]
+    text = f"{name}: {_told(first[1])} at {_told(first[0])}"
+    return text if first is last else f"{text}, {_told(last[1])} at {_told(last[0])}"
+
+
+def _curve_name(all_lines: list[Line], line: Line) -> str:
+    """The stack; what else tells this curve from others of the same stack."""
+    same = [other.key for other in all_lines if other.key.stack == line.key.stack]
+    words = [line.key.stack]
+    if line.key.variant and len({key.variant for key in same}) > 1:
+        words.append(line.key.variant)
+    if len({key.device for key in same if key.variant == line.key.variant}) > 1:
+        words.append(f"({line.key.device})")
+    return " ".join(words)
+
+
+def _by_curve(all_lines: list[Line]) -> list[Line]:
+    return sorted(all_lines, key=lambda line: (STACKS.index(line.key.stack), line.key.device, line.key.variant))
+
+
+def _three(found: Estimate, scale: float = 1.0) -> list[Cell]:
+    return [scale * value for value in (found.value, found.lower, found.upper)]
+
+
+def curve(all_lines: list[Line], plot: Plot) -> Data:
+    """A value against the experiment's points, with its interval; the paper's values as levels."""
+    metric = METRICS[plot.metric]
+    data = Data(("point", metric.label, *_FROM_TO))
+    for line in _by_curve(all_lines):
+        found = line.estimate(plot.metric)
+        if found and found.value:
+            data.blocks.setdefault(_curve_name(all_lines, line), []).append([float(line.key.point), *_three(found, metric.scale)])
+    ends = sorted({row[0] for rows in data.blocks.values() for row in rows}, key=float)
+    if ends:
+        for known in paper.points(all_lines[0].key.experiment, "value", plot.metric):
+            data.blocks[known.name] = [[x, (known.low + known.high) / 2, known.low, known.high] for x in dict.fromkeys((ends[0], ends[-1]))]
+    return data
+
+
+def latency(all_lines: list[Line], _: Plot) -> Data:
+    data = Data(("point", "p50 us", "p99 us"))
+    for line in _by_curve(all_lines):
+        found = [item.value for name in ("p50", "p99") if (item := line.estimate(f"latency_{name}_us")) and item.value]
+        if len(found) == 2:
+            data.blocks.setdefault(_curve_name(all_lines, line), []).append([float(line.key.point), *found])
+    return data
+
+
+def _bar_label(line: Line, points: set[int]) -> str:
+    device = f"({line.key.device})" if line.key.device not in _PLAIN_DEVICES else ""
+    return " ".join(filter(None, (line.key.stack, line.key.variant, kilo(line.key.point) if len(points) > 1 else "", device)))
+
+
+def bars(all_lines: list[Line], plot: Plot) -> Data:
+    """A bar for each line, then the paper's values; the linetype last."""
+    metric = METRICS[plot.metric]
+    rows: list[list[Cell]] = []
+    points = {line.key.point for line in all_lines}
+    for line in all_lines:
+        found = line.estimate(plot.metric)
+        if found and found.value:
+            rows.append([_bar_label(line, points), *_three(found, metric.scale), float(linetype(line.key.stack))])
+    if rows:
+        rows += _paper_bars(all_lines, "value", plot.metric)
+    return _as_bars(metric.label, rows)
+
+
+def _as_bars(label: str, rows: list[list[Cell]]) -> Data:
+    return Data(("bar", label, *_FROM_TO), {"": rows} if rows else {})
+
+
+def _paper_bars(all_lines: list[Line], kind: str, metric: str) -> list[list[Cell]]:
+    return [[known.name, (known.low + known.high) / 2, known.low, known.high, float(PAPER_LINE)]
+            for known in paper.points(all_lines[0].key.experiment, kind, metric)]
+
+
+def ratios(all_lines: list[Line], plot: Plot) -> Data:
+    """How many times better than each kernel line ours is, then what the paper says of its own."""
+    rows: list[list[Cell]] = []
+    for line in all_lines:
+        for rival in lines_like(all_lines, line) if line.key.stack == "mtcp" else []:
+            found = ratio_of(line, rival, plot.metric)
+            if found:
+                label = " ".join(filter(None, ("over", rival.key.stack, line.key.variant, kilo(line.key.point))))
+                rows.append([label, *_three(found), float(linetype(rival.key.stack))])
+    if rows:
+        rows += _paper_bars(all_lines, "ratio", plot.metric)
+    return _as_bars("times better", rows)
+
+
+def percentiles(all_lines: list[Line], _: Plot) -> Data:
+    """A block for each line: p50, p90, p99, p99.9, in microseconds."""
+    data = Data(("percentile", "us"))
+    for line in all_lines:
+        found = [line.estimate(f"latency_{name}_us") for name in _PERCENTILES]
+        if all(item and item.value for item in found):
+            data.blocks[_curve_name(all_lines, line)] = [[name, item.value] for name, item in zip(_PERCENTILES, found) if item]
+    return data
+
+
+def _mean_shares(line: Line, method: tuple[str, str]) -> dict[str, float] | None:
+    found = [entry["shares"] for row in line.rows for entry in row["breakdown"]
+             if entry["cpus"] == "server" and (entry["method"], entry["attribution"]) == method]
+    if not found:
+        return None
+    return {part: sum(shares.get(part, 0.0) for shares in found) / len(found) for part in PARTS}
+
+
+def breakdown(all_lines: list[Line], _: Plot) -> Data:
+    """A bar for each line and method: the parts in percent; an empty bar between two stacks."""
+    rows: list[list[Cell]] = []
+    for line in all_lines:
+        own: list[list[Cell]] = []
+        for method, label in _METHODS.items():
+            shares = _mean_shares(line, method)
+            if shares:
+                own.append([f"{line.key.stack} {kilo(line.key.point)}: {label}", *(100 * shares[part] for part in PARTS)])
+        rows += _gap(rows, own) + own
+    for known in paper.points(all_lines[0].key.experiment, "kernel-share") if rows else []:
+        text = f"{known.name}: {100 * known.low:.0f} to {100 * known.high:.0f}%"
+        own = [[text, *(100 * {"application": 1 - known.high, "kernel": known.low}.get(part, 0.0) for part in PARTS)]]
+        rows += _gap(rows, own) + own
+    return Data(("bar", *_PART_LABELS), {"": rows} if rows else {}, "label " + " ".join(PARTS))
+
+
+def _gap(before: list[list[Cell]], after: list[list[Cell]]) -> list[list[Cell]]:
+    return [["", *(0.0 for _ in PARTS)]] if before and after else []
+
+
+def cycles(all_lines: list[Line], _: Plot) -> Data:
+    rows: list[list[Cell]] = []
+    for line in all_lines:
+        found = line.estimate("cycles_per_transaction")
+        if found and found.value:
+            rows.append([f"{line.key.stack} {kilo(line.key.point)}", *_three(found), float(linetype(line.key.stack))])
+    return _as_bars("cycles per transaction", rows)
+
+
+KINDS: dict[str, Callable[[list[Line], Plot], Data]] = {
+    "curve": curve, "latency": latency, "bars": bars, "percentiles": percentiles, "breakdown": breakdown, "cycles": cycles,
+    "ratios": ratios,
+}
+
+
+def of(plot: Plot, own: list[Line]) -> Data:
+    """What a figure shows of these lines: of the variants that it is about."""
+    chosen = [line for line in own if not plot.variants or line.key.variant in plot.variants]
+    return KINDS[plot.data](chosen, plot) if chosen else Data(())

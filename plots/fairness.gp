@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Jain's index, which ends at 1: a linear axis from 0.
+if (!exists("plots")) plots = system(sprintf("dirname '%s'", ARG0)); figure = ARG0; rows = ARG1; out = ARG2; experiment = ARG3
 load plots . "/style.gp"
 set key bottom left
 set xlabel "flows"

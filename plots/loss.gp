@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Completion time of a short connection by percentile: a curve for each stack and variant.
 # Data: a block for each: its name, then lines "0..3 microseconds" (p50, p90, p99, p99.9).
+if (!exists("plots")) plots = system(sprintf("dirname '%s'", ARG0)); figure = ARG0; rows = ARG1; out = ARG2; experiment = ARG3
 load plots . "/style.gp"
 set key outside right center vertical maxrows 20 Left reverse width 0
 set ylabel "completion time, us"

@@ -111,7 +111,7 @@ def test_the_papers_numbers_stand_beside_ours_with_source_and_mark(folder):
 def test_every_point_of_the_paper_has_source_and_mark():
     for point in paper.load():
         assert point.kind in paper.KINDS and point.status in paper.STATUSES and point.source and point.label
-        assert point.low is not None and 0 < point.low <= point.high and (point.metric in summary.METRICS or point.kind == "kernel-share" or point.metric == "connections_per_s")
+        assert point.low is not None and 0 < point.low <= point.high and (point.metric in summary.METRICS or point.kind == "kernel-share")
 
 
 def test_how_each_number_was_obtained(folder):

@@ -29,6 +29,7 @@ class Data:
     columns: tuple[str, ...]
     blocks: dict[str, list[list[Cell]]] = field(default_factory=dict)
     header: str = ""   # first line of the file, where gnuplot wants one
+    places: tuple[str, ...] = ()  # what the first column's 0, 1, ... stand for, where they are names
 
     @property
     def named(self) -> bool:
@@ -49,15 +50,23 @@ class Data:
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows for a reader."""
         head = ["curve"] * self.named + list(self.columns)
-        rows = [[name] * self.named + [_told(value) for value in row[: len(self.columns)]]
+        rows = [[name] * self.named + [self._at(row), *(_told(value) for value in row[1 : len(self.columns)])]
                 for name, block in self.blocks.items() for row in block if row[0] != ""]
         return head, rows
+
+    def _at(self, row: list[Cell]) -> str:
+        return self.places[int(row[0])] if self.places else _told(row[0])
 
     def words(self) -> str:
         """What a reader hears who does not see the figure: each curve's ends, each bar's value."""
         if not self.named:
             return "; ".join(_bar_words(self.columns, row) for rows in self.blocks.values() for row in rows if row[0] != "")
-        return "; ".join(_curve_words(name, self.columns, rows) for name, rows in self.blocks.items() if rows)
+        return "; ".join(self._curve_words(name, rows) for name, rows in self.blocks.items() if rows)
+
+    def _curve_words(self, name: str, rows: list[list[Cell]]) -> str:
+        """Its two ends."""
+        ends = rows[:1] if len(rows) == 1 else [rows[0], rows[-1]]
+        return f"{name}: " + ", ".join(f"{_told(row[1])} at {self._at(row)}" for row in ends)
 
 
 def linetype(stack: str) -> int:
@@ -79,12 +88,6 @@ def _bar_words(columns: tuple[str, ...], row: list[Cell]) -> str:
     if len(shown) == 1:
         return f"{row[0]}: {_told(shown[0][1])}"
     return f"{row[0]}: " + ", ".join(f"{name} {_told(value)}" for name, value in shown)
-
-
-def _curve_words(name: str, columns: tuple[str, ...], rows: list[list[Cell]]) -> str:
-    first, last = rows[0], rows[-1]
-    text = f"{name}: {_told(first[1])} at {_told(first[0])}"
-    return text if first is last else f"{text}, {_told(last[1])} at {_told(last[0])}"
 
 
 def _curve_name(all_lines: list[Line], line: Line) -> str:
@@ -174,11 +177,11 @@ def ratios(all_lines: list[Line], plot: Plot) -> Data:
 
 def percentiles(all_lines: list[Line], _: Plot) -> Data:
     """A block for each line: p50, p90, p99, p99.9, in microseconds."""
-    data = Data(("percentile", "us"))
+    data = Data(("percentile", "us"), places=_PERCENTILES)
     for line in all_lines:
         found = [line.estimate(f"latency_{name}_us") for name in _PERCENTILES]
         if all(item and item.value for item in found):
-            data.blocks[_curve_name(all_lines, line)] = [[name, item.value] for name, item in zip(_PERCENTILES, found) if item]
+            data.blocks[_curve_name(all_lines, line)] = [[float(place), item.value] for place, item in enumerate(found) if item]
     return data
 
 

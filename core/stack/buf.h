@@ -12,8 +12,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
+#include "base/check.h"
 #include "stack/bufmem.h"
 
 /* In the block's unit:
@@ -48,11 +50,44 @@ static inline void buf_prefetch(const struct bufmem *m, const struct buf *b)
 	if (b->block != BUFMEM_NONE)
 		__builtin_prefetch(buf_unit(m, b), 1);
 }
+/* Where offset `off` lies in the block. */
+static inline uint32_t buf_at(const struct bufmem_unit *u, uint32_t off)
+{
+	return (u->head + off) & ((BUFMEM_UNIT << u->order) - 1);
+}
+/* For buf_reserve: from a smaller block, or to a larger one than the smallest. */
+bool buf_grow(struct bufmem *, struct buf *, uint32_t need);
 /* Makes room for bytes [0, need). False: no memory; the queue is unchanged. */
-bool buf_reserve(struct bufmem *, struct buf *, uint32_t need);
+static inline bool buf_reserve(struct bufmem *m, struct buf *b, uint32_t need)
+{
+	if (b->block != BUFMEM_NONE || need > BUFMEM_UNIT || !need)
+		return need <= buf_capacity(m, b) || buf_grow(m, b, need);
+	b->block = bufmem_get(m, 0);
+	return b->block != BUFMEM_NONE;
+}
+/* Copies to and from the ring, which wraps once at most. */
+void buf_copy_in(const struct bufmem *, const struct buf *, uint32_t off, const void *,
+		 uint32_t len);
+void buf_copy_out(const struct bufmem *, const struct buf *, uint32_t off, void *, uint32_t len);
 /* off + len <= buf_capacity(). */
-void buf_write(const struct bufmem *, const struct buf *, uint32_t off, const void *data,
-	       uint32_t len);
+static inline void buf_write(const struct bufmem *m, const struct buf *b, uint32_t off,
+			     const void *data, uint32_t len)
+{
+	struct bufmem_unit *u;
+	uint32_t at;
+
+	if (!len)
+		return;
+	check((uint64_t)off + len <= buf_capacity(m, b));
+	u = buf_unit(m, b);
+	at = buf_at(u, off);
+	if (at + len <= BUFMEM_UNIT << u->order)
+		memcpy(bufmem_at(m, b->block) + at, data, len);
+	else
+		buf_copy_in(m, b, off, data, len);
+	if (u->high < off + len)
+		u->high = off + len;
+}
 /* The queue's end moves by n over bytes written before. */
 static inline void buf_append(const struct bufmem *m, const struct buf *b, uint32_t n)
 {
@@ -66,13 +101,47 @@ static inline void buf_append(const struct bufmem *m, const struct buf *b, uint3
 		u->high = u->len;
 }
 /* off + len <= buf_len(). */
-void buf_read(const struct bufmem *, const struct buf *, uint32_t off, void *out, uint32_t len);
+static inline void buf_read(const struct bufmem *m, const struct buf *b, uint32_t off, void *out,
+			    uint32_t len)
+{
+	const struct bufmem_unit *u;
+	uint32_t at;
+
+	check((uint64_t)off + len <= buf_len(m, b));
+	if (!len)
+		return;
+	u = buf_unit(m, b);
+	at = buf_at(u, off);
+	if (at + len <= BUFMEM_UNIT << u->order)
+		memcpy(out, bufmem_at(m, b->block) + at, len);
+	else
+		buf_copy_out(m, b, off, out, len);
+}
 /* Where [off, off + len) lies, off + len <= buf_capacity(): in one piece or two; of none the length
  * is 0. Good until the queue is changed. */
 void buf_place(const struct bufmem *, const struct buf *, uint32_t off, uint32_t len,
 	       struct iovec piece[2]);
+static inline void buf_release(struct bufmem *m, struct buf *b)
+{
+	if (b->block != BUFMEM_NONE)
+		bufmem_put(m, b->block, buf_unit(m, b)->order);
+	buf_init(b);
+}
 /* n <= buf_len() bytes leave the front. */
-void buf_drop(struct bufmem *, struct buf *, uint32_t n);
-void buf_release(struct bufmem *, struct buf *);
+static inline void buf_drop(struct bufmem *m, struct buf *b, uint32_t n)
+{
+	struct bufmem_unit *u;
+
+	check(n <= buf_len(m, b));
+	if (b->block == BUFMEM_NONE)
+		return;
+	u = buf_unit(m, b);
+	u->len -= n;
+	u->high -= n;
+	if (!u->high)
+		buf_release(m, b);
+	else
+		u->head = buf_at(u, n);
+}
 
 #endif

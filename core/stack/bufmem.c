@@ -94,7 +94,7 @@ static uint32_t split_from(struct bufmem *m, uint8_t order)
 }
 
 /* Joins the block with its free buddy as often as it can, then links it. */
-static void merge(struct bufmem *m, uint32_t block, uint8_t order)
+void bufmem_merge(struct bufmem *m, uint32_t block, uint8_t order)
 {
 	while (order < m->max_order) {
 		uint32_t buddy = block ^ (1u << order);
@@ -116,37 +116,22 @@ static bool give_up_kept(struct bufmem *m)
 
 	for (uint8_t o = 0; o < BUFMEM_KEPT_ORDERS; o++) {
 		while (m->n_kept[o]) {
-			merge(m, m->kept[o][--m->n_kept[o]], o);
+			bufmem_merge(m, m->kept[o][--m->n_kept[o]], o);
 			any = true;
 		}
 	}
 	return any;
 }
 
-static uint32_t get_unkept(struct bufmem *m, uint8_t order)
-{
-	uint32_t block;
-
-	do {
-		block = split_from(m, order);
-	} while (block == BUFMEM_NONE && (carve(m) || give_up_kept(m)));
-	return block;
-}
-
-uint32_t bufmem_get(struct bufmem *m, uint8_t order)
+uint32_t bufmem_get_unkept(struct bufmem *m, uint8_t order)
 {
 	uint32_t block;
 
 	if (order > m->max_order)
 		return BUFMEM_NONE;
-	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order])
-		block = m->kept[order][--m->n_kept[order]];
-	else
-		block = get_unkept(m, order);
-	if (block == BUFMEM_NONE)
-		return block;
-	m->units[block] = (struct bufmem_unit){.order = order};
-	m->used_bytes += (size_t)BUFMEM_UNIT << order;
+	do {
+		block = split_from(m, order);
+	} while (block == BUFMEM_NONE && (carve(m) || give_up_kept(m)));
 	return block;
 }
 
@@ -159,13 +144,4 @@ bool bufmem_has(struct bufmem *m, uint8_t order)
 			return false;
 	}
 	return true;
-}
-
-void bufmem_put(struct bufmem *m, uint32_t block, uint8_t order)
-{
-	m->used_bytes -= (size_t)BUFMEM_UNIT << order;
-	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order] < (uint32_t)BUFMEM_KEPT >> order)
-		m->kept[order][m->n_kept[order]++] = block;
-	else
-		merge(m, block, order);
 }

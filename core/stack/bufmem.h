@@ -50,12 +50,36 @@ size_t bufmem_units_bytes(size_t bytes);
  * content indifferent. max_order: the largest block ever asked for. */
 void bufmem_init(struct bufmem *, void *mem, size_t bytes, void *units, uint8_t max_order);
 
+/* For bufmem_get and bufmem_put: what no kept block serves, and what is not to be kept. */
+uint32_t bufmem_get_unkept(struct bufmem *, uint8_t order);
+void bufmem_merge(struct bufmem *, uint32_t block, uint8_t order);
+
 /* A block of 256 << order bytes, its unit's order set and its queue empty, or BUFMEM_NONE.
  * O(orders). */
-uint32_t bufmem_get(struct bufmem *, uint8_t order);
+static inline uint32_t bufmem_get(struct bufmem *m, uint8_t order)
+{
+	uint32_t block;
+
+	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order])
+		block = m->kept[order][--m->n_kept[order]];
+	else
+		block = bufmem_get_unkept(m, order);
+	if (block == BUFMEM_NONE)
+		return block;
+	m->units[block] = (struct bufmem_unit){.order = order};
+	m->used_bytes += (size_t)BUFMEM_UNIT << order;
+	return block;
+}
 /* True if bufmem_get() of this order would succeed. */
 bool bufmem_has(struct bufmem *, uint8_t order);
-void bufmem_put(struct bufmem *, uint32_t block, uint8_t order);
+static inline void bufmem_put(struct bufmem *m, uint32_t block, uint8_t order)
+{
+	m->used_bytes -= (size_t)BUFMEM_UNIT << order;
+	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order] < (uint32_t)BUFMEM_KEPT >> order)
+		m->kept[order][m->n_kept[order]++] = block;
+	else
+		bufmem_merge(m, block, order);
+}
 static inline uint8_t *bufmem_at(const struct bufmem *m, uint32_t block)
 {
 	return m->base + (size_t)block * BUFMEM_UNIT;

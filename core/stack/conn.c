@@ -2,6 +2,7 @@
 /* The life of a connection block: opening, one segment or timeout, the end. */
 #include <errno.h>
 
+#include "stack/place.h"
 #include "stack/trace_put.h"
 #include "tcp/autotune.h"
 #include "tcp/pmtu.h"
@@ -93,14 +94,6 @@ void conn_know_path(const struct stack_core *sc, struct conn *c, mt_time now)
 		tcp_path_mss(&c->tcb, mss, now);
 }
 
-static void arm(struct stack_core *sc, struct conn *c, mt_time now)
-{
-	mt_time at = tcp_deadline(&c->tcb, now);
-
-	if (at != MT_NEVER && !wheel_fires_by(&c->timer, at))
-		wheel_arm(&sc->wheel, &c->timer, at);
-}
-
 void conn_take(struct stack_core *sc, struct conn *c, unsigned wants)
 {
 	bool cold = (wants & TCP_WANTS_COLD) == TCP_WANTS_COLD;
@@ -165,7 +158,7 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 	struct flow f = conn_flow(sc, c);
 	uint64_t hash = flow_hash(&sc->flows, &f);
 
-	tx_unlist(sc, c);
+	place_none(sc, c);
 	wheel_disarm(&sc->wheel, &c->timer);
 	if (c->flags & CONN_TO_TW)
 		time_wait_enter(sc, c, hash, now);
@@ -179,29 +172,19 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 		conn_free(sc, c);
 }
 
-/* Whoever waits on a list to send is looked at again when its turn comes, and takes its place, in
- * the wheel too, for what is then the case: nothing that happens before needs it now, but the end.
- */
-static bool place_can_wait(const struct conn *c)
-{
-	return (c->tx == CONN_TX_DATA || c->tx == CONN_TX_CONTROL) && !(c->flags & CONN_DONE);
-}
-
 void conn_settle(struct stack_core *sc, struct conn *c, mt_time now, unsigned defer)
 {
 	if ((c->flags & CONN_LIVE) && !place_can_wait(c))
-		conn_place(sc, c, tcp_pending(&c->tcb, now), now, defer);
+		conn_place(sc, c, tcp_place(&c->tcb, now), now, defer);
 }
 
 void conn_place(struct stack_core *sc, struct conn *c, enum tcp_tx want, mt_time now,
 		unsigned defer)
 {
-	if ((c->flags & CONN_DONE) && want == TCP_TX_NONE) {
+	if ((c->flags & CONN_DONE) && want == TCP_TX_NONE)
 		retire(sc, c, now);
-		return;
-	}
-	tx_place(sc, c, want, defer);
-	arm(sc, c, now);
+	else
+		place_alive(sc, c, want, now, defer);
 }
 
 void conn_raise(struct stack_core *sc, struct conn *c, uint32_t edge)
@@ -358,32 +341,59 @@ static uint32_t take_ends(struct conn *c, const struct tcp_events *ev)
 #define ORDINARY ((uint32_t)(TCP_EV_FAST | TCP_EV_READABLE | TCP_EV_WRITABLE))
 #define COURSE	 ((uint32_t)(TCP_EV_ESTABLISHED | TCP_EV_EOF | TCP_EV_CLOSED | TCP_EV_TIME_WAIT))
 
-static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
-		  const struct tcp_events *ev, mt_time now)
+/* Turns that an ACK waits for the application's answer. */
+static unsigned wait_for_answer(const struct conn *c, uint32_t edge)
 {
-	unsigned defer = 1;
+	if (!edge || (c->flags & CONN_ORPHAN))
+		return 0;
+	return c->flags & CONN_QUEUED ? 2 : 1; /* accept is one turn, the answer the next */
+}
+
+static __attribute__((noinline)) void apply_any(struct stack_core *sc, struct conn *c,
+						const struct tcp_seg *seg,
+						const struct tcp_events *ev, mt_time now)
+{
 	uint32_t edge;
 
 	sc->stats.fast_path += (ev->flags & TCP_EV_FAST) != 0;
-	if (ev->drop || (ev->flags & ~ORDINARY)) {
-		if (ev->drop || (ev->flags & ~(ORDINARY | COURSE)))
-			count_rare(&sc->stats, c, ev);
-		if (ev->flags & TCP_EV_RCVBUF)
-			tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
-		if (ev->flags & TCP_EV_ESTABLISHED)
-			conn_know_path(sc, c, now);
-	}
+	if (ev->drop || (ev->flags & ~(ORDINARY | COURSE)))
+		count_rare(&sc->stats, c, ev);
+	if (ev->flags & TCP_EV_RCVBUF)
+		tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
+	if (ev->flags & TCP_EV_ESTABLISHED)
+		conn_know_path(sc, c, now);
 	if (ev->data_len || ev->n_readable)
 		take_data(sc, c, seg, ev);
 	edge = take_progress(sc, c, ev) | take_ends(c, ev);
 	if (edge)
 		conn_raise(sc, c, edge);
 	give_back(sc, c, false);
-	if (!edge || (c->flags & CONN_ORPHAN))
-		defer = 0;
-	else if (c->flags & CONN_QUEUED) /* accept is one turn, the answer the next */
-		defer = 2;
-	conn_settle(sc, c, now, defer);
+	conn_settle(sc, c, now, wait_for_answer(c, edge));
+}
+
+/* Of a segment in order with nothing special about it: data, an ACK of some, or both. */
+static inline void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+			 const struct tcp_events *ev, mt_time now)
+{
+	uint32_t edge = 0;
+
+	if (((ev->flags & ~ORDINARY) | ev->drop | ev->data_off) || (c->flags & CONN_MORE)) {
+		apply_any(sc, c, seg, ev, now);
+		return;
+	}
+	sc->stats.fast_path += (ev->flags & TCP_EV_FAST) != 0;
+	if (ev->n_readable) {
+		take_data(sc, c, seg, ev);
+		edge = STACK_IN;
+	}
+	if (ev->flags & TCP_EV_WRITABLE) {
+		buf_drop(&sc->bufs, &c->snd, ev->n_acked);
+		if (space_again(c))
+			edge |= STACK_OUT;
+	}
+	if (edge)
+		conn_raise(sc, c, edge);
+	place_settle(sc, c, now, wait_for_answer(c, edge));
 }
 
 /* Room in the receive buffer for what TCP could keep of this segment: as far as the window offered
@@ -453,7 +463,7 @@ void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
 	if (!conn_alive(c))
 		return;
 	if (tcp_deadline(&c->tcb, now) > now) {
-		arm(sc, c, now);
+		place_timer(sc, c, now);
 		return;
 	}
 	wants = tcp_wants_timeout(&c->tcb, now);

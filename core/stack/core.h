@@ -144,11 +144,9 @@ void tx_commit_tcp(struct stack_core *, size_t len); /* what ip_out_tcp wrote */
 /* As tx_frame, for answers without a connection: they get at most half of a turn's room. */
 uint8_t *tx_answer_frame(struct stack_core *); /* for one that can wait */
 uint8_t *tx_reply_frame(struct stack_core *);  /* for one that is lost (counted) without a frame */
-/* Puts a connection on the list it belongs to, or on none. defer: turns that an ACK waits, 0..2. */
-void tx_place(struct stack_core *, struct conn *, enum tcp_tx, unsigned defer);
-void tx_unlist(struct stack_core *, struct conn *);
 
 /* ---- ip_out.c ---- */
+#define IP_OUT_TTL 64
 /* Writes Ethernet, IP and TCP headers around s->len payload bytes that stand at ip_out_payload().
  * Length of the frame. The TCP checksum is left to a device that computes it. */
 size_t ip_out_tcp(const struct stack_core *, uint8_t *frame, const struct eth_addr *to,

@@ -42,7 +42,8 @@ bool fastopen_valid(const struct stack_core *, const struct ip_addr *client,
  * EOPNOTSUPP, EINVAL. */
 int fastopen_start(struct stack_core *, struct conn *, mt_time now);
 /* Its SYN leaves. */
-__attribute__((cold)) void fastopen_fill(struct stack_core *, const struct conn *, struct tcp_seg *syn);
+__attribute__((cold)) void fastopen_fill(struct stack_core *, const struct conn *,
+					 struct tcp_seg *syn);
 /* The answer brings a cookie, or says that data in a SYN gets through. */
 void fastopen_learn(struct stack_core *, const struct conn *, const struct tcp_seg *syn_ack,
 		    mt_time now);

@@ -2,8 +2,6 @@
 #include "stack/core.h"
 #include "stack/ip6.h"
 
-#define TTL 64
-
 /* The same for all packets of a connection, and nothing a stranger could foretell (RFC 6437 3). */
 static uint32_t flow_label(const struct stack_core *sc, const struct flow *f)
 {
@@ -37,7 +35,7 @@ size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_
 	ip.payload_len = (uint16_t)(hdr_len + s->len);
 	ip.id = 0;
 	ip.proto = IP_TCP;
-	ip.ttl = TTL;
+	ip.ttl = IP_OUT_TTL;
 	ip.tos = s->ip_ecn;
 	eth_build(frame, &eth);
 	if (v4)

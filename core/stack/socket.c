@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "stack/place.h"
 #include "stack/trace_put.h"
 #include "tcp/info.h"
 
@@ -32,7 +33,7 @@ static void consume(struct stack_core *sc, struct conn *c, uint32_t n, mt_time n
 		return;
 	tcp_consumed(&c->tcb, n, now);
 	if (c->tx == CONN_TX_NONE) /* a window update is all that may have become due */
-		conn_settle(sc, c, now, 0);
+		place_settle(sc, c, now, 0);
 }
 
 ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
@@ -142,7 +143,7 @@ static void gather(struct stack_core *sc, struct conn *c, const struct iovec *io
 static void sent(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
 {
 	tcp_append(&c->tcb, n, now);
-	conn_settle(sc, c, now, 0);
+	place_settle(sc, c, now, 0);
 }
 
 /* Filled to the brim or beyond: the next STACK_OUT comes when a good part is free again. */

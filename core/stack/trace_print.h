@@ -57,9 +57,9 @@ static inline void trace_print_timer(const struct trace_event *e, FILE *out)
 static inline void trace_print_call(const struct trace_event *e, FILE *out)
 {
 	static const char *const names[] = {
-		[TRACE_CALL_CONNECT] = "connect",     [TRACE_CALL_ACCEPT] = "accept",
-		[TRACE_CALL_SHUTDOWN] = "shutdown",   [TRACE_CALL_CLOSE] = "close",
-		[TRACE_CALL_ABORT] = "abort",	      [TRACE_CALL_FAIL] = "failed",
+		[TRACE_CALL_CONNECT] = "connect",   [TRACE_CALL_ACCEPT] = "accept",
+		[TRACE_CALL_SHUTDOWN] = "shutdown", [TRACE_CALL_CLOSE] = "close",
+		[TRACE_CALL_ABORT] = "abort",	    [TRACE_CALL_FAIL] = "failed",
 	};
 
 	fprintf(out, "call  %s", names[e->flags]);

@@ -3,47 +3,14 @@
  * a turn touches only connections it sends for. */
 #include <errno.h>
 
+#include "stack/place.h"
 #include "stack/trace_put.h"
+#include "wire/frame.h"
 
 #define QUANTUM	     8 /* segments of one connection before the next one's */
 #define SPARE_MORE   8 /* empty frames asked for at least: a connection may have several segments */
 #define STARVED_LOOK 4
 #define AHEAD	     4 /* connections fetched before their turn */
-
-static struct rlist *list_of(struct stack_core *sc, uint8_t tx)
-{
-	return &sc->tx_lists[sc->cfg.ack_data_fin_priority ? tx : CONN_TX_DATA];
-}
-
-static bool opening(const struct stack_core *sc, const struct conn *c)
-{
-	return c->tx == CONN_TX_CONTROL && sc->cfg.ack_data_fin_priority &&
-	       (c->tcb.state == TCPS_SYN_SENT || c->tcb.state == TCPS_SYN_RCVD);
-}
-
-void tx_unlist(struct stack_core *sc, struct conn *c)
-{
-	if (c->tx == CONN_TX_NONE)
-		return;
-	rlist_remove(&c->tx_node);
-	sc->n_listed -= c->tx != CONN_TX_NEIGH;
-	c->tx = CONN_TX_NONE;
-}
-
-void tx_place(struct stack_core *sc, struct conn *c, enum tcp_tx want, unsigned defer)
-{
-	if (c->tx == CONN_TX_NEIGH || c->tx == (uint8_t)want)
-		return;
-	tx_unlist(sc, c);
-	if (want == TCP_TX_NONE)
-		return;
-	c->tx = (uint8_t)want;
-	sc->n_listed++;
-	if (defer && want == TCP_TX_ACK)
-		rlist_append(&sc->tx_deferred[defer - 1], &c->tx_node);
-	else
-		rlist_append(opening(sc, c) ? &sc->tx_opens : list_of(sc, c->tx), &c->tx_node);
-}
 
 /* ---- frames ---- */
 
@@ -60,29 +27,42 @@ static bool get_spare(struct stack_core *sc)
 	return sc->n_spare != 0;
 }
 
-uint8_t *tx_frame(struct stack_core *sc)
+static inline uint8_t *next_frame(struct stack_core *sc)
 {
 	if (sc->n_out == sc->cfg.tx_batch || (!sc->n_spare && !get_spare(sc)))
 		return NULL;
 	return sc->spare[sc->n_spare - 1].data;
 }
 
-void tx_commit(struct stack_core *sc, size_t len)
+static inline void commit(struct stack_core *sc, size_t len, uint16_t flags)
 {
 	struct nic_pkt *p = &sc->out[sc->n_out++];
 
 	*p = sc->spare[--sc->n_spare];
 	p->len = (uint16_t)len;
-	p->flags = 0;
+	p->flags = flags;
 	if (sc->vlan)
 		vlan_insert(p, sc->vlan);
 }
 
+static inline void commit_tcp(struct stack_core *sc, size_t len)
+{
+	commit(sc, len, sc->nic->tx_csum ? NIC_TX_L4_CSUM : 0);
+}
+
+uint8_t *tx_frame(struct stack_core *sc)
+{
+	return next_frame(sc);
+}
+
+void tx_commit(struct stack_core *sc, size_t len)
+{
+	commit(sc, len, 0);
+}
+
 void tx_commit_tcp(struct stack_core *sc, size_t len)
 {
-	tx_commit(sc, len);
-	if (sc->nic->tx_csum)
-		sc->out[sc->n_out - 1].flags = NIC_TX_L4_CSUM;
+	commit_tcp(sc, len);
 }
 
 uint8_t *tx_answer_frame(struct stack_core *sc)
@@ -168,7 +148,7 @@ static void lose(struct stack_core *sc, struct conn *c, mt_time now)
 
 	for (unsigned i = 0; i < QUANTUM && tcp_output(&c->tcb, now, &seg); i++)
 		;
-	tx_unlist(sc, c);
+	place_none(sc, c);
 	conn_settle(sc, c, now, 0);
 }
 
@@ -181,8 +161,8 @@ static void unreachable(struct stack_core *sc, struct conn *c, mt_time now)
 		lose(sc, c, now);
 }
 
-static void record_segment(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
-			   mt_time now)
+static inline void record_segment(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+				  mt_time now)
 {
 	bool again = tcp_was_retransmit(&c->tcb);
 	struct mtcp_stats *s = &sc->stats;
@@ -194,18 +174,50 @@ static void record_segment(struct stack_core *sc, struct conn *c, const struct t
 	s->resets_sent += (seg->flags & TCPF_RST) != 0;
 }
 
+static __attribute__((noinline)) size_t put_any(struct stack_core *sc, uint8_t *frame,
+						const struct eth_addr *to, struct conn *c,
+						struct tcp_seg *seg)
+{
+	struct flow f = conn_flow(sc, c);
+
+	if (seg->flags & TCPF_SYN && seg->opts & TCPO_FASTOPEN)
+		fastopen_fill(sc, c, seg);
+	if (seg->len)
+		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + ip_out_payload(&c->remote, seg),
+			 seg->len);
+	return ip_out_tcp(sc, frame, to, &f, seg);
+}
+
+/* The segment with its payload and headers. Length of the frame. */
+static inline size_t put_segment(struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,
+				 struct conn *c, struct tcp_seg *seg)
+{
+	struct frame_ends ends;
+
+	if (seg->opts != TCPO_TS || !ip_is_v4(&c->remote))
+		return put_any(sc, frame, to, c, seg);
+	if (seg->len)
+		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + FRAME_HLEN, seg->len);
+	ends.dst = *to;
+	ends.src = sc->mac;
+	ends.local = sc->addrs.addr[c->local].addr.w[3];
+	ends.remote = c->remote.w[3];
+	ends.lport = c->lport;
+	ends.rport = c->rport;
+	return frame_put(frame, &ends, seg, IP_OUT_TTL, !sc->nic->tx_csum);
+}
+
 /* Up to QUANTUM segments. False: no frame for the first one; the connection keeps its place. */
 static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth_addr *to,
 			 mt_time now)
 {
-	enum tcp_tx more = TCP_TX_DATA;
-	struct flow f = conn_flow(sc, c);
 	unsigned n = 0, wants = tcp_wants_out(&c->tcb);
+	enum tcp_tx more = TCP_TX_DATA;
 
 	if (wants)
 		conn_take(sc, c, wants);
 	do {
-		uint8_t *frame = tx_frame(sc);
+		uint8_t *frame = next_frame(sc);
 		struct tcp_seg seg;
 
 		if (!frame)
@@ -214,20 +226,18 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 			more = TCP_TX_NONE;
 			break;
 		}
-		if (seg.flags & TCPF_SYN && seg.opts & TCPO_FASTOPEN)
-			fastopen_fill(sc, c, &seg);
-		if (seg.len)
-			buf_read(&sc->bufs, &c->snd, seg.data_off,
-				 frame + ip_out_payload(&c->remote, &seg), seg.len);
-		tx_commit_tcp(sc, ip_out_tcp(sc, frame, to, &f, &seg));
+		commit_tcp(sc, put_segment(sc, frame, to, c, &seg));
 		record_segment(sc, c, &seg, now);
 		n++;
-		more = tcp_pending(&c->tcb, now);
+		more = tcp_place(&c->tcb, now);
 	} while (more != TCP_TX_NONE && n < QUANTUM);
 	if (!n && more != TCP_TX_NONE)
 		return false;
-	tx_unlist(sc, c);
-	conn_place(sc, c, more, now, 0);
+	place_none(sc, c);
+	if (c->flags & CONN_DONE)
+		conn_place(sc, c, more, now, 0);
+	else
+		place_alive(sc, c, more, now, 0);
 	return true;
 }
 
@@ -241,7 +251,8 @@ static bool serve(struct stack_core *sc, struct conn *c, mt_time now)
 		sc->vlan = n->vlan;
 		return send_quantum(sc, c, &n->mac, now);
 	case HOP_WAIT:
-		tx_unlist(sc, c);
+		place_none(sc, c);
+		place_timer(sc, c, now);
 		c->tx = CONN_TX_NEIGH;
 		rlist_append(&n->waiting, &c->tx_node);
 		return true;
@@ -275,7 +286,7 @@ static void unpark(struct stack_core *sc, mt_time now)
 			lose(sc, c, now);
 			continue;
 		}
-		tx_unlist(sc, c);
+		place_none(sc, c);
 		conn_settle(sc, c, now, 0);
 	}
 }
@@ -409,7 +420,7 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	if (sc->neighs.n_answers) /* before what the next turn's input answers */
 		neigh_tx_answers(sc, now);
 	sc->vlan = sc->cfg.vlan;
-	rlist_move_all(&sc->tx_deferred[0], list_of(sc, CONN_TX_ACK));
+	rlist_move_all(&sc->tx_deferred[0], place_list(sc, CONN_TX_ACK));
 	rlist_move_all(&sc->tx_deferred[1], &sc->tx_deferred[0]);
 	feed_starved(sc);
 	if (sc->n_out || !lists_empty(sc))

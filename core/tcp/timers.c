@@ -5,31 +5,13 @@
 
 #include "tcp/internal.h"
 #include "tcp/output.h"
+#include "tcp/place.h"
 #include "tcp/recovery.h"
 #include "tcp/tlp.h"
 
-/* The instant near `now` that a short one means. */
-static mt_time instant(uint32_t at, mt_time now, mt_time unit)
-{
-	mt_time n = now / unit;
-
-	return (n + (mt_time)(int64_t)(int32_t)(at - (uint32_t)n)) * unit;
-}
-
 mt_time tcp_deadline(const struct tcb *t, mt_time now)
 {
-	uint32_t us = t->rxt_at_us;
-	mt_time at = MT_NEVER;
-
-	if (t->ack_at_us && is_before(t->ack_at_us, us))
-		us = t->ack_at_us;
-	if (us)
-		at = instant(us, now, MT_US);
-	if (t->idle_at_ms)
-		at = mt_min(at, instant(t->idle_at_ms, now, MT_MS));
-	if ((t->xflags & XF_PACE) && (unsent(t) || t->phase != PHASE_OPEN))
-		return mt_min(at, t->own->pace_at);
-	return at;
+	return tcp_next_at(t, now);
 }
 
 /* The retransmission or persist timer, but not beyond the user timeout (RFC 5482). */

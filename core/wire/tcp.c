@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "base/check.h"
 #include "wire/bytes.h"
+#include "wire/frame.h"
 #include "wire/wire.h"
 
 enum {
@@ -20,10 +21,6 @@ enum {
 #define LEN_TS	      10u
 #define LEN_SACK(n)   (2u + 8u * (n))
 #define COOKIE_MIN    4u
-
-/* Kind, length and two NOPs as one word: what almost every segment of a connection begins with. */
-#define WORD_TS	    (OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | LEN_TS)
-#define TCP_HLEN_TS (TCP_HLEN + 2 + LEN_TS)
 
 static void read_ts(const uint8_t *p, struct tcp_seg *s)
 {
@@ -93,7 +90,7 @@ static void read_option(const uint8_t *p, unsigned len, struct tcp_seg *s)
 
 static void read_options(const uint8_t *p, size_t len, struct tcp_seg *s)
 {
-	if (len >= 12 && get_be32(p) == WORD_TS) {
+	if (len >= 12 && get_be32(p) == TCP_WORD_TS) {
 		read_ts(p + 4, s);
 		p += 12;
 		len -= 12;
@@ -112,22 +109,6 @@ static void read_options(const uint8_t *p, size_t len, struct tcp_seg *s)
 		p += n;
 		len -= n;
 	}
-}
-
-/* One by one: compilers clear a whole struct of this size by a string instruction, which takes
- * longer than all the rest. */
-static void without_options(struct tcp_seg *s)
-{
-	s->opts = 0;
-	s->wscale = 0;
-	s->n_sack = 0;
-	s->mss = 0;
-	s->no_room = false;
-	s->cookie_len = 0;
-	s->ts_val = 0;
-	s->ts_ecr = 0;
-	s->cookie = NULL;
-	s->data_off = 0;
 }
 
 enum wire_err tcp_parse(const struct ip_hdr *ip, unsigned flags, uint16_t *sport, uint16_t *dport,
@@ -151,7 +132,7 @@ enum wire_err tcp_parse(const struct ip_hdr *ip, unsigned flags, uint16_t *sport
 
 	*sport = get_be16(p);
 	*dport = get_be16(p + 2);
-	without_options(out);
+	frame_plain_seg(out);
 	out->seq = seq_of(get_be32(p + 4));
 	out->ack = seq_of(get_be32(p + 8));
 	out->flags = p[13];
@@ -159,7 +140,7 @@ enum wire_err tcp_parse(const struct ip_hdr *ip, unsigned flags, uint16_t *sport
 	out->ip_ecn = ip->tos & 3;
 	out->len = (uint16_t)(len - hlen);
 	out->payload = p + hlen;
-	if (hlen == TCP_HLEN_TS && get_be32(p + TCP_HLEN) == WORD_TS)
+	if (hlen == TCP_HLEN_TS && get_be32(p + TCP_HLEN) == TCP_WORD_TS)
 		read_ts(p + TCP_HLEN + 4, out);
 	else
 		read_options(p + TCP_HLEN, hlen - TCP_HLEN, out);
@@ -250,7 +231,7 @@ static uint8_t *write_options(uint8_t *p, const struct tcp_seg *s)
 	if (s->opts & TCPO_SACK_PERM && s->opts & TCPO_TS)
 		p = write_word(p, OPT_SACK_PERM << 24 | LEN_SACK_PERM << 16 | OPT_TS << 8 | LEN_TS);
 	else if (s->opts & TCPO_TS)
-		p = write_word(p, WORD_TS);
+		p = write_word(p, TCP_WORD_TS);
 	else if (s->opts & TCPO_SACK_PERM)
 		p = write_word(p,
 			       OPT_NOP << 24 | OPT_NOP << 16 | OPT_SACK_PERM << 8 | LEN_SACK_PERM);
@@ -263,21 +244,14 @@ static uint8_t *write_options(uint8_t *p, const struct tcp_seg *s)
 	return blocks > 0 ? write_sack(p, s, blocks) : p;
 }
 
-/* Headers are put together as words in registers: summing up what was just written in narrower
- * stores would stall on store forwarding. */
-static uint64_t word64(uint32_t high, uint32_t low)
-{
-	return htobe64((uint64_t)high << 32 | low);
-}
-
 static uint64_t ports_word(const struct flow *f, const struct tcp_seg *s)
 {
-	return word64((uint32_t)f->lport << 16 | f->rport, s->seq.v);
+	return frame_word64((uint32_t)f->lport << 16 | f->rport, s->seq.v);
 }
 
 static uint64_t ack_word(const struct tcp_seg *s, size_t hlen)
 {
-	return word64(s->ack.v, (uint32_t)hlen << 26 | (uint32_t)s->flags << 16 | s->wnd);
+	return frame_word64(s->ack.v, (uint32_t)hlen << 26 | (uint32_t)s->flags << 16 | s->wnd);
 }
 
 /* Of any shape; returns its length. Checksum zero; urgent pointer: never sent (RFC 6093). */
@@ -294,8 +268,8 @@ static size_t write_any(uint8_t *p, const struct flow *f, const struct tcp_seg *
 /* With timestamps for its only option, as all segments of a connection have. Its sum. */
 static uint64_t write_usual(uint8_t *p, const struct flow *f, const struct tcp_seg *s)
 {
-	uint64_t w[4] = {ports_word(f, s), ack_word(s, TCP_HLEN_TS), word64(0, WORD_TS),
-			 word64(s->ts_val, s->ts_ecr)};
+	uint64_t w[4] = {ports_word(f, s), ack_word(s, TCP_HLEN_TS), frame_word64(0, TCP_WORD_TS),
+			 frame_word64(s->ts_val, s->ts_ecr)};
 
 	memcpy(p, w, sizeof(w));
 	return csum_add64(csum_add64(w[0], w[1]), csum_add64(w[2], w[3]));

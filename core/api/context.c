@@ -102,7 +102,7 @@ void ctx_dispatch(struct ctx *c)
 	unsigned n;
 
 	do {
-		n = c->core.ops->events(&c->core, ev, DISPATCH_MAX);
+		n = rt_events(&c->core, ev, DISPATCH_MAX);
 		for (unsigned i = 0; i < n; i++)
 			__builtin_prefetch(fd_at(c, (uint32_t)ev[i].cookie));
 		for (unsigned i = 0; i < n; i++)

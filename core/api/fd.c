@@ -75,8 +75,7 @@ uint32_t fd_ready(struct ctx *c, const struct fd *f)
 	switch (f->kind) {
 	case MTCP_SOCK_STREAM:
 		/* Linux on a socket that was never connected: writable and hung up. */
-		r = f->id == RT_ID_NONE ? MTCP_EPOLLOUT | MTCP_EPOLLHUP
-					: c->core.ops->ready(&c->core, f->id);
+		r = f->id == RT_ID_NONE ? MTCP_EPOLLOUT | MTCP_EPOLLHUP : rt_ready(&c->core, f->id);
 		break;
 	case MTCP_SOCK_LISTENER:
 		r = c->core.ops->listen_ready(&c->core, f->id);

@@ -55,7 +55,7 @@ static ssize_t recv_once(struct ctx *c, struct fd *f, const struct iovec *iov, i
 	if (flags & MSG_PEEK)
 		return peek(c, f, iov, n);
 	if (n == 1)
-		return ops->recv(&c->core, f->id, iov[0].iov_base, iov[0].iov_len);
+		return rt_recv(&c->core, f->id, iov[0].iov_base, iov[0].iov_len);
 	return ops->recvv(&c->core, f->id, iov, n);
 }
 
@@ -172,8 +172,7 @@ API ssize_t mtcp_read(mctx_t m, int sockid, char *buf, size_t len)
 	struct iovec iov = {buf, len};
 
 	if (f)
-		return api_ssize(
-			again_or(c, heard(f, c->core.ops->recv(&c->core, f->id, buf, len), len)));
+		return api_ssize(again_or(c, heard(f, rt_recv(&c->core, f->id, buf, len), len)));
 	return api_ssize(do_recv(m, sockid, &iov, 1, 0));
 }
 
@@ -220,11 +219,10 @@ API ssize_t mtcp_recvmsg(mctx_t m, int sockid, struct msghdr *msg, int flags)
 /* All of one buffer, as a blocking write does; less only if interrupted or the connection ends. */
 static ssize_t send_all(struct ctx *c, struct fd *f, const char *buf, size_t len)
 {
-	const struct rt_ops *ops = c->core.ops;
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t r = ops->send(&c->core, f->id, buf + done, len - done);
+		ssize_t r = rt_send(&c->core, f->id, buf + done, len - done);
 
 		if (r == -EAGAIN)
 			r = ctx_block(c);
@@ -233,7 +231,7 @@ static ssize_t send_all(struct ctx *c, struct fd *f, const char *buf, size_t len
 		if (r < 0)
 			return done > 0 ? (ssize_t)done : r;
 		/* An error now belongs to the next call: this one has something to tell. */
-		if (done > 0 && done < len && (ops->ready(&c->core, f->id) & STACK_ERR))
+		if (done > 0 && done < len && (rt_ready(&c->core, f->id) & STACK_ERR))
 			break;
 	}
 	return (ssize_t)done;
@@ -267,7 +265,7 @@ static ssize_t sock_send(struct ctx *c, struct fd *f, const struct iovec *iov, i
 		return -EPIPE; /* Linux's answer to writing on a socket that was never connected */
 	if (may_block(f, flags))
 		return send_blocking(c, f, iov, n);
-	r = n == 1 ? ops->send(&c->core, f->id, iov[0].iov_base, iov[0].iov_len)
+	r = n == 1 ? rt_send(&c->core, f->id, iov[0].iov_base, iov[0].iov_len)
 		   : ops->sendv(&c->core, f->id, iov, n);
 	return again_or(c, r);
 }
@@ -308,7 +306,7 @@ API ssize_t mtcp_write(mctx_t m, int sockid, const char *buf, size_t len)
 	ssize_t r;
 
 	if (f) {
-		r = c->core.ops->send(&c->core, f->id, buf, len);
+		r = rt_send(&c->core, f->id, buf, len);
 		if (r < 0 || (f->w0.events & MTCP_EPOLLOUT))
 			fd_touched(f);
 		return api_ssize(again_or(c, r));

@@ -123,6 +123,39 @@ struct rt_core {
 	int cpu;
 };
 
+/* The calls of every message: in inline mode straight to the stack. */
+static inline ssize_t rt_recv(struct rt_core *c, uint32_t id, void *buf, size_t len)
+{
+	ssize_t r;
+
+	if (c->pair)
+		return c->ops->recv(c, id, buf, len);
+	r = stack_recv(c->own.sc, id, buf, len, c->now);
+	c->own.dirty |= r > 0; /* a window may have opened */
+	return r;
+}
+
+static inline ssize_t rt_send(struct rt_core *c, uint32_t id, const void *buf, size_t len)
+{
+	ssize_t r;
+
+	if (c->pair)
+		return c->ops->send(c, id, buf, len);
+	r = stack_send(c->own.sc, id, buf, len, c->now);
+	c->own.dirty |= r > 0;
+	return r;
+}
+
+static inline unsigned rt_events(struct rt_core *c, struct stack_event *ev, unsigned max)
+{
+	return c->pair ? c->ops->events(c, ev, max) : stack_events(c->own.sc, ev, max);
+}
+
+static inline uint32_t rt_ready(struct rt_core *c, uint32_t id)
+{
+	return c->pair ? c->ops->ready(c, id) : stack_ready(c->own.sc, id);
+}
+
 /* conf_file, overrides: NULL for none. NULL with one line in err. */
 struct rt_stack *rt_stack_open(const struct rt_config *defaults, const char *conf_file,
 			       const char *overrides, char err[RT_ERR_LEN]);

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "base/check.h"
+#include "base/inline.h"
 #include "stack/bufmem.h"
 
 /* In the block's unit:
@@ -58,7 +59,7 @@ static inline uint32_t buf_at(const struct bufmem_unit *u, uint32_t off)
 /* For buf_reserve: from a smaller block, or to a larger one than the smallest. */
 bool buf_grow(struct bufmem *, struct buf *, uint32_t need);
 /* Makes room for bytes [0, need). False: no memory; the queue is unchanged. */
-static inline bool buf_reserve(struct bufmem *m, struct buf *b, uint32_t need)
+static ALWAYS_INLINE bool buf_reserve(struct bufmem *m, struct buf *b, uint32_t need)
 {
 	if (b->block != BUFMEM_NONE || need > BUFMEM_UNIT || !need)
 		return need <= buf_capacity(m, b) || buf_grow(m, b, need);
@@ -70,8 +71,8 @@ void buf_copy_in(const struct bufmem *, const struct buf *, uint32_t off, const 
 		 uint32_t len);
 void buf_copy_out(const struct bufmem *, const struct buf *, uint32_t off, void *, uint32_t len);
 /* off + len <= buf_capacity(). */
-static inline void buf_write(const struct bufmem *m, const struct buf *b, uint32_t off,
-			     const void *data, uint32_t len)
+static ALWAYS_INLINE void buf_write(const struct bufmem *m, const struct buf *b, uint32_t off,
+				    const void *data, uint32_t len)
 {
 	struct bufmem_unit *u;
 	uint32_t at;
@@ -89,7 +90,7 @@ static inline void buf_write(const struct bufmem *m, const struct buf *b, uint32
 		u->high = off + len;
 }
 /* The queue's end moves by n over bytes written before. */
-static inline void buf_append(const struct bufmem *m, const struct buf *b, uint32_t n)
+static ALWAYS_INLINE void buf_append(const struct bufmem *m, const struct buf *b, uint32_t n)
 {
 	struct bufmem_unit *u;
 
@@ -101,8 +102,8 @@ static inline void buf_append(const struct bufmem *m, const struct buf *b, uint3
 		u->high = u->len;
 }
 /* off + len <= buf_len(). */
-static inline void buf_read(const struct bufmem *m, const struct buf *b, uint32_t off, void *out,
-			    uint32_t len)
+static ALWAYS_INLINE void buf_read(const struct bufmem *m, const struct buf *b, uint32_t off,
+				   void *out, uint32_t len)
 {
 	const struct bufmem_unit *u;
 	uint32_t at;
@@ -128,7 +129,7 @@ static inline void buf_release(struct bufmem *m, struct buf *b)
 	buf_init(b);
 }
 /* n <= buf_len() bytes leave the front. */
-static inline void buf_drop(struct bufmem *m, struct buf *b, uint32_t n)
+static ALWAYS_INLINE void buf_drop(struct bufmem *m, struct buf *b, uint32_t n)
 {
 	struct bufmem_unit *u;
 
@@ -142,6 +143,12 @@ static inline void buf_drop(struct bufmem *m, struct buf *b, uint32_t n)
 		buf_release(m, b);
 	else
 		u->head = buf_at(u, n);
+}
+/* Takes n <= buf_len() bytes off the front. */
+static ALWAYS_INLINE void buf_take(struct bufmem *m, struct buf *b, void *out, uint32_t n)
+{
+	buf_read(m, b, 0, out, n);
+	buf_drop(m, b, n);
 }
 
 #endif

@@ -2,10 +2,12 @@
 /* The life of a connection block: opening, one segment or timeout, the end. */
 #include <errno.h>
 
+#include "base/inline.h"
 #include "stack/place.h"
 #include "stack/trace_put.h"
 #include "tcp/autotune.h"
 #include "tcp/pmtu.h"
+#include "tcp/usual.h"
 
 /* The block that the next connection gets is cold. */
 static void fetch_next(const struct stack_core *sc)
@@ -196,7 +198,7 @@ void conn_raise(struct stack_core *sc, struct conn *c, uint32_t edge)
 		rlist_append(&sc->conn_events, &c->event_node);
 }
 
-uint32_t conn_ready(const struct stack_core *sc, const struct conn *c)
+uint32_t conn_ready_any(const struct stack_core *sc, const struct conn *c)
 {
 	uint32_t r = 0;
 
@@ -214,8 +216,7 @@ uint32_t conn_ready(const struct stack_core *sc, const struct conn *c)
 		r |= STACK_HUP;
 	if (c->flags & CONN_SHUT_WR)
 		r |= STACK_OUT;
-	else if (conn_alive(c) && !(c->flags & (CONN_NO_SPACE | CONN_STARVED)) &&
-		 tcp_snd_room(&c->tcb))
+	else if (conn_alive(c) && !(c->flags & (CONN_NO_SPACE | CONN_STARVED)) && tcp_room(&c->tcb))
 		r |= STACK_OUT;
 	return r;
 }
@@ -276,8 +277,8 @@ static void count_rare(struct mtcp_stats *s, const struct conn *c, const struct 
 	s->connects_failed += !(c->flags & CONN_OPENED);
 }
 
-static void take_data(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
-		      const struct tcp_events *ev)
+static ALWAYS_INLINE void take_data(struct stack_core *sc, struct conn *c,
+				    const struct tcp_seg *seg, const struct tcp_events *ev)
 {
 	if (c->flags & CONN_ORPHAN)
 		return;
@@ -292,7 +293,7 @@ static void take_data(struct stack_core *sc, struct conn *c, const struct tcp_se
 static bool space_again(struct conn *c)
 {
 	if (!(c->flags & CONN_NO_SPACE) ||
-	    tcp_snd_room(&c->tcb) < tcp_get_option(&c->tcb, TCP_OPT_SNDBUF) / 3)
+	    tcp_room(&c->tcb) < tcp_get_option(&c->tcb, TCP_OPT_SNDBUF) / 3)
 		return false;
 	c->flags &= (uint16_t)~CONN_NO_SPACE;
 	return true;
@@ -342,16 +343,15 @@ static uint32_t take_ends(struct conn *c, const struct tcp_events *ev)
 #define COURSE	 ((uint32_t)(TCP_EV_ESTABLISHED | TCP_EV_EOF | TCP_EV_CLOSED | TCP_EV_TIME_WAIT))
 
 /* Turns that an ACK waits for the application's answer. */
-static unsigned wait_for_answer(const struct conn *c, uint32_t edge)
+static ALWAYS_INLINE unsigned wait_for_answer(const struct conn *c, uint32_t edge)
 {
 	if (!edge || (c->flags & CONN_ORPHAN))
 		return 0;
 	return c->flags & CONN_QUEUED ? 2 : 1; /* accept is one turn, the answer the next */
 }
 
-static __attribute__((noinline)) void apply_any(struct stack_core *sc, struct conn *c,
-						const struct tcp_seg *seg,
-						const struct tcp_events *ev, mt_time now)
+static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+		  const struct tcp_events *ev, mt_time now)
 {
 	uint32_t edge;
 
@@ -371,34 +371,44 @@ static __attribute__((noinline)) void apply_any(struct stack_core *sc, struct co
 	conn_settle(sc, c, now, wait_for_answer(c, edge));
 }
 
-/* Of a segment in order with nothing special about it: data, an ACK of some, or both. */
-static inline void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
-			 const struct tcp_events *ev, mt_time now)
+/* The usual segment (tcp/usual.h): false: it is not. What happens is what conn_input does. */
+static ALWAYS_INLINE bool input_usual(struct stack_core *sc, struct conn *c,
+				      const struct tcp_seg *seg, mt_time now)
 {
-	uint32_t edge = 0;
+	const unsigned special = CONN_LIVE | CONN_DONE | CONN_ORPHAN | CONN_MORE;
+	struct tcp_events ev = {0};
+	uint32_t edge = 0, at;
 
-	if (((ev->flags & ~ORDINARY) | ev->drop | ev->data_off) || (c->flags & CONN_MORE)) {
-		apply_any(sc, c, seg, ev, now);
-		return;
-	}
-	sc->stats.fast_path += (ev->flags & TCP_EV_FAST) != 0;
-	if (ev->n_readable) {
-		take_data(sc, c, seg, ev);
+	if ((c->flags & special) != CONN_LIVE || !usual_takes(&c->tcb, seg))
+		return false;
+	at = buf_len(&sc->bufs, &c->rcv);
+	if (seg->len && !buf_reserve(&sc->bufs, &c->rcv, at + seg->len))
+		return false;
+	usual_input(&c->tcb, seg, &ev, now);
+	trace_in(sc, c, seg, TCP_DROP_NONE, now);
+	sc->stats.fast_path++;
+	if (ev.flags & TCP_EV_RCVBUF)
+		tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
+	if (seg->len) {
+		buf_write(&sc->bufs, &c->rcv, at, seg->payload, seg->len);
+		buf_append(&sc->bufs, &c->rcv, seg->len);
+		sc->stats.rx_data_bytes += seg->len;
 		edge = STACK_IN;
 	}
-	if (ev->flags & TCP_EV_WRITABLE) {
-		buf_drop(&sc->bufs, &c->snd, ev->n_acked);
-		if (space_again(c))
+	if (ev.n_acked) {
+		buf_drop(&sc->bufs, &c->snd, ev.n_acked);
+		if ((c->flags & CONN_NO_SPACE) && space_again(c))
 			edge |= STACK_OUT;
 	}
 	if (edge)
 		conn_raise(sc, c, edge);
 	place_settle(sc, c, now, wait_for_answer(c, edge));
+	return true;
 }
 
 /* Room in the receive buffer for what TCP could keep of this segment: as far as the window offered
  * goes. */
-static bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg)
+static ALWAYS_INLINE bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg)
 {
 	const struct tcb *t = &c->tcb;
 	int64_t end = seg->len, window = t->rcvbuf;
@@ -418,6 +428,8 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 	struct tcp_events ev;
 	unsigned wants;
 
+	if (input_usual(sc, c, seg, now))
+		return;
 	if (!conn_alive(c)) {
 		sc->stats.drop_state++;
 		trace_in(sc, c, seg, TCP_DROP_STATE, now);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "stack/place.h"
 #include "stack/core.h"
 
 bool stack_has_events(const struct stack_core *sc)

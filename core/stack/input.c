@@ -2,6 +2,7 @@
 /* A burst from the device, in phases over chunks of it (after TAS, EuroSys 2019): parse all and
  * prefetch their buckets, look all up and prefetch the connections, then what these name, then
  * process in order of arrival. */
+#include "base/inline.h"
 #include "stack/core.h"
 #include "stack/ip6.h"
 #include "stack/trace_put.h"
@@ -144,7 +145,8 @@ static bool take_tag(struct stack_core *sc, struct nic_pkt *p, uint16_t *vlan)
 }
 
 /* The kind that most are (wire/frame.h), for us. False: it has to be looked at more closely. */
-static inline bool take_usual(struct stack_core *sc, const struct nic_pkt *p, struct rx_seg *r)
+static ALWAYS_INLINE bool take_usual(struct stack_core *sc, const struct nic_pkt *p,
+				     struct rx_seg *r)
 {
 	unsigned verified = csum_flags(p, NIC_RX_L4_CSUM_OK) ? FRAME_TCP_SUM_OK : 0;
 	uint16_t local;
@@ -163,8 +165,8 @@ static inline bool take_usual(struct stack_core *sc, const struct nic_pkt *p, st
 	return true;
 }
 
-static __attribute__((noinline)) bool take_any(struct stack_core *sc, struct nic_pkt *p,
-					       struct rx_seg *r, mt_time now)
+static NEVER_INLINE bool take_any(struct stack_core *sc, struct nic_pkt *p, struct rx_seg *r,
+				  mt_time now)
 {
 	struct eth_hdr eth;
 	enum wire_err err;

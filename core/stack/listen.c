@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <errno.h>
 
+#include "stack/place.h"
 #include "stack/trace_put.h"
 
 static uint32_t *head_of(const struct stack_core *sc, uint16_t port)

@@ -4,6 +4,7 @@
 #ifndef STACK_PLACE_H
 #define STACK_PLACE_H
 
+#include "base/inline.h"
 #include "stack/core.h"
 #include "tcp/place.h"
 
@@ -19,7 +20,7 @@ static inline bool place_opening(const struct stack_core *sc, const struct conn 
 }
 
 /* Off the lists. */
-static inline void place_none(struct stack_core *sc, struct conn *c)
+static ALWAYS_INLINE void place_none(struct stack_core *sc, struct conn *c)
 {
 	if (c->tx == CONN_TX_NONE)
 		return;
@@ -29,7 +30,8 @@ static inline void place_none(struct stack_core *sc, struct conn *c)
 }
 
 /* On the list it belongs to, or on none. defer: turns that an ACK waits, 0..2. */
-static inline void place_on(struct stack_core *sc, struct conn *c, enum tcp_tx want, unsigned defer)
+static ALWAYS_INLINE void place_on(struct stack_core *sc, struct conn *c, enum tcp_tx want,
+				   unsigned defer)
 {
 	if (c->tx == CONN_TX_NEIGH || c->tx == (uint8_t)want)
 		return;
@@ -46,7 +48,7 @@ static inline void place_on(struct stack_core *sc, struct conn *c, enum tcp_tx w
 }
 
 /* In the wheel, unless it fires by the deadline anyhow. */
-static inline void place_timer(struct stack_core *sc, struct conn *c, mt_time now)
+static ALWAYS_INLINE void place_timer(struct stack_core *sc, struct conn *c, mt_time now)
 {
 	mt_time at = tcp_next_at(&c->tcb, now);
 
@@ -62,20 +64,33 @@ static inline bool place_can_wait(const struct conn *c)
 	return (c->tx == CONN_TX_DATA || c->tx == CONN_TX_CONTROL) && !(c->flags & CONN_DONE);
 }
 
-/* conn_place, of one that is not DONE. */
-static inline void place_alive(struct stack_core *sc, struct conn *c, enum tcp_tx want, mt_time now,
-			       unsigned defer)
+/* conn_place, of one that is not DONE. On a list its timer can wait, unless a schedule of pacing
+ * wants it to the tick. */
+static ALWAYS_INLINE void place_alive(struct stack_core *sc, struct conn *c, enum tcp_tx want,
+				      mt_time now, unsigned defer)
 {
 	place_on(sc, c, want, defer);
-	if (c->tx == CONN_TX_NONE || c->tx == CONN_TX_NEIGH)
+	if (c->tx == CONN_TX_NONE || c->tx == CONN_TX_NEIGH || (c->flags & CONN_MORE))
 		place_timer(sc, c, now);
 }
 
 /* conn_settle, of one that is LIVE and not DONE. */
-static inline void place_settle(struct stack_core *sc, struct conn *c, mt_time now, unsigned defer)
+static ALWAYS_INLINE void place_settle(struct stack_core *sc, struct conn *c, mt_time now,
+				       unsigned defer)
 {
 	if (!place_can_wait(c))
 		place_alive(sc, c, tcp_place(&c->tcb, now), now, defer);
+}
+
+/* What is ready now. In line: of one that is open with nothing else about it. */
+static ALWAYS_INLINE uint32_t conn_ready(const struct stack_core *sc, const struct conn *c)
+{
+	const unsigned about = CONN_LIVE | CONN_OPENED | CONN_DONE | CONN_EOF | CONN_SHUT_RD |
+			       CONN_SHUT_WR | CONN_NO_SPACE | CONN_STARVED;
+
+	if ((c->flags & about) != (CONN_LIVE | CONN_OPENED) || c->error)
+		return conn_ready_any(sc, c);
+	return (buf_len(&sc->bufs, &c->rcv) ? STACK_IN : 0) | (tcp_room(&c->tcb) ? STACK_OUT : 0);
 }
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "base/inline.h"
 #include "stack/place.h"
 #include "stack/trace_put.h"
 #include "tcp/info.h"
@@ -26,12 +27,12 @@ static ssize_t recv_nothing(struct stack_core *sc, struct conn *c)
 	return -EAGAIN;
 }
 
-static void consume(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
+/* n bytes have left the queue. */
+static ALWAYS_INLINE void consumed(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
 {
-	buf_drop(&sc->bufs, &c->rcv, n);
 	if (!conn_alive(c))
 		return;
-	tcp_consumed(&c->tcb, n, now);
+	tcp_took(&c->tcb, n);
 	if (c->tx == CONN_TX_NONE) /* a window update is all that may have become due */
 		place_settle(sc, c, now, 0);
 }
@@ -53,15 +54,23 @@ ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 	}
 	if (!got)
 		return any ? recv_nothing(sc, c) : 0;
-	consume(sc, c, got, now);
+	buf_drop(&sc->bufs, &c->rcv, got);
+	consumed(sc, c, got, now);
 	return got;
 }
 
 ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt_time now)
 {
-	struct iovec iov = {.iov_base = buf, .iov_len = len};
+	struct conn *c = core_conn(sc, id);
+	uint32_t n = buf_len(&sc->bufs, &c->rcv);
 
-	return stack_recvv(sc, id, &iov, 1, now);
+	if (len < n)
+		n = (uint32_t)len;
+	if (!n)
+		return len ? recv_nothing(sc, c) : 0;
+	buf_take(&sc->bufs, &c->rcv, buf, n);
+	consumed(sc, c, n, now);
+	return n;
 }
 
 ssize_t stack_peek(struct stack_core *sc, uint32_t id, uint32_t off, void *buf, size_t len)
@@ -93,13 +102,13 @@ static uint32_t make_room(struct stack_core *sc, struct conn *c, uint32_t want)
 
 /* Bytes that may be written now. Beyond its initial size a buffer grows with the free memory only.
  */
-static uint32_t send_room(const struct stack_core *sc, const struct conn *c)
+static ALWAYS_INLINE uint32_t send_room(const struct stack_core *sc, const struct conn *c)
 {
 	uint32_t len = buf_len(&sc->bufs, &c->snd), room, most;
 
 	if (!(c->flags & CONN_OPENED) && !tcp_fastopen_held(&c->tcb))
 		return 0;
-	room = tcp_snd_room(&c->tcb);
+	room = tcp_room(&c->tcb);
 	if (len + room <= sc->cfg.tcp.sndbuf)
 		return room;
 	most = max_u32(core_buf_share(sc), sc->cfg.tcp.sndbuf);
@@ -140,9 +149,9 @@ static void gather(struct stack_core *sc, struct conn *c, const struct iovec *io
 	buf_append(&sc->bufs, &c->snd, len);
 }
 
-static void sent(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
+static ALWAYS_INLINE void sent(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
 {
-	tcp_append(&c->tcb, n, now);
+	tcp_wrote(&c->tcb, n, now);
 	place_settle(sc, c, now, 0);
 }
 
@@ -181,7 +190,8 @@ ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 	return take ? (ssize_t)take : -EAGAIN;
 }
 
-ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t len, mt_time now)
+static NEVER_INLINE ssize_t send_any(struct stack_core *sc, uint32_t id, const void *buf,
+				     size_t len, mt_time now)
 {
 	union {
 		const void *in;
@@ -190,6 +200,22 @@ ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t l
 	struct iovec iov = {.iov_base = p.iov, .iov_len = len};
 
 	return stack_sendv(sc, id, &iov, 1, now);
+}
+
+ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t len, mt_time now)
+{
+	const unsigned state = CONN_LIVE | CONN_OPENED | CONN_DONE | CONN_SHUT_WR;
+	struct conn *c = core_conn(sc, id);
+	uint32_t at = buf_len(&sc->bufs, &c->snd);
+
+	/* All of it, with room to spare, on a connection that is open. */
+	if ((c->flags & state) != (CONN_LIVE | CONN_OPENED) || c->error || !len ||
+	    len >= send_room(sc, c) || !buf_reserve(&sc->bufs, &c->snd, at + (uint32_t)len))
+		return send_any(sc, id, buf, len, now);
+	buf_write(&sc->bufs, &c->snd, at, buf, (uint32_t)len);
+	buf_append(&sc->bufs, &c->snd, (uint32_t)len);
+	sent(sc, c, (uint32_t)len, now);
+	return (ssize_t)len;
 }
 
 /* ---- without a copy ---- */
@@ -208,8 +234,10 @@ int stack_zc_drop(struct stack_core *sc, uint32_t id, size_t n, mt_time now)
 
 	if (n > buf_len(&sc->bufs, &c->rcv))
 		return -EINVAL;
-	if (n)
-		consume(sc, c, (uint32_t)n, now);
+	if (!n)
+		return 0;
+	buf_drop(&sc->bufs, &c->rcv, (uint32_t)n);
+	consumed(sc, c, (uint32_t)n, now);
 	return 0;
 }
 

@@ -3,8 +3,10 @@
  * a turn touches only connections it sends for. */
 #include <errno.h>
 
+#include "base/inline.h"
 #include "stack/place.h"
 #include "stack/trace_put.h"
+#include "tcp/usual.h"
 #include "wire/frame.h"
 
 #define QUANTUM	     8 /* segments of one connection before the next one's */
@@ -27,14 +29,14 @@ static bool get_spare(struct stack_core *sc)
 	return sc->n_spare != 0;
 }
 
-static inline uint8_t *next_frame(struct stack_core *sc)
+static ALWAYS_INLINE uint8_t *next_frame(struct stack_core *sc)
 {
 	if (sc->n_out == sc->cfg.tx_batch || (!sc->n_spare && !get_spare(sc)))
 		return NULL;
 	return sc->spare[sc->n_spare - 1].data;
 }
 
-static inline void commit(struct stack_core *sc, size_t len, uint16_t flags)
+static ALWAYS_INLINE void commit(struct stack_core *sc, size_t len, uint16_t flags)
 {
 	struct nic_pkt *p = &sc->out[sc->n_out++];
 
@@ -45,7 +47,7 @@ static inline void commit(struct stack_core *sc, size_t len, uint16_t flags)
 		vlan_insert(p, sc->vlan);
 }
 
-static inline void commit_tcp(struct stack_core *sc, size_t len)
+static ALWAYS_INLINE void commit_tcp(struct stack_core *sc, size_t len)
 {
 	commit(sc, len, sc->nic->tx_csum ? NIC_TX_L4_CSUM : 0);
 }
@@ -161,8 +163,8 @@ static void unreachable(struct stack_core *sc, struct conn *c, mt_time now)
 		lose(sc, c, now);
 }
 
-static inline void record_segment(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
-				  mt_time now)
+static void record_segment(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+			   mt_time now)
 {
 	bool again = tcp_was_retransmit(&c->tcb);
 	struct mtcp_stats *s = &sc->stats;
@@ -174,37 +176,48 @@ static inline void record_segment(struct stack_core *sc, struct conn *c, const s
 	s->resets_sent += (seg->flags & TCPF_RST) != 0;
 }
 
-static __attribute__((noinline)) size_t put_any(struct stack_core *sc, uint8_t *frame,
-						const struct eth_addr *to, struct conn *c,
-						struct tcp_seg *seg)
-{
-	struct flow f = conn_flow(sc, c);
-
-	if (seg->flags & TCPF_SYN && seg->opts & TCPO_FASTOPEN)
-		fastopen_fill(sc, c, seg);
-	if (seg->len)
-		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + ip_out_payload(&c->remote, seg),
-			 seg->len);
-	return ip_out_tcp(sc, frame, to, &f, seg);
-}
-
-/* The segment with its payload and headers. Length of the frame. */
-static inline size_t put_segment(struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,
-				 struct conn *c, struct tcp_seg *seg)
+/* The usual segment (tcp/usual.h) in the usual frame (wire/frame.h). False: it is not, or there is
+ * none. */
+static ALWAYS_INLINE bool send_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
+				     const struct eth_addr *to, mt_time now)
 {
 	struct frame_ends ends;
+	struct tcp_seg seg;
 
-	if (seg->opts != TCPO_TS || !ip_is_v4(&c->remote))
-		return put_any(sc, frame, to, c, seg);
-	if (seg->len)
-		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + FRAME_HLEN, seg->len);
+	if (!ip_is_v4(&c->remote) || !usual_output(&c->tcb, now, &seg))
+		return false;
+	if (seg.len)
+		buf_read(&sc->bufs, &c->snd, seg.data_off, frame + FRAME_HLEN, seg.len);
 	ends.dst = *to;
 	ends.src = sc->mac;
 	ends.local = sc->addrs.addr[c->local].addr.w[3];
 	ends.remote = c->remote.w[3];
 	ends.lport = c->lport;
 	ends.rport = c->rport;
-	return frame_put(frame, &ends, seg, IP_OUT_TTL, !sc->nic->tx_csum);
+	commit_tcp(sc, frame_put(frame, &ends, &seg, IP_OUT_TTL, !sc->nic->tx_csum));
+	trace_out(sc, c, &seg, false, now);
+	sc->stats.tx_segs++;
+	sc->stats.tx_data_bytes += seg.len;
+	return true;
+}
+
+/* The same of any segment. */
+static NEVER_INLINE bool send_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
+				  const struct eth_addr *to, mt_time now)
+{
+	struct flow f = conn_flow(sc, c);
+	struct tcp_seg seg;
+
+	if (!tcp_output(&c->tcb, now, &seg))
+		return false;
+	if (seg.flags & TCPF_SYN && seg.opts & TCPO_FASTOPEN)
+		fastopen_fill(sc, c, &seg);
+	if (seg.len)
+		buf_read(&sc->bufs, &c->snd, seg.data_off, frame + ip_out_payload(&c->remote, &seg),
+			 seg.len);
+	commit_tcp(sc, ip_out_tcp(sc, frame, to, &f, &seg));
+	record_segment(sc, c, &seg, now);
+	return true;
 }
 
 /* Up to QUANTUM segments. False: no frame for the first one; the connection keeps its place. */
@@ -218,16 +231,13 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 		conn_take(sc, c, wants);
 	do {
 		uint8_t *frame = next_frame(sc);
-		struct tcp_seg seg;
 
 		if (!frame)
 			break;
-		if (!tcp_output(&c->tcb, now, &seg)) {
+		if (!send_usual(sc, c, frame, to, now) && !send_any(sc, c, frame, to, now)) {
 			more = TCP_TX_NONE;
 			break;
 		}
-		commit_tcp(sc, put_segment(sc, frame, to, c, &seg));
-		record_segment(sc, c, &seg, now);
 		n++;
 		more = tcp_place(&c->tcb, now);
 	} while (more != TCP_TX_NONE && n < QUANTUM);
@@ -338,13 +348,11 @@ static struct rlist *fetch(const struct stack_core *sc, const struct rlist *l, s
 	return rlist_next(at);
 }
 
-/* Serves a list until it is empty or the turn's frames reach `until`. */
-static void serve_list(struct stack_core *sc, struct rlist *l, unsigned until, mt_time now)
+static NEVER_INLINE void serve_some(struct stack_core *sc, struct rlist *l, unsigned until,
+				    mt_time now)
 {
 	struct rlist *ahead = rlist_next(l);
 
-	if (ahead == l)
-		return;
 	for (unsigned i = 0; i < AHEAD; i++)
 		ahead = fetch(sc, l, ahead);
 	while (sc->n_visits && sc->n_out < until && !rlist_empty(l)) {
@@ -353,6 +361,13 @@ static void serve_list(struct stack_core *sc, struct rlist *l, unsigned until, m
 			return;
 		sc->n_visits--;
 	}
+}
+
+/* Serves a list until it is empty or the turn's frames reach `until`. */
+static inline void serve_list(struct stack_core *sc, struct rlist *l, unsigned until, mt_time now)
+{
+	if (!rlist_empty(l))
+		serve_some(sc, l, until, now);
 }
 
 /* SYNs and SYN/ACKs, in turn first. */

@@ -8,41 +8,34 @@
 
 /* ---- SEND and RECEIVE ---- */
 
-static inline uint32_t snd_room(const struct tcb *t)
-{
-	uint32_t used = t->snd_end.v - snd_base(t).v, limit = snd_limit(t);
-
-	if ((t->flags & TF_FIN) || t->state == TCPS_CLOSED || t->state == TCPS_TIME_WAIT)
-		return 0;
-	return used < limit ? limit - used : 0;
-}
-
 uint32_t tcp_snd_room(const struct tcb *t)
 {
-	return snd_room(t);
+	return tcp_room(t);
 }
 
 void tcp_append(struct tcb *t, uint32_t n, mt_time now)
 {
-	check(n <= snd_room(t));
+	check(n <= tcp_room(t));
 	t->snd_end = seq_add(t->snd_end, n);
 	fastopen_release(t);
 	timer_settle(t, now);
 }
 
-void tcp_consumed(struct tcb *t, uint32_t n, mt_time now)
+/* Told at once only where the peer may be waiting for it; else the next ACK does. */
+void tcp_window_opened(struct tcb *t)
 {
-	uint32_t offered = rcv_wnd(t), grown;
+	uint32_t offered = rcv_wnd(t), grown = data_window(t) - offered;
 
-	(void)now;
-	check(n <= t->rcv_unread);
-	t->rcv_unread -= n;
 	if (t->state < TCPS_ESTABLISHED || t->state > TCPS_FIN_WAIT_2)
 		return; /* the peer sends nothing any more */
-	/* Told at once only where the peer may be waiting for it; else the next ACK does. */
-	grown = data_window(t) - offered;
 	if (grown && grown >= min_u32(offered, t->rcvbuf / 2))
 		t->flags |= TF_ACK_NOW;
+}
+
+void tcp_consumed(struct tcb *t, uint32_t n, mt_time now)
+{
+	(void)now;
+	tcp_took(t, n);
 }
 
 /* ---- CLOSE and ABORT ---- */

@@ -17,13 +17,10 @@ void autotune_start(struct tcb *t, mt_time now)
 
 /* The peer echoes what we sent when the window it now uses was offered: a round trip that needs no
  * data of ours. Else what was measured on our side. */
-static uint32_t round_ms(const struct arrival *a)
+static uint32_t round_ms(const struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
-	const struct tcb *t = a->t;
-	const struct tcp_seg *s = a->seg;
-
 	if ((t->flags & TF_TS) && (s->opts & TCPO_TS) && s->ts_ecr) {
-		uint32_t age = ms_of(a->now) - (s->ts_ecr - t->ts_offset);
+		uint32_t age = ms_of(now) - (s->ts_ecr - t->ts_offset);
 
 		if (age <= t->cfg->rto_max_ms)
 			return age;
@@ -32,15 +29,15 @@ static uint32_t round_ms(const struct arrival *a)
 }
 
 /* An instant 65 s ago may look like the last round trip: that costs a larger bound, no memory. */
-void autotune_half(struct arrival *a)
+uint32_t autotune_half(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
-	struct tcb *t = a->t;
-	uint32_t took = (uint16_t)(ms_of(a->now) - t->rcv_mark_ms);
+	uint32_t took = (uint16_t)(ms_of(now) - t->rcv_mark_ms);
 
-	autotune_start(t, a->now);
-	if (took < round_ms(a) && t->rcvbuf < t->cfg->rcvbuf_max && !(t->xflags & XF_RCVBUF) &&
-	    t->rcvbuf >> t->rcv_wscale < UINT16_MAX)
-		a->ev->flags |= TCP_EV_RCVBUF;
+	autotune_start(t, now);
+	return took < round_ms(t, s, now) && t->rcvbuf < t->cfg->rcvbuf_max &&
+			       !(t->xflags & XF_RCVBUF) && t->rcvbuf >> t->rcv_wscale < UINT16_MAX
+		       ? TCP_EV_RCVBUF
+		       : 0;
 }
 
 void tcp_grow_rcvbuf(struct tcb *t, uint32_t most)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/fastpath.h"
+#include "tcp/arrival.h"
 #include "tcp/recovery.h"
 
 void fastpath_input(struct arrival *a)
@@ -16,11 +17,11 @@ void fastpath_input(struct arrival *a)
 	if (advanced) {
 		if (cold_of(t))
 			recovery_delivered(t, s, a->now);
-		ack_new(a);
+		ack_new(t, s, a->ev, a->now);
 		if (cc_ops(t)->on_sample)
 			ack_sample(a, before);
 	}
-	ack_window(a, advanced);
+	ack_window(t, s, advanced, a->now);
 	if (t->state == TCPS_ESTABLISHED || ack_fin(a) == STEP_CONTINUE) {
 		a->seq = s->seq;
 		a->len = s->len;

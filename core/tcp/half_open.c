@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/half_open.h"
+#include "tcp/arrival.h"
 #include "tcp/internal.h"
 
 void tcp_half_open(struct tcp_half *h, const struct tcp_config *cfg, const struct tcp_open *o,
@@ -203,7 +204,7 @@ void tcp_open_half(struct tcb *t, const struct tcp_host *host, const struct tcp_
 		t->rtt_us = h->sent_us;
 	}
 	if (!(h->flags & HALF_COOKIE)) /* its timestamp carries options in the place of time */
-		ack_measure(&a, seg->ack);
+		ack_measure(t, seg, now);
 	if (h->flags & HALF_LOST)
 		t->flags |= TF_SYN_RXT;
 	ack_opens(&a);

@@ -3,11 +3,14 @@
  * input_data.c. */
 #include <errno.h>
 
+#include "base/inline.h"
+#include "tcp/arrival.h"
 #include "tcp/dsack.h"
 #include "tcp/fastpath.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 #include "tcp/syn_data.h"
+#include "tcp/usual.h"
 
 bool arrival_challenge(struct arrival *a)
 {
@@ -82,7 +85,7 @@ static enum step synsent_open(struct arrival *a)
 		tcp_set_state(t, TCPS_SYN_RCVD);
 		return STEP_DONE;
 	}
-	ack_measure(a, s->ack);
+	ack_measure(t, s, a->now);
 	open_established(t, a->now, a->ev);
 	fastopen_acked(a);
 	t->flags |= TF_ACK_NOW;
@@ -277,7 +280,7 @@ static void note_holes(struct tcb *t)
 	t->flags = holes ? t->flags | TF_HOLES : t->flags & ~(uint32_t)TF_HOLES;
 }
 
-static __attribute__((noinline)) void input_slow(struct arrival *a)
+static NEVER_INLINE void input_slow(struct arrival *a)
 {
 	const step_fn *next = sync_steps;
 
@@ -293,7 +296,7 @@ static __attribute__((noinline)) void input_slow(struct arrival *a)
 	timer_settle(a->t, a->now);
 }
 
-struct tcp_events tcp_input(struct tcb *t, const struct tcp_seg *s, mt_time now)
+static NEVER_INLINE struct tcp_events input_any(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
 	struct tcp_events ev = {0};
 	struct arrival a = {.t = t, .seg = s, .ev = &ev, .now = now};
@@ -302,5 +305,15 @@ struct tcp_events tcp_input(struct tcb *t, const struct tcp_seg *s, mt_time now)
 		fastpath_input(&a);
 	else
 		input_slow(&a);
+	return ev;
+}
+
+struct tcp_events tcp_input(struct tcb *t, const struct tcp_seg *s, mt_time now)
+{
+	struct tcp_events ev = {0};
+
+	if (!usual_takes(t, s))
+		return input_any(t, s, now);
+	usual_input(t, s, &ev, now);
 	return ev;
 }

@@ -2,66 +2,31 @@
 /* Fifth step: the ACK field. */
 #include <errno.h>
 
+#include "tcp/arrival.h"
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 #include "tcp/tlp.h"
 
-/* The timed segment is measured in microseconds and, by Karn's rule, only if nothing was sent again
- * since. Where that rule leaves nothing to time, the echoed timestamp measures in milliseconds (RFC
- * 7323 4.1). */
-void ack_measure(struct arrival *a, tcp_seq ack)
-{
-	struct tcb *t = a->t;
-	const struct tcp_seg *s = a->seg;
-	uint32_t age;
-
-	if (t->flags & TF_TIMING) {
-		if (seq_lt(ack, t->rtt_seq))
-			return;
-		t->flags &= ~(uint32_t)TF_TIMING;
-		rtt_sample(&t->rtt, us_of(a->now) - t->rtt_us);
-		return;
-	}
-	if (!(t->flags & TF_TS) || !(s->opts & TCPO_TS) || s->ts_ecr == 0)
-		return;
-	age = ms_of(a->now) - (s->ts_ecr - t->ts_offset);
-	if (age <=
-	    t->cfg->rto_max_ms) /* an echo from the future or of another age is no measurement */
-		rtt_sample(&t->rtt, age * 1000u);
-}
-
 /* By the times of transmission: of the newest byte this ACK tells of, if it was sent once. */
-static uint32_t newest_rtt(const struct arrival *a)
+static uint32_t newest_rtt(const struct tcb *t, mt_time now)
 {
-	const struct tcp_cold *c = cold_of(a->t);
+	const struct tcp_cold *c = cold_of(t);
 
 	if (!c || !c->xmit.ack_any || c->xmit.newest.again)
 		return 0;
-	return us_of(a->now) - c->xmit.newest.s.at_us;
+	return us_of(now) - c->xmit.newest.s.at_us;
 }
 
-static void ack_grow(struct arrival *a, uint32_t n_acked, uint32_t before)
+void ack_grow_own(struct tcb *t, uint32_t n_acked, uint32_t before, mt_time now)
 {
-	struct tcb *t = a->t;
-	bool limited = (t->flags & TF_CWND_FULL) || t->phase == PHASE_LOSS;
-
-	/* RFC 3168 6.1.2: an ACK with ECE opens no window. */
-	if (!n_acked || t->phase == PHASE_RECOVERY ||
-	    ((a->seg->flags & TCPF_ECE) && (t->flags & TF_ECN)))
-		return;
-	if (!t->own) {
-		if (limited)
-			window_grow(t, n_acked);
-		return;
-	}
 	window_on_ack(t, &(struct cc_ack){
 				 .n_acked = n_acked,
 				 .flight = before,
-				 .cwnd_limited = limited,
-				 .rtt_us = t->cc.cwnd < t->cc.ssthresh ? newest_rtt(a) : 0,
+				 .cwnd_limited = ack_limited(t),
+				 .rtt_us = t->cc.cwnd < t->cc.ssthresh ? newest_rtt(t, now) : 0,
 				 .rtt = &t->rtt,
-				 .now = a->now,
+				 .now = now,
 			 });
 }
 
@@ -99,7 +64,7 @@ void ack_sample(struct arrival *a, uint32_t before)
 		.rtt = &t->rtt,
 		.now = a->now,
 		.in_recovery = t->phase != PHASE_OPEN,
-		.rtt_us = newest_rtt(a),
+		.rtt_us = newest_rtt(t, a->now),
 		.pipe = recovery_pipe(t),
 		.rate = take_rate(a, &rate) ? &rate : NULL,
 	};
@@ -107,45 +72,9 @@ void ack_sample(struct arrival *a, uint32_t before)
 	window_on_sample(t, &ack);
 }
 
-void ack_new(struct arrival *a)
-{
-	struct tcb *t = a->t;
-	tcp_seq ack = a->seg->ack;
-	uint32_t before = flight(t);
-	bool impatient = t->flags & TF_RENO_PARTIAL;
-	uint32_t n = ack.v - t->snd_una.v - seq_gt(ack, t->snd_end); /* the FIN is no byte */
-
-	ack_measure(a, ack);
-	if (t->xflags & XF_MSS_CUT)
-		pmtu_raise(t, a->now);
-	t->snd_una = ack;
-	t->unacked_ms = ms_of(a->now);
-	t->n_retries = 0;
-	t->flags &= ~(uint32_t)(TF_PROBED | TF_PROBE_DUE);
-	if ((t->flags & TF_CWR) && seq_gt(ack, t->recover))
-		t->flags &= ~(uint32_t)TF_CWR;
-	rtt_reset_backoff(&t->rtt);
-	ack_grow(a, n, before);
-	recovery_advanced(t, n);
-	/* RFC 6582 3.2 step 3, 6: NewReno mends one loss per round trip. When many segments were
-	 * lost, the timeout is quicker: only the first partial acknowledgment puts it off. */
-	if (!flight(t)) { /* nor is there anything to probe for, if the probe has not left */
-		t->rxt_at_us = 0;
-		t->flags &= ~(uint32_t)TF_TLP_DUE;
-	} else if (!impatient || !(t->flags & TF_RENO_PARTIAL)) {
-		timer_rto(t, a->now);
-	}
-	t->flags &= ~(uint32_t)TF_PERSIST;
-	if (n) {
-		a->ev->n_acked = n;
-		a->ev->flags |= TCP_EV_WRITABLE;
-	}
-}
-
 /* The window opened for a connection that was probing it. */
-static void leave_persist(struct arrival *a)
+void ack_leave_persist(struct tcb *t, mt_time now)
 {
-	struct tcb *t = a->t;
 	bool refused = (t->flags & TF_PROBED) && flight(t);
 
 	t->flags &= ~(uint32_t)(TF_PERSIST | TF_PROBED | TF_PROBE_DUE);
@@ -154,29 +83,8 @@ static void leave_persist(struct arrival *a)
 	rtt_reset_backoff(&t->rtt);
 	if (refused) {
 		recovery_go_back(t);
-		timer_rto(t, a->now);
+		timer_rto(t, now);
 	}
-}
-
-/* RFC 9293 3.10.7.4. SND.WL2 is not kept: an ACK below SND.UNA never gets here, so SND.WL2 =<
- * SEG.ACK always. An ACK that advances carries the peer's latest view even on a retransmitted
- * segment. */
-void ack_window(struct arrival *a, bool ack_advanced)
-{
-	struct tcb *t = a->t;
-	const struct tcp_seg *s = a->seg;
-	uint32_t wnd = (uint32_t)s->wnd << t->snd_wscale;
-	bool opened;
-
-	if (!ack_advanced && seq_lt(s->seq, t->snd_wl1))
-		return;
-	opened = wnd > t->snd_wnd;
-	t->snd_wnd = wnd;
-	t->snd_wl1 = s->seq;
-	if (wnd > t->max_snd_wnd)
-		t->max_snd_wnd = wnd;
-	if (opened && (t->flags & TF_PERSIST))
-		leave_persist(a);
 }
 
 /* RFC 5681 2: nothing but the acknowledgment of what was acknowledged, while something is
@@ -270,10 +178,10 @@ static enum step ack_synrcvd(struct arrival *a)
 		t->flags |= TF_STRAY_RST;
 		return arrival_drop(a, TCP_DROP_ACK);
 	}
-	ack_measure(a, s->ack);
+	ack_measure(t, s, a->now);
 	ack_opens(a);
 	if (seq_gt(s->ack, t->snd_una)) /* data left before the handshake was over */
-		ack_new(a);
+		ack_new(t, s, a->ev, a->now);
 	else if (flight(t))
 		timer_rto(t, a->now);
 	return STEP_CONTINUE;
@@ -303,10 +211,10 @@ enum step step_ack(struct arrival *a)
 	sacked = cold_of(t) && recovery_delivered(t, s, a->now);
 	advanced = seq_gt(s->ack, t->snd_una);
 	if (advanced)
-		ack_new(a);
+		ack_new(t, s, a->ev, a->now);
 	else
 		ack_same(a, sacked);
-	ack_window(a, advanced);
+	ack_window(t, s, advanced, a->now);
 	ack_judge(a, advanced, sacked);
 	if (cc_ops(t)->on_sample)
 		ack_sample(a, before);

@@ -1,40 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Seventh and eighth step: text and FIN; the acknowledgment and the window we owe for them. */
+#include "tcp/arrival.h"
 #include "tcp/dsack.h"
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
-
-/* RFC 1122 4.2.3.2, RFC 5681 4.2: every second full segment at once, else within delack_ms. At the
- * start every segment, since the peer's slow start waits for it. */
-static void ack_policy(struct tcb *t, mt_time now)
-{
-	if (t->n_quick) {
-		t->n_quick--;
-		t->flags |= TF_ACK_NOW;
-	} else if (t->rcv_nxt.v - t->last_ack.v >= 2u * t->mss_seen) {
-		t->flags |= TF_ACK_NOW;
-	} else if (!t->ack_at_us) {
-		t->ack_at_us = us_at(now + t->cfg->delack_ms * MT_MS);
-	}
-}
-
-static void note_mss(struct tcb *t, uint32_t len)
-{
-	if (len > t->mss_seen && t->mss_seen < t->mss_local)
-		t->mss_seen = (uint16_t)min_u32(len, t->mss_local);
-}
-
-static void deliver(struct arrival *a, uint32_t n)
-{
-	struct tcb *t = a->t;
-
-	t->rcv_unread += n;
-	a->ev->n_readable = n;
-	if (n)
-		a->ev->flags |= TCP_EV_READABLE;
-	if ((uint16_t)(rcv_consumed(t) - t->rcv_mark) > t->rcvbuf >> (RCV_MARK_UNIT + 1))
-		autotune_half(a);
-}
 
 /* The FIN is in order: nothing follows it. */
 static enum step fin_arrived(struct arrival *a)
@@ -64,6 +33,7 @@ enum step data_fin(struct arrival *a)
 	return fin_arrived(a);
 }
 
+/* The next in order, and nothing waits behind it. */
 void data_in_order(struct arrival *a)
 {
 	struct tcb *t = a->t;
@@ -72,7 +42,7 @@ void data_in_order(struct arrival *a)
 	a->ev->data_len = (uint16_t)a->len;
 	t->rcv_nxt = seq_add(t->rcv_nxt, a->len);
 	note_mss(t, a->len);
-	deliver(a, a->len);
+	deliver(t, a->seg, a->len, a->ev, a->now);
 	ack_policy(t, a->now);
 }
 
@@ -94,11 +64,11 @@ static enum step data_fills(struct arrival *a)
 	n = t->rcv_nxt.v - from.v;
 	t->flags |= TF_ACK_NOW; /* RFC 5681 4.2: a hole is filled, in whole or part */
 	if (c->fin_seen && seq_gt(t->rcv_nxt, c->fin_seq)) {
-		deliver(a, n - 1);
+		deliver(t, a->seg, n - 1, a->ev, a->now);
 		a->fin = false;
 		return fin_arrived(a);
 	}
-	deliver(a, n);
+	deliver(t, a->seg, n, a->ev, a->now);
 	return STEP_CONTINUE;
 }
 

@@ -29,6 +29,14 @@ static inline uint32_t us_at(mt_time at)
 	return us + (us == 0);
 }
 
+/* The same as us_at(now + ms * MT_MS). */
+static inline uint32_t us_after(mt_time now, uint32_t ms)
+{
+	uint32_t us = us_of(now + MT_US - 1) + ms * 1000u;
+
+	return us + (us == 0);
+}
+
 static inline uint32_t ms_at(mt_time at)
 {
 	uint32_t ms = ms_of(at + MT_MS - 1);

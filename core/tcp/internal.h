@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/num.h"
 #include "tcp/instant.h"
+#include "tcp/place.h"
 #include "tcp/tcb.h"
 #include "tcp/window.h"
 
@@ -49,47 +50,14 @@ static inline bool own_from_the_start(const struct tcp_config *cfg)
 	return !cfg->cc->plain_start || cfg->pacing;
 }
 
-static inline uint32_t sndbuf_of(const struct tcb *t)
-{
-	return t->own ? t->own->sndbuf : t->cfg->sndbuf;
-}
-
-/* The SYN is not yet acknowledged. */
-static inline bool syn_unacked(const struct tcb *t)
-{
-	return t->state == TCPS_SYN_SENT || t->state == TCPS_SYN_RCVD;
-}
-
-/* Sequence number of offset 0 of the send buffer. */
-static inline tcp_seq snd_base(const struct tcb *t)
-{
-	return seq_add(t->snd_una, syn_unacked(t));
-}
-
-static inline uint32_t flight(const struct tcb *t)
-{
-	return t->snd_nxt.v - t->snd_una.v;
-}
-
 static inline bool fin_sent(const struct tcb *t)
 {
 	return seq_gt(t->snd_nxt, t->snd_end);
 }
 
-/* Sequence space of data and a FIN that were never sent. */
-static inline uint32_t unsent_len(const struct tcb *t)
-{
-	return t->snd_end.v + ((t->flags & TF_FIN) != 0) - t->snd_nxt.v;
-}
-
 static inline bool unsent(const struct tcb *t)
 {
 	return unsent_len(t) != 0;
-}
-
-static inline uint32_t rcv_wnd(const struct tcb *t)
-{
-	return t->rcv_adv.v - t->rcv_nxt.v;
 }
 
 /* Loss recovery by scoreboard; without the cold object it is NewReno's. */
@@ -155,13 +123,8 @@ enum step step_ack(struct arrival *);
 void ack_opens(struct arrival *);
 /* Tells an algorithm that wants it of an ACK that was processed; `before`: the flight before. */
 void ack_sample(struct arrival *, uint32_t before);
-/* SEG.ACK > SND.UNA, known to be acceptable. */
-void ack_new(struct arrival *);
-void ack_window(struct arrival *, bool ack_advanced);
 /* What the acknowledgment of our FIN means, if it is. */
 enum step ack_fin(struct arrival *);
-/* One round-trip measurement, if this ACK gives one. */
-void ack_measure(struct arrival *, tcp_seq ack);
 
 /* ---- input_data.c ---- */
 enum step step_text(struct arrival *);
@@ -183,18 +146,6 @@ static inline uint32_t data_window(const struct tcb *t)
 	return now;
 }
 
-/* Bound of the send buffer. Auto-tuned it is two congestion windows: one in flight, and what
- * follows it while its acknowledgments are on the way. In a recovery the flight is larger: what has
- * arrived above a hole is kept, and new data still has to follow. */
-static inline uint32_t snd_limit(const struct tcb *t)
-{
-	uint32_t window = max_u32(t->cc.cwnd, flight(t));
-
-	if (2 * window <= sndbuf_of(t) || (t->xflags & XF_SNDBUF))
-		return sndbuf_of(t);
-	return max_u32(sndbuf_of(t), min_u32(2 * window, t->cfg->sndbuf_max));
-}
-
 /* ---- pmtu.c ---- */
 /* Before a timeout is acted on: is it the size? */
 void pmtu_timeout(struct tcb *, mt_time now, struct tcp_events *);
@@ -211,7 +162,7 @@ static inline uint16_t rcv_consumed(const struct tcb *t)
 
 void autotune_start(struct tcb *, mt_time now);
 /* The application has consumed half a buffer since the last time. */
-void autotune_half(struct arrival *);
+uint32_t autotune_half(struct tcb *, const struct tcp_seg *, mt_time now);
 
 /* RFC 7323 4.3 (2) */
 static inline void ts_note(struct tcb *t, const struct tcp_seg *s)

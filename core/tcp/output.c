@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/output.h"
+#include "base/inline.h"
 #include "tcp/dsack.h"
 #include "tcp/ecn.h"
 #include "tcp/syn_data.h"
@@ -7,6 +8,7 @@
 #include "tcp/pace.h"
 #include "tcp/recovery.h"
 #include "tcp/tlp.h"
+#include "tcp/usual.h"
 
 enum what {
 	SEND_NOTHING,
@@ -126,7 +128,7 @@ static __attribute__((cold)) void plan_opening(const struct tcb *t, struct plan 
 		p->what = SEND_ACK;
 }
 
-static __attribute__((noinline)) struct plan plan_any(const struct tcb *t, mt_time now)
+static NEVER_INLINE struct plan plan_any(const struct tcb *t, mt_time now)
 {
 	const uint32_t ack_of_ecn = TF_ACK_NOW | TF_ECN;
 	bool resending = t->phase != PHASE_OPEN || (t->flags & TF_RXT_HEAD);
@@ -259,22 +261,6 @@ static inline __attribute__((always_inline)) void put_options(struct tcb *t, str
 	}
 }
 
-/* The window field, and the edge it promises. A scaled field cannot say every size: rounded up
- * while the buffer has room, so that the edge does not seem to move back (RFC 7323 2.4). */
-static inline __attribute__((always_inline)) void put_window(struct tcb *t, struct tcp_seg *out)
-{
-	uint32_t shift = t->rcv_wscale, field = data_window(t) >> shift;
-	tcp_seq edge;
-
-	if (field << shift < rcv_wnd(t) &&
-	    ((uint64_t)(field + 1) << shift) + t->rcv_unread <= t->rcvbuf)
-		field++;
-	field = min_u32(field, UINT16_MAX);
-	out->wnd = (uint16_t)field;
-	edge = seq_add(t->rcv_nxt, field << shift);
-	t->rcv_adv = seq_max(t->rcv_adv, edge);
-}
-
 /* What every segment but the first SYN carries; with it any ACK owed is paid. */
 static inline __attribute__((always_inline)) void put_ack(struct tcb *t, struct tcp_seg *out,
 							  mt_time now)
@@ -288,16 +274,7 @@ static inline __attribute__((always_inline)) void put_ack(struct tcb *t, struct 
 	t->flags &= ~(uint32_t)TF_ACK_NOW;
 }
 
-static void start_timing(struct tcb *t, tcp_seq end, mt_time now)
-{
-	if (t->flags & TF_TIMING)
-		return;
-	t->flags |= TF_TIMING;
-	t->rtt_seq = end;
-	t->rtt_us = us_of(now);
-}
-
-static __attribute__((noinline)) void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
+static NEVER_INLINE void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time now)
 {
 	bool active = t->state == TCPS_SYN_SENT, first = flight(t) == 0;
 	bool offer_ts = active ? t->cfg->timestamps : t->flags & TF_TS;
@@ -349,16 +326,6 @@ static void emit_reset(struct tcb *t, struct tcp_seg *out, const struct plan *p)
 	out->ack = t->rcv_nxt;
 	out->flags |= TCPF_ACK;
 	t->flags &= ~(uint32_t)TF_RST_DUE;
-}
-
-/* Was the congestion window what stopped us? In slow start half of it counts (RFC 7661 4.1). */
-static void note_limit(struct tcb *t)
-{
-	uint32_t pipe = recovery_pipe(t);
-	bool full = t->cc.cwnd < t->cc.ssthresh ? pipe >= t->cc.cwnd / 2
-						: pipe + mss_of(t) > t->cc.cwnd;
-
-	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~(uint32_t)TF_CWND_FULL;
 }
 
 /* All the application wrote has left, and the window would take more: what is in flight now says
@@ -452,8 +419,8 @@ static void restart_after_idle(struct tcb *t, mt_time now)
 }
 
 /* What is neither data nor an ACK of what has arrived. */
-static __attribute__((noinline)) void emit_rare(struct tcb *t, struct tcp_seg *out,
-						const struct plan *p, mt_time now)
+static NEVER_INLINE void emit_rare(struct tcb *t, struct tcp_seg *out, const struct plan *p,
+				   mt_time now)
 {
 	switch (p->what) {
 	case SEND_SYN:
@@ -475,7 +442,7 @@ static __attribute__((noinline)) void emit_rare(struct tcb *t, struct tcp_seg *o
 	}
 }
 
-bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
+static NEVER_INLINE bool output_any(struct tcb *t, mt_time now, struct tcp_seg *out)
 {
 	struct plan p;
 
@@ -501,6 +468,11 @@ bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 	if (t->flags & TF_CORK)
 		timer_settle(t, now);
 	return true;
+}
+
+bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
+{
+	return usual_output(t, now, out) || output_any(t, now, out);
 }
 
 bool tcp_was_retransmit(const struct tcb *t)

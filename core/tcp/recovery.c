@@ -320,9 +320,8 @@ static void leave_recovery(struct tcb *t)
 	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_RENO_PARTIAL);
 }
 
-void recovery_advanced(struct tcb *t, uint32_t n_acked)
+void recovery_advanced_any(struct tcb *t, uint32_t n_acked)
 {
-	t->flags &= ~(uint32_t)TF_RENO_HOLD;
 	if (cold_of(t)) {
 		sack_advance(&cold_of(t)->board, t->snd_una);
 		xmit_advance(&cold_of(t)->xmit, t->snd_una);

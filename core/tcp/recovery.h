@@ -52,7 +52,15 @@ uint32_t recovery_judge(struct tcb *, const struct recovery_ack *);
 /* RACK's reordering timer fired. True: fast recovery begins. */
 bool recovery_reo_fired(struct tcb *, mt_time now);
 /* snd_una advanced by n_acked bytes. */
-void recovery_advanced(struct tcb *, uint32_t n_acked);
+void recovery_advanced_any(struct tcb *, uint32_t n_acked);
+static inline void recovery_advanced(struct tcb *t, uint32_t n_acked)
+{
+	t->flags &= ~(uint32_t)TF_RENO_HOLD;
+	if (t->own || t->phase != PHASE_OPEN)
+		recovery_advanced_any(t, n_acked);
+	else
+		t->n_dup = 0;
+}
 /* The retransmission timer fired (RFC 6298 5.4, RFC 5681 3.1). */
 void recovery_timeout(struct tcb *, mt_time now);
 /* Sends again from snd_una; no congestion is inferred (a refused probe, a smaller path MTU). */

@@ -7,6 +7,7 @@
 #include "tcp/output.h"
 #include "tcp/place.h"
 #include "tcp/recovery.h"
+#include "tcp/rxt.h"
 #include "tcp/tlp.h"
 
 mt_time tcp_deadline(const struct tcb *t, mt_time now)
@@ -14,26 +15,9 @@ mt_time tcp_deadline(const struct tcb *t, mt_time now)
 	return tcp_next_at(t, now);
 }
 
-/* The retransmission or persist timer, but not beyond the user timeout (RFC 5482). */
-static void rxt_start(struct tcb *t, mt_time now)
-{
-	uint32_t ms = rto_ms(t), waited = ms_of(now) - t->unacked_ms;
-
-	if (user_timeout_ms(t)) {
-		uint32_t left = waited < user_timeout_ms(t) ? user_timeout_ms(t) - waited : 1;
-
-		ms = min_u32(ms, left);
-	}
-	t->rxt_at_us = us_at(now + ms * MT_MS);
-}
-
 void timer_rto(struct tcb *t, mt_time now)
 {
-	t->flags &= ~(uint32_t)(TF_PERSIST | TF_PTO);
-	t->xflags &= (uint16_t)~XF_REO;
-	rxt_start(t, now);
-	if (tlp_may_be_sooner(t, now))
-		tlp_schedule(t, now);
+	rxt_restart(t, now);
 }
 
 static bool cork_holds(const struct tcb *t)

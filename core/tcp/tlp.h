@@ -15,8 +15,8 @@
  * short as the peer may wait with an ACK (for a second full segment, RFC 5681 4.2). */
 static inline bool tlp_may_be_sooner(const struct tcb *t, mt_time now)
 {
-	return (t->flags & TF_SACK) &&
-	       (flight(t) >= 2 * mss_of(t) || is_before(us_at(now + TLP_DELACK), t->rxt_at_us));
+	return (t->flags & TF_SACK) && (flight(t) >= 2 * mss_of(t) ||
+					is_before(us_after(now, TLP_DELACK / MT_MS), t->rxt_at_us));
 }
 
 /* 7.2: the retransmission timer was started; puts the probe timeout in its place if that is sooner.

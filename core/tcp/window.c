@@ -51,15 +51,6 @@ void window_set_mss(struct tcb *t, uint32_t mss)
 	leave(t, cc);
 }
 
-void window_grow(struct tcb *t, uint32_t n_acked)
-{
-	uint32_t n = min_u32(n_acked, CC_SLOW_START_SEGS * mss_of(t));
-	uint32_t bound = min_u32(t->cc.ssthresh, CC_CWND_MAX);
-
-	if (t->cc.cwnd < bound)
-		t->cc.cwnd += min_u32(n, bound - t->cc.cwnd);
-}
-
 void window_on_ack(struct tcb *t, const struct cc_ack *a)
 {
 	struct cc *cc = &t->own->cc;

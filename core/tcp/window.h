@@ -7,6 +7,7 @@
 #ifndef TCP_WINDOW_H
 #define TCP_WINDOW_H
 
+#include "base/num.h"
 #include "tcp/tcb.h"
 
 static inline const struct cc_ops *cc_ops(const struct tcb *t)
@@ -23,7 +24,14 @@ static inline uint32_t mss_of(const struct tcb *t)
 void window_init(struct tcb *, uint32_t mss, uint8_t init_cwnd_segs);
 void window_set_mss(struct tcb *, uint32_t mss); /* keeps the window in segments */
 /* The slow start of a connection without tcp_own; the window bounded the flight. */
-void window_grow(struct tcb *, uint32_t n_acked);
+static inline void window_grow(struct tcb *t, uint32_t n_acked)
+{
+	uint32_t n = min_u32(n_acked, CC_SLOW_START_SEGS * mss_of(t));
+	uint32_t bound = min_u32(t->cc.ssthresh, CC_CWND_MAX);
+
+	if (t->cc.cwnd < bound)
+		t->cc.cwnd += min_u32(n, bound - t->cc.cwnd);
+}
 /* What cc_ops are told, and what they say. The first: a tcp_own is attached. */
 void window_on_ack(struct tcb *, const struct cc_ack *);
 void window_on_sample(struct tcb *, const struct cc_ack *);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/check.h"
+#include "base/inline.h"
 #include "wire/bytes.h"
 #include "wire/wire.h"
 
@@ -47,8 +48,8 @@ struct frame_ends {
  * csum: with the TCP checksum over all, else with zero in its place. Length of the frame. Headers
  * are put together as words in registers: summing up what was just written in narrower stores would
  * stall on store forwarding. */
-static inline size_t frame_put(uint8_t *p, const struct frame_ends *e, const struct tcp_seg *s,
-			       uint8_t ttl, bool csum)
+static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_ends *e,
+				      const struct tcp_seg *s, uint8_t ttl, bool csum)
 {
 	uint32_t total = IPV4_HLEN + TCP_HLEN_TS + s->len;
 	uint32_t ip[5] = {
@@ -122,8 +123,8 @@ static inline void frame_plain_seg(struct tcp_seg *s)
 
 /* Reads a frame of this kind, whoever it is for. False: it is of another kind, or something is
  * wrong with it; what was written is of no use then. */
-static inline bool frame_take(const uint8_t *p, size_t len, unsigned flags, struct flow *f,
-			      struct tcp_seg *s)
+static ALWAYS_INLINE bool frame_take(const uint8_t *p, size_t len, unsigned flags, struct flow *f,
+				     struct tcp_seg *s)
 {
 	const uint8_t *ip = p + ETH_HLEN, *tcp = p + FRAME_TCP;
 	uint32_t total;

@@ -16,9 +16,10 @@
 #include "http_parse.h"
 #include "server.h"
 
-#define IN_LEN	   8192u       /* a request head; longer: 431 */
-#define HEAD_LEN   768u	       /* a response head, or a whole error response */
-#define CHUNK	   (64u << 10) /* of a large file, read at a time */
+#define IN_LEN	 8192u	     /* a request head; longer: 431 */
+#define HEAD_LEN 768u	     /* a response head, or a whole error response */
+#define CHUNK	 (64u << 10) /* of a large file, read at a time */
+_Static_assert(CHUNK <= WEBSET_PERIOD, "in one piece of a set's pattern");
 #define TURNS	   16u /* steps per event, so that one connection does not hold the others up */
 #define MAX_BODY   (1u << 20)	/* a request's body, thrown away; longer: answered and closed */
 #define MAX_LINGER (256u << 10) /* bytes read after an answer that closes */
@@ -38,6 +39,7 @@ struct http_conn {
 };
 
 struct http_state {
+	struct webset *set; /* NULL: files below a directory */
 	struct http_files *files;
 	time_t date_at;
 	char date[40];
@@ -47,11 +49,14 @@ enum step { STEP_ON, STEP_WAIT_IN, STEP_WAIT_OUT, STEP_CLOSE };
 
 static int http_start(struct server_worker *w, char err[ERR_LEN])
 {
+	const struct server_conf *conf = server_conf_of(w);
 	struct http_state *st = calloc(1, sizeof(*st));
 
 	w->app_state = st;
-	if (st != NULL)
-		st->files = http_files_create(server_conf_of(w)->root_fd);
+	if (st != NULL && conf->file_set > 0)
+		st->set = webset_create(conf->file_set);
+	if (st != NULL && (conf->file_set == 0 || st->set != NULL))
+		st->files = http_files_create(conf->root_fd, st->set);
 	return st == NULL || st->files == NULL ? err_set(-ENOMEM, err, "out of memory") : 0;
 }
 
@@ -59,8 +64,10 @@ static void http_end(struct server_worker *w)
 {
 	struct http_state *st = w->app_state;
 
-	if (st != NULL)
+	if (st != NULL) {
 		http_files_destroy(st->files);
+		webset_destroy(st->set);
+	}
 	free(st);
 }
 
@@ -352,6 +359,12 @@ static int gather(struct server_worker *w, struct http_conn *c, struct iovec iov
 		iov[n++] = (struct iovec){c->head + c->head_off, c->head_len - c->head_off};
 	if (want == 0)
 		return n;
+	if (c->file->pattern != NULL) {
+		const char *from = c->file->pattern + (c->file->phase + c->off) % WEBSET_PERIOD;
+
+		iov[n++] = (struct iovec){(void *)(uintptr_t)from, want};
+		return n;
+	}
 	if (c->file->fd < 0) {
 		iov[n++] = (struct iovec){c->file->content + c->off, want};
 		return n;

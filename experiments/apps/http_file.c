@@ -15,6 +15,7 @@
 #define CACHE_SLOTS	1024u /* power of two */
 #define CACHE_MAX_BYTES (32u << 10)
 #define CACHE_NS	SEC_NS
+#define SET_MTIME	1230768000 /* the first second of 2009 */
 
 struct cached {
 	char *path;
@@ -24,6 +25,7 @@ struct cached {
 
 struct http_files {
 	int root_fd;
+	const struct webset *set;
 	struct cached slots[CACHE_SLOTS];
 };
 
@@ -181,12 +183,12 @@ static int load(int root_fd, const char *path, struct http_file **out)
 	return 0;
 }
 
-struct http_files *http_files_create(int root_fd)
+struct http_files *http_files_create(int root_fd, const struct webset *set)
 {
 	struct http_files *files = calloc(1, sizeof(*files));
 
 	if (files != NULL)
-		files->root_fd = root_fd;
+		*files = (struct http_files){.root_fd = root_fd, .set = set};
 	return files;
 }
 
@@ -215,12 +217,39 @@ static uint32_t hash(const char *path)
 	return h ^ h >> 15;
 }
 
+static int get_of_set(const struct webset *set, const char *path, struct http_file **out)
+{
+	static const char fields[] = "Content-Type: application/octet-stream\r\n"
+				     "Last-Modified: Thu, 01 Jan 2009 00:00:00 GMT\r\n"
+				     "Accept-Ranges: bytes\r\n";
+	struct webset_file name;
+	struct http_file *f;
+
+	_Static_assert(sizeof(fields) <= sizeof(f->fields), "they fit");
+	if (!webset_find(set, path, &name))
+		return 404;
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return 503;
+	*f = (struct http_file){.refs = 1,
+				.fd = -1,
+				.pattern = set->pattern,
+				.phase = webset_phase(name),
+				.size = webset_size(name),
+				.mtime = SET_MTIME};
+	memcpy(f->fields, fields, sizeof(fields));
+	*out = f;
+	return 0;
+}
+
 int http_file_get(struct http_files *files, const char *path, struct http_file **out)
 {
 	struct cached *c = &files->slots[hash(path) & (CACHE_SLOTS - 1)];
 	uint64_t now = clock_ns();
 	int status;
 
+	if (files->set != NULL)
+		return get_of_set(files->set, path, out);
 	if (c->file != NULL && now < c->until && strcmp(c->path, path) == 0) {
 		c->file->refs++;
 		*out = c->file;

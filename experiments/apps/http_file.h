@@ -4,6 +4,7 @@
  * the root (openat2, RESOLVE_BENEATH), symbolic links included. One worker's: not shared between
  * threads. Small files are kept in memory for a second; large ones are read in pieces from their
  * descriptor, so a file that shrinks while it is sent is an error and not a fault.
+ * Or the files of a set, whose content is computed (webset.h).
  */
 #ifndef APPS_HTTP_FILE_H
 #define APPS_HTTP_FILE_H
@@ -12,11 +13,15 @@
 #include <sys/types.h>
 
 #include "util.h"
+#include "webset.h"
 
 struct http_file {
 	unsigned refs;
 	int fd; /* or -1: the content is in memory */
 	char *content;
+	const char
+		*pattern; /* of a set's file, else NULL: the bytes from phase on, round and round */
+	uint32_t phase;
 	uint64_t size;
 	time_t mtime;
 	char fields[160]; /* Content-Type, Last-Modified, Accept-Ranges: lines of the head */
@@ -24,8 +29,9 @@ struct http_file {
 
 struct http_files;
 
-/* root_fd stays the caller's. NULL: no memory. */
-struct http_files *http_files_create(int root_fd);
+/* root_fd and set stay the caller's; with a set, its files are served and nothing else. NULL: no
+ * memory. */
+struct http_files *http_files_create(int root_fd, const struct webset *set);
 void http_files_destroy(struct http_files *);
 /* path as in struct http_request. 0, or the status that answers: 403, 404, 503. Give it back with
  * put. */

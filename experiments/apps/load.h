@@ -32,8 +32,9 @@ enum load_failure {
 const char *load_failure_name(int code);
 
 struct load_conf {
-	int app;	  /* enum app_kind */
-	const char *path; /* http */
+	int app;	   /* enum app_kind */
+	const char *path;  /* http */
+	uint32_t file_set; /* http: GiB of the server's set of files; 0: path */
 	struct addr target;
 	uint32_t concurrency, messages, message_bytes, response_bytes;
 	int up; /* bulk: 1: the load sends */

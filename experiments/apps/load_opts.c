@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "webset.h"
+
 #define KERNEL_RAMP 8000
 #define MTCP_RAMP   100000
 #define RAMP_S	    4 /* a million connections are not to be waited for ten seconds */
@@ -36,6 +38,8 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	    .doc = "echo: size of a response (64)");
 	OPT(t, "direction", "WAY", OPT_CHOICE, &l->up, .doc = "bulk: from or to the server",
 	    .choices = directions);
+	OPT(t, "file-set", "GB", OPT_U32, &l->file_set, .min = 1, .max = WEBSET_MOST_GB,
+	    .doc = "http: instead of --path, files of the server's --file-set, by popularity");
 	OPT(t, "zero-copy", NULL, OPT_FLAG, &l->zero_copy,
 	    .doc = "bulk: read and write in place (mtcp inline)");
 	OPT(t, "warmup", "S", OPT_REAL, &l->warmup_s, .min = 0, .max = 3600,
@@ -63,6 +67,13 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	OPT(t, "note", "TEXT", OPT_TEXT, &o->note, .doc = "a remark for the row's notes");
 }
 
+int file_set_check(int app, uint32_t file_set, char err[ERR_LEN])
+{
+	if (file_set == 0 || app == APP_HTTP)
+		return 0;
+	return err_set(-EINVAL, err, "--file-set is for --app http");
+}
+
 int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 {
 	struct load_conf *l = &o->load;
@@ -72,6 +83,8 @@ int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 			-EINVAL, err,
 			"--connections with --rate wants --messages 1: otherwise connections "
 			"do not end by themselves");
+	if (file_set_check(l->app, l->file_set, err) < 0)
+		return -EINVAL;
 	if (l->zero_copy && (l->app != APP_BULK || client != IO_MTCP))
 		return err_set(-EINVAL, err, "--zero-copy is for --app bulk over mtcp inline");
 	if (l->app == APP_BULK && (l->rate > 0 || l->connections > 0))

@@ -97,6 +97,8 @@ static void send_more(struct load_worker *w, struct load_slot *s)
 	uint32_t n;
 	ssize_t put;
 
+	if (w->set != NULL)
+		web_slot_request(w, s);
 	while (s->sent < w->request_len) {
 		uint32_t pos = s->sent % LOAD_BUFFER;
 
@@ -132,6 +134,8 @@ void slot_request(struct load_worker *w, struct load_slot *s, uint64_t start_at)
 	s->got = 0;
 	if (w->https != NULL)
 		w->https[s - w->slots] = (struct load_http){0};
+	if (w->set != NULL)
+		w->https[s - w->slots].file = webset_pick(w->set, &w->rng);
 	s->n_sent_messages++;
 	send_more(w, s);
 }
@@ -207,6 +211,7 @@ static int check_echo(struct load_worker *w, struct load_slot *s, uint32_t n)
 static int check_http(struct load_worker *w, struct load_slot *s, uint32_t n)
 {
 	struct load_http *h = &w->https[s - w->slots];
+	uint32_t before = h->response.n_head;
 	enum http_response_state state = http_response_feed(&h->response, w->scratch, n);
 
 	h->got += n;
@@ -214,6 +219,8 @@ static int check_http(struct load_worker *w, struct load_slot *s, uint32_t n)
 		return -LOAD_FAIL_RESPONSE;
 	if (state == HTTP_RESPONSE_DONE && (h->response.status < 200 || h->response.status > 299))
 		return -LOAD_FAIL_STATUS;
+	if (w->set != NULL && !web_slot_check(w, s, n, h->response.n_head - before))
+		return -LOAD_FAIL_RESPONSE;
 	return state == HTTP_RESPONSE_DONE;
 }
 

@@ -295,10 +295,13 @@ static void make_request(struct load_worker *w)
 	uint64_t letters = 1;
 
 	if (conf->app == APP_HTTP) {
+		/* a file's name takes the place of any other: all have the same length */
+		const char *path = w->set != NULL ? "/dir00000/class0_0" : conf->path;
+
 		addr_format(&conf->target, host);
 		w->request_len =
 			(uint32_t)snprintf(w->request, sizeof(w->request),
-					   "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", conf->path, host);
+					   "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, host);
 		return;
 	}
 	w->request_len = conf->message_bytes;
@@ -325,7 +328,10 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 	w->slots = calloc(w->n_slots + 1, sizeof(*w->slots));
 	if (conf->app == APP_HTTP)
 		w->https = calloc(w->n_slots + 1, sizeof(*w->https));
-	if (w->slots == NULL || (conf->app == APP_HTTP && w->https == NULL) ||
+	if (conf->file_set > 0)
+		w->set = webset_create(conf->file_set);
+	if (w->slots == NULL || (conf->file_set > 0 && w->set == NULL) ||
+	    (conf->app == APP_HTTP && w->https == NULL) ||
 	    (conf->app == APP_BULK && bulk_worker_init(w) < 0)) {
 		load_worker_destroy(w);
 		return NULL;
@@ -360,6 +366,7 @@ void load_worker_destroy(struct load_worker *w)
 		return;
 	free(w->bulk);
 	free(w->flow_bytes);
+	webset_destroy(w->set);
 	free(w->https);
 	free(w->slots);
 	free(w);

@@ -8,6 +8,7 @@
 #include "http_response.h"
 #include "load.h"
 #include "team.h"
+#include "webset.h"
 
 #define LOAD_BUFFER (64u << 10)
 
@@ -41,6 +42,8 @@ _Static_assert(sizeof(struct load_slot) == 32, "two slots to a cache line");
 struct load_http {
 	struct http_response response;
 	uint64_t got;
+	struct webset_file file; /* of a set: what was asked for ... */
+	uint32_t body_got;	 /* ... and how much of it has come */
 };
 
 struct slot_list {	     /* first in, first out: connections are used in turn */
@@ -63,6 +66,7 @@ struct load_worker {
 	uint32_t n_under_way, most_under_way; /* slots CONNECTING or BUSY; UINT32_MAX: no bound */
 	struct load_slot *slots;
 	struct load_http *https; /* by slot; NULL: not http */
+	struct webset *set;	 /* http: NULL: one path */
 	struct bulk *bulk;	 /* NULL: not bulk */
 	uint64_t *flow_bytes;	 /* bulk: received or sent in the window, by slot */
 	struct slot_list free, idle, retry;
@@ -117,6 +121,11 @@ void bulk_slot_begin(struct load_worker *, struct load_slot *);
 void bulk_slot_event(struct load_worker *, struct load_slot *);
 /* When the worker has ended: its flows' bytes in the window, and their squares, are added. */
 void bulk_flows_add(const struct load_worker *, double *sum, double *squares);
+
+/* load_web.c: files of a set. The request; is what has come the file's? (len bytes in w->scratch,
+ * n_head of them of the head). */
+void web_slot_request(struct load_worker *, struct load_slot *);
+bool web_slot_check(struct load_worker *, struct load_slot *, uint32_t len, uint32_t n_head);
 
 /* load_worker.c: where a slot goes next. */
 void worker_slot_done(struct load_worker *, struct load_slot *); /* closed after its last message */

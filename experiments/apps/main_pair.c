@@ -26,7 +26,6 @@ static const char *const more =
 	"Standard error and the row are as mtcp-load's; cpu_* and "
 	"cycles_per_transaction are the server's.\n";
 
-static const char *const pair_apps[] = {"echo", "bulk", NULL};
 static const char *const mode_names[] = {"inline", "paired", NULL};
 
 struct options {
@@ -55,7 +54,7 @@ static void make_table(struct opt_table *t, struct options *o)
 	OPT(t, "client-mode", "MODE", OPT_CHOICE, &o->client_mode, .doc = "of the load",
 	    .choices = mode_names);
 	OPT(t, "app", "NAME", OPT_CHOICE, &o->run.load.app, .doc = "what they do",
-	    .choices = pair_apps);
+	    .choices = app_kind_names);
 	OPT(t, "server-core", "LIST", OPT_CPUS, &o->server_cores,
 	    .doc = "the server's CPUs (the first)");
 	OPT(t, "client-core", "LIST", OPT_CPUS, &o->client_cores,
@@ -168,6 +167,7 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 				   .message_bytes = l->message_bytes,
 				   .response_bytes = l->response_bytes,
 				   .root_fd = -1,
+				   .file_set = l->file_set,
 				   .max_conns = run_connections(l) + 1024};
 	struct addr listen = l->target;
 	int ret;
@@ -211,7 +211,6 @@ static int finish(struct options *o, char err[ERR_LEN])
 {
 	struct load_conf *l = &o->run.load;
 
-	l->app = l->app == 1 ? APP_BULK : APP_ECHO;
 	if (o->server_cores.n == 0)
 		o->server_cores = cpus_first();
 	if (o->client_cores.n == 0)
@@ -220,6 +219,8 @@ static int finish(struct options *o, char err[ERR_LEN])
 	    (o->mode + o->client_mode > 0 || !same_cpus(&o->server_cores, &o->client_cores)))
 		return err_set(-EINVAL, err,
 			       "--one-thread is for inline mode, both ends on the same CPUs");
+	if (l->app == APP_HTTP && l->file_set == 0)
+		return err_set(-EINVAL, err, "--app http needs --file-set GB");
 	return run_opts_finish(&o->run, o->mode + o->client_mode > 0 ? IO_MTCP_PAIRED : IO_MTCP,
 			       err);
 }

@@ -56,6 +56,8 @@ static void make_table(struct opt_table *t, struct options *o)
 	OPT(t, "app", "NAME", OPT_CHOICE, &o->server.app, .doc = "what it does",
 	    .choices = app_kind_names);
 	OPT(t, "root", "DIR", OPT_TEXT, &o->root, .doc = "http: the directory served");
+	OPT(t, "file-set", "GB", OPT_U32, &o->server.file_set, .min = 1, .max = WEBSET_MOST_GB,
+	    .doc = "http: instead of --root, so much of static files whose content is computed");
 	OPT(t, "message-bytes", "B", OPT_U32, &o->server.message_bytes, .min = 1, .max = 1e9,
 	    .doc = "echo: size of a request (64); bulk: bytes of one call (65536)");
 	OPT(t, "response-bytes", "R", OPT_U32, &o->server.response_bytes, .min = 1, .max = 1e9,
@@ -216,10 +218,16 @@ static int check(struct options *o, char err[ERR_LEN])
 	if (o->stack.cores.n == 0)
 		o->stack.cores = cpus_first();
 	o->server.max_conns = o->max_conns > 0 ? o->max_conns : 10000;
+	if (o->server.app != APP_HTTP && o->root != NULL)
+		return err_set(-EINVAL, err, "--root is for --app http");
 	if (o->server.app != APP_HTTP)
-		return o->root == NULL ? 0 : err_set(-EINVAL, err, "--root is for --app http");
+		return file_set_check(o->server.app, o->server.file_set, err);
+	if ((o->root == NULL) == (o->server.file_set == 0))
+		return err_set(-EINVAL, err,
+			       "--app http needs --root DIR: the directory to serve, or --file-set "
+			       "GB");
 	if (o->root == NULL)
-		return err_set(-EINVAL, err, "--app http needs --root DIR: the directory to serve");
+		return 0;
 	return http_root_open(o->root, &o->server.root_fd, err);
 }
 

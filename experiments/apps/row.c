@@ -203,7 +203,7 @@ static void put_counts(json_t *row, const struct load_conf *conf, const struct l
 	put(row, "concurrency", integer(conf->concurrency));
 	put(row, "messages_per_connection", integer(conf->messages));
 	put(row, "message_bytes",
-	    conf->app != APP_HTTP ? integer(conf->message_bytes) : json_null());
+	    integer(conf->app != APP_HTTP ? conf->message_bytes : 0)); /* a head only */
 	put(row, "seconds", json_real(r->seconds));
 	put(row, "transactions", integer(r->transactions));
 	put(row, "transactions_per_s", json_real((double)r->transactions / r->seconds));
@@ -314,7 +314,7 @@ json_t *row_of_server(const struct row_info *info, const struct server_conf *con
 	put(row, "concurrency", json_null());
 	put(row, "messages_per_connection", json_null());
 	put(row, "message_bytes",
-	    conf->app != APP_HTTP ? integer(conf->message_bytes) : json_null());
+	    integer(conf->app != APP_HTTP ? conf->message_bytes : 0)); /* a head only */
 	put(row, "seconds", json_real(win->seconds));
 	put(row, "transactions", integer(messages));
 	put(row, "transactions_per_s", json_real((double)messages / win->seconds));

@@ -23,6 +23,7 @@ struct server_conf {
 	uint32_t message_bytes, response_bytes; /* echo; bulk: bytes of one call */
 	bool zero_copy;				/* bulk */
 	int root_fd;				/* http: the directory served; the caller's */
+	uint32_t file_set; /* http: GiB of a set of files served instead; 0: none */
 	uint32_t max_conns;
 };
 

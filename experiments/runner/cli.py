@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from runner import device, packetdrill, scenario
 from runner.errors import Stop, UsageError, nearest
 
-COMMANDS = ("run", "list", "report", "compare", "doctor", "test", "bench-check")
+COMMANDS = ("run", "list", "report", "compare", "pack", "doctor", "test", "bench-check")
 
 
 class Interrupted(BaseException):
@@ -37,6 +37,16 @@ def _positive(kind: type) -> Any:
 
     parse.__name__ = "positive whole number" if kind is int else "positive number"
     return parse
+
+
+def _percent(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 100:
+        raise ValueError(text)
+    return value
+
+
+_percent.__name__ = "share in percent (0 to below 100)"
 
 
 def _seed(text: str) -> int:
@@ -68,9 +78,14 @@ def _parser() -> _Parser:
     commands.add_parser("list", help="experiments", allow_abbrev=False)
     report = commands.add_parser("report", help="figures and report again", allow_abbrev=False)
     report.add_argument("dir", type=Path, metavar="DIR")
-    compare = commands.add_parser("compare", help="two runs side by side", allow_abbrev=False)
+    compare = commands.add_parser("compare", help="two runs side by side; status 1 when the second is worse", allow_abbrev=False)
+    compare.add_argument("--threshold", type=_percent, metavar="PERCENT", default=5.0,
+                         help="a regression of ours is a loss beyond this that chance does not explain (default: 5)")
     compare.add_argument("first", type=Path, metavar="DIR")
     compare.add_argument("second", type=Path, metavar="DIR")
+    pack = commands.add_parser("pack", help="an archive of a run: rows, report, sources, checksums", allow_abbrev=False)
+    pack.add_argument("dir", type=Path, metavar="DIR")
+    pack.add_argument("--out", type=Path, metavar="FILE", help="default: DIR.tar.gz")
     commands.add_parser("doctor", help="what will hold a run back", allow_abbrev=False)
     test = commands.add_parser("test", help="all tests", allow_abbrev=False)
     some = test.add_mutually_exclusive_group()
@@ -162,15 +177,6 @@ def _report(folder: Path) -> int:
     return 1 if claims.failed(verdicts) else 0
 
 
-def _compare(first: Path, second: Path) -> int:
-    from runner import compare, table
-
-    console = table.console()
-    for item in compare.tables(first, second):
-        console.print(item)
-    return 0
-
-
 def _on_signal(number: int, _: object) -> NoReturn:
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
@@ -191,7 +197,13 @@ def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.command == "report":
         return _report(arguments.dir)
     if arguments.command == "compare":
-        return _compare(arguments.first, arguments.second)
+        from runner import compare
+
+        return compare.main(arguments.first, arguments.second, arguments.threshold)
+    if arguments.command == "pack":
+        from runner import pack
+
+        return pack.main(arguments.dir, arguments.out)
     if arguments.command == "bench-check":
         from runner import benchcheck
 

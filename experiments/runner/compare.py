@@ -1,42 +1,176 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Two runs side by side."""
+"""Two runs side by side: by how much they differ, and whether that could be chance."""
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from runner import rows, stats
 from runner import table as terminal
 from runner.errors import UsageError
-from runner.summary import PER_CORE, RATE, Key, Line, kilo, lines, name_of, with_interval
+from runner.scenario import OURS
+from runner.stats import Estimate
+from runner.summary import METRICS, Key, Line, kilo, lines, metric_of, metric_text, name_of, with_interval
+
+ALPHA = 0.05
+_DRAWS = 9999
+_SEED = 20140402  # the same rows are judged the same each time
+_FASTER, _SLOWER, _SAME, _FEW = "better", "worse", "no difference shown", "too few repeats to tell"
 
 
-def _same(a: Line, b: Line, metric: str) -> tuple[str, str]:
-    """Second over first, and what its interval says."""
-    over, under = b.values(metric), a.values(metric)
-    if not over or not under or not stats.median(under).value:
-        return "-", "not measured in both"
-    found = stats.ratio(over, under)
-    if found.low is None or found.high is None:
-        return with_interval(found, ".3f"), "one repeat: no interval"
-    if found.low <= 1.0 <= found.high:
-        return with_interval(found, ".3f"), "no difference shown"
-    return with_interval(found, ".3f"), "faster" if found.value > 1.0 else "slower"
+@dataclass(frozen=True)
+class Pair:
+    """The same line in both runs."""
+
+    key: Key
+    metric: str
+    before: Line
+    after: Line
+
+    @property
+    def values(self) -> tuple[list[float], list[float]]:
+        """B's and A's, so that their quotient is above 1 where B is better."""
+        found = self.after.values(self.metric), self.before.values(self.metric)
+        return (found[1], found[0]) if METRICS[self.metric].lowest else found
 
 
-def tables(first: Path, second: Path) -> list[Any]:
-    """A table for each metric; UsageError when the two have nothing in common."""
-    before = {line.key: line for line in lines(rows.read(first))}
-    after = {line.key: line for line in lines(rows.read(second))}
-    common: list[Key] = [key for key in before if key in after]
-    if not common:
-        raise UsageError(f"{first} and {second} have no experiment, stack, variant, device and point in common")
-    found = []
-    for metric, title in ((PER_CORE, "per busy server-core second"), (RATE, "per second")):
-        table = terminal.make(f"transactions {title}: A = {first}, B = {second}", "B / A", "stack", "point", "A", "B", "", left=(1,))
-        for key in common:
-            ratio, word = _same(before[key], after[key], metric)
-            table.add_row(ratio, f"{key.experiment} {name_of(before[key])}", kilo(key.point),
-                          with_interval(before[key].estimate(metric)), with_interval(after[key].estimate(metric)), word)
-        found.append(table)
-    return found
+@dataclass(frozen=True)
+class Finding:
+    """How many times better B is, of one line or of all points of a stack."""
+
+    pairs: tuple[Pair, ...]
+    ratio: Estimate
+    p: float          # that chance alone differs so much
+    least: float      # the smallest p that so few repeats could give
+    corrected: float = 1.0
+
+    @property
+    def word(self) -> str:
+        if self.least > ALPHA:
+            return _FEW
+        if self.corrected >= ALPHA:
+            return _SAME
+        return _FASTER if self.ratio.value > 1.0 else _SLOWER
+
+    def regressed(self, threshold: float) -> bool:
+        """Ours, surely worse, and by more than threshold (a share)."""
+        return self.pairs[0].key.stack in OURS and self.word == _SLOWER and self.ratio.value < 1.0 - threshold
+
+
+def holm(found: Sequence[float]) -> list[float]:
+    """p of each of many comparisons, so that all together go wrong no more often than one (Holm, 1979)."""
+    corrected, highest = [0.0] * len(found), 0.0
+    for rank, place in enumerate(sorted(range(len(found)), key=lambda at: found[at])):
+        highest = max(highest, min(1.0, (len(found) - rank) * found[place]))
+        corrected[place] = highest
+    return corrected
+
+
+def _ways(over: Sequence[float], under: Sequence[float]) -> int:
+    return math.comb(len(over) + len(under), len(over))
+
+
+def of_line(pair: Pair) -> Finding:
+    """Mann and Whitney's test of one line's repeats, two-sided."""
+    from scipy.stats import mannwhitneyu
+
+    over, under = pair.values
+    p = float(mannwhitneyu(over, under, alternative="two-sided").pvalue)
+    return Finding((pair,), stats.ratio(over, under), 1.0 if math.isnan(p) else p, 2.0 / _ways(over, under))
+
+
+def of_stack(pairs: Sequence[Pair]) -> Finding:
+    """All points of a stack at once: which run a repeat is from is shuffled within each point. Tells what is the same at
+    every point though no point alone could show it."""
+    rng = np.random.default_rng(_SEED)
+    seen, shuffled, resampled, ways = 0.0, np.zeros(_DRAWS), np.zeros(_DRAWS), 1
+    for pair in pairs:
+        over, under = (np.log(np.asarray(values)) for values in pair.values)
+        both, n = np.concatenate([over, under]), len(over)
+        seen += float(np.median(over) - np.median(under))
+        order = rng.permuted(np.tile(both, (_DRAWS, 1)), axis=1)
+        shuffled += np.median(order[:, :n], axis=1) - np.median(order[:, n:], axis=1)
+        resampled += np.median(rng.choice(over, (_DRAWS, n)), axis=1) - np.median(rng.choice(under, (_DRAWS, len(under))), axis=1)
+        ways *= _ways(over, under)
+    p = (1 + int(np.sum(np.abs(shuffled) >= abs(seen) - 1e-12))) / (1 + _DRAWS)
+    low, high = np.exp(np.percentile(resampled, [2.5, 97.5]) / len(pairs))
+    several = any(min(map(len, pair.values)) > 1 for pair in pairs)
+    ratio = Estimate(math.exp(seen / len(pairs)), float(low) if several else None, float(high) if several else None, len(pairs))
+    return Finding(tuple(pairs), ratio, p, 2.0 / ways)
+
+
+def _correct(found: list[Finding]) -> list[Finding]:
+    return [Finding(item.pairs, item.ratio, item.p, item.least, p) for item, p in zip(found, holm([item.p for item in found]))]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    stacks: list[Finding]
+    points: list[Finding]
+    only: tuple[int, int]   # lines that only A, only B has
+
+    def regressions(self, threshold: float) -> list[Finding]:
+        return [found for found in (*self.stacks, *self.points) if found.regressed(threshold)]
+
+    @property
+    def other_machine(self) -> bool:
+        """Do the kernel's lines differ, too?"""
+        return any(found.pairs[0].key.stack not in OURS and found.word in (_FASTER, _SLOWER) for found in self.stacks)
+
+
+def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
+    """Each experiment by the column that it is about. UsageError when the two have nothing in common."""
+    before, after = ({line.key: line for line in lines(found)} for found in (first, second))
+    pairs = [Pair(key, metric_of(key.experiment), before[key], after[key]) for key in before if key in after]
+    pairs = [pair for pair in pairs if all(values and min(values) > 0 for values in pair.values)]
+    if not pairs:
+        raise UsageError("the two have no experiment, stack, variant, device and point in common")
+    groups: dict[tuple[str, ...], list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault((pair.key.experiment, pair.key.variant, pair.key.stack, pair.key.device), []).append(pair)
+    return Comparison(_correct([of_stack(group) for group in groups.values()]), _correct([of_line(pair) for pair in pairs]),
+                      (len(before.keys() - after.keys()), len(after.keys() - before.keys())))
+
+
+def tables(found: Comparison) -> list[Any]:
+    """For the terminal."""
+    stacks = terminal.make("B against A, all points of a stack", "B better", "stack", "points", "p", "corrected p", "", left=(1,))
+    for item in found.stacks:
+        pair = item.pairs[0]
+        stacks.add_row(with_interval(item.ratio, ".3f"), f"{pair.key.experiment} {name_of(pair.before)}", str(len(item.pairs)),
+                       f"{item.p:.4f}", f"{item.corrected:.4f}", item.word)
+    points = terminal.make("B against A, point by point", "B better", "stack", "point", "A", "B", "corrected p", "", left=(1,))
+    for item in found.points:
+        pair = item.pairs[0]
+        points.add_row(with_interval(item.ratio, ".3f"), f"{pair.key.experiment} {name_of(pair.before)}", kilo(pair.key.point),
+                       metric_text(pair.before, pair.metric), f"{metric_text(pair.after, pair.metric)} {METRICS[pair.metric].unit}",
+                       f"{item.corrected:.4f}", item.word)
+    return [stacks, points]
+
+
+def main(first: Path, second: Path, percent: float) -> int:
+    """Tables, then what is worse by more than so many percent: exit status 1 if anything is."""
+    found = compare(rows.read(first), rows.read(second))
+    console = terminal.console()
+    print(f"A: {first}\nB: {second}")
+    for item in tables(found):
+        console.print(item)
+    for count, name in zip(found.only, "AB"):
+        if count:
+            print(f"only in {name}: {count} lines")
+    if found.other_machine:
+        print("the kernel's lines differ, too: the machine was not the same, or not as busy")
+    regressions = found.regressions(percent / 100)
+    for item in regressions:
+        key = item.pairs[0].key
+        where = f"at {kilo(key.point)}" if item in found.points else "over all points"
+        print(f"regression: {key.experiment} {name_of(item.pairs[0].before)} {where}: {with_interval(item.ratio, '.3f')} times, "
+              f"corrected p {item.corrected:.4f}")
+    if not regressions:
+        print(f"no regression beyond {percent:g}%")
+    return 1 if regressions else 0

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""./repro pack: whole, checksummed, the same bytes each time, and enough to judge again."""
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+
+import pytest
+from conftest import ROOT
+from runner import manifest, pack, report, rows
+from runner.errors import CannotRun, UsageError
+from test_repro_parts import make_row
+
+
+def git(*words):
+    return subprocess.run(["git", "-C", str(ROOT), "-c", "safe.directory=*", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def commit():
+    try:
+        return git("rev-parse", "HEAD")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+
+
+@pytest.fixture
+def results(tmp_path, commit):
+    """A folder as ./repro run leaves it, with what does not belong into the archive."""
+    folder = tmp_path / "2026-01-02"
+    folder.mkdir()
+    file = rows.RowFile(folder)
+    for stack, rate in (("mtcp", 400_000), ("kernel", 10_000)):
+        file.add(make_row(stack, 8192, 1, rate))
+    manifest.write(folder, {"command": "./repro run", "started": "2026-01-02", "source": {"commit": commit, "dirty": False}})
+    report.rebuild(folder)
+    (folder / "wire.pcapng").write_text("large")
+    (folder / "figures" / "secret").symlink_to("/etc/hostname")
+    return folder
+
+
+def unpacked(archive, folder):
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(folder)
+    return next(folder.iterdir())
+
+
+def test_it_is_whole_and_can_be_checked_and_judged_again(results, tmp_path, repro, commit):
+    done = repro("pack", str(results))
+    archive = tmp_path / "2026-01-02.tar.gz"
+    assert done.returncode == 0 and f"packed: {archive}" in done.stdout
+    subprocess.run(["sha256sum", "-c", "--quiet", f"{archive.name}.sha256"], cwd=tmp_path, check=True)
+    (tmp_path / "elsewhere").mkdir()
+    inside = unpacked(archive, tmp_path / "elsewhere")
+    subprocess.run(["sha256sum", "-c", "--quiet", "--strict", "SHA256SUMS"], cwd=inside, check=True)
+    listed = {line.split("  ")[1] for line in (inside / "SHA256SUMS").read_text().splitlines()}
+    found = {path.relative_to(inside).as_posix() for path in inside.rglob("*") if path.is_file()}
+    assert listed == found - {"SHA256SUMS"} and {"report.html", "rows.csv", "manifest.json", "figures/concurrency.png", "README.txt"} <= listed
+    assert not any("secret" in name or "pcapng" in name for name in found)
+    assert (inside / "source" / "COMMIT").read_text().strip() == commit
+    subprocess.run(["tar", "xf", f"source/mtcp-{commit[:12]}.tar"], cwd=inside, check=True)
+    again = subprocess.run(["./repro", "report", ".."], cwd=inside / "mtcp", capture_output=True, text=True,
+                           env=os.environ | {"MTCP_PACKAGES": "assume", "MTCP_CHROMIUM": ""}, timeout=120)
+    assert again.returncode in (0, 1) and not again.stderr and "concurrency-8k" in again.stdout
+
+
+def test_the_same_folder_gives_the_same_bytes(results, tmp_path):
+    first = pack.archive(results, "x")
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy, symlinks=True)
+    for path in copy.rglob("*"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+    os.chmod(copy / "rows.csv", 0o600)
+    assert pack.archive(copy, "x") == first
+    with (copy / "rows.csv").open("a") as file:
+        file.write("\n")
+    assert pack.archive(copy, "x") != first
+
+
+def test_a_changed_file_is_noticed(results, tmp_path):
+    (tmp_path / "x.tar.gz").write_bytes(pack.archive(results, "x"))
+    (tmp_path / "there").mkdir()
+    inside = unpacked(tmp_path / "x.tar.gz", tmp_path / "there")
+    (inside / "rows.csv").write_text("better numbers\n")
+    done = subprocess.run(["sha256sum", "-c", "--quiet", "SHA256SUMS"], cwd=inside, capture_output=True, text=True)
+    assert done.returncode == 1 and "rows.csv: FAILED" in done.stdout
+
+
+def test_changed_sources_go_along_as_a_difference(results, tmp_path, commit):
+    """Of the commit before, so that there is a difference whatever the state of this tree."""
+    try:
+        before = git("rev-parse", f"{commit}~1")
+    except subprocess.CalledProcessError:
+        pytest.skip("the checkout has one commit only")
+    manifest.write(results, {"command": "./repro run", "source": {"commit": before, "dirty": True}})
+    (tmp_path / "x.tar.gz").write_bytes(pack.archive(results, "x"))
+    (tmp_path / "there").mkdir()
+    inside = unpacked(tmp_path / "x.tar.gz", tmp_path / "there")
+    line = next(line for line in (inside / "README.txt").read_text().splitlines() if "tar xf" in line)
+    subprocess.run(["sh", "-ec", line], cwd=inside, check=True, capture_output=True)
+    name = git("diff", "--name-only", "--diff-filter=AM", before).splitlines()[0]
+    assert (inside / "mtcp" / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+def test_what_cannot_be_packed_says_why(results, tmp_path):
+    (results / "report.html").unlink()
+    with pytest.raises(UsageError, match="./repro report"):
+        pack.main(results, None)
+    (results / "report.html").write_text("x")
+    with pytest.raises(UsageError, match="--out"):
+        pack.main(results, tmp_path / "no" / "such.tar.gz")
+    (results / "manifest.json").write_text(json.dumps({"source": {"commit": None}}))
+    with pytest.raises(CannotRun, match="names no commit"):
+        pack.main(results, None)
+    (results / "manifest.json").write_text(json.dumps({"source": {"commit": "0" * 40}}))
+    with pytest.raises(CannotRun, match="git archive"):
+        pack.main(results, None)

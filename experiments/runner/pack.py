@@ -15,7 +15,7 @@ from runner import manifest, rows
 from runner.errors import CannotRun, UsageError
 from runner.places import ROOT
 
-_FILES = ("rows.csv", "rows.jsonl", "manifest.json", "report.html", "report.pdf")
+_FILES = ("rows.csv", "rows.jsonl", "skipped.csv", "manifest.json", "report.html", "report.pdf")
 _FOLDERS = ("figures", "functions", "stacks")
 _SUMS = "SHA256SUMS"
 

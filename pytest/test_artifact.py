@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What outsiders are given: citation, artifact description, container and workflow say what is there."""
+import re
+import subprocess
+
+import pytest
+from conftest import ROOT
+from runner import claims, scenario
+
+yaml = pytest.importorskip("yaml")
+WORKFLOWS = [ROOT / "experiments" / "ci" / "workflow.yml", ROOT / ".github" / "workflows" / "report.yml"]
+DOCKERFILE = ROOT / "experiments" / "ci" / "Dockerfile"
+
+
+def instructions():
+    """Of the Dockerfile: (word, rest), continued lines joined."""
+    text = re.sub(r"^#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    return [line.split(None, 1) for line in re.sub(r"\\\n", " ", text).splitlines() if line.strip()]
+
+
+def steps(path):
+    return [step for job in yaml.safe_load(path.read_text())["jobs"].values() for step in job["steps"]]
+
+
+def test_the_citation_has_what_the_format_wants():
+    found = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert found["cff-version"] == "1.2.0" and all(found[key] for key in ("message", "title", "authors", "license"))
+    assert found["references"][0]["year"] == 2014 and len(found["references"][0]["authors"]) == 7
+
+
+def test_the_artifact_names_claims_and_experiments_that_exist():
+    text = (ROOT / "docs" / "artifact.md").read_text()
+    table = re.findall(r"^\|[^|]+\| ((?:`[a-z0-9-]+`(?:, )?)+) \| `\./repro run ([^`]+)` \|$", text, re.MULTILINE)
+    known = {claim["name"]: claim for claim in claims.load()}
+    assert len(table) >= 8
+    for names, command in table:
+        experiments = command.split()
+        assert set(experiments) <= set(scenario.load_all())
+        for name in re.findall(r"`([^`]+)`", names):
+            assert known[name]["kind"] == "claim" and known[name]["experiment"] in experiments
+    for name in re.findall(r"\]\(([^)#:]+)\)", text + (ROOT / "docs" / "ci.md").read_text()):
+        assert (ROOT / "docs" / name).exists(), name
+
+
+def test_the_container_is_of_known_instructions_and_an_ordinary_user():
+    found = instructions()
+    assert {word for word, _ in found} <= {"FROM", "COPY", "RUN", "WORKDIR", "USER", "ENTRYPOINT", "CMD"}
+    assert found[0] == ["FROM", "debian:bookworm-slim"] and [rest for word, rest in found if word == "USER"] == ["mtcp"]
+    assert "--privileged" not in DOCKERFILE.read_text()
+    for word, rest in found:
+        if word == "RUN":
+            assert subprocess.run(["sh", "-n", "-c", rest], capture_output=True).returncode == 0, rest
+        if word == "COPY":
+            assert (ROOT / rest.split()[-2]).exists()
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_run_what_is_there(path):
+    text = path.read_text()
+    assert set(yaml.safe_load(text)["jobs"]) == {"quick", "publish"}
+    for step in steps(path):
+        assert ("run" in step) != ("uses" in step)
+        if "run" in step:
+            assert subprocess.run(["bash", "-n", "-c", re.sub(r"\$\{\{.*?\}\}", "x", step["run"])], capture_output=True).returncode == 0
+        else:
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
+    assert "experiments/ci/Dockerfile" in text and "mtcp run --quick" in text and "mtcp pack" in text
+
+
+def test_both_workflows_do_the_same():
+    example, own = ([step.get("run") for step in steps(path)] for path in WORKFLOWS)
+    assert example == own

@@ -15,6 +15,6 @@ set rmargin 14
 unset key
 set pointintervalbox 0
 plot data using 0:2:5:xtic(1) with boxes linecolor variable, \
-     data using 0:2:3:4 with yerrorbars linecolor rgb "#ffffff" pointtype -1 linewidth 3, \
-     data using 0:2:3:4 with yerrorbars linecolor rgb "#222222" pointtype -1 linewidth 1.2, \
-     data using 0:2:(gprintf("%.1s%c", $2)) with labels offset 0,0.8 font small
+     data using 0:2:3:4 with yerrorbars linecolor rgb "#ffffff" pointtype -1 pointsize 0 linewidth 3, \
+     data using 0:2:3:4 with yerrorbars linecolor rgb "#222222" pointtype -1 pointsize 0 linewidth 1.2, \
+     data using 0:4:(gprintf("%.1s%c", $2)) with labels offset 0,0.8 font small

@@ -116,7 +116,18 @@ def test_every_point_of_the_paper_has_source_and_mark():
 
 def test_how_each_number_was_obtained(folder):
     text = (folder / "report.html").read_text()
-    assert "./repro run cpu-breakdown --quick --seed 7</code>" in text and "<pre>build/bin/mtcp-pair --json -</pre>" in text
+    assert "./repro run cpu-breakdown --quick --seed 7</code>" in text
+    assert text.count('<td class="text command"><code>build/bin/mtcp-pair --json -</code></td>') == len(example())
+
+
+def test_runs_far_from_the_others_are_kept_and_marked(tmp_path):
+    file = rows.RowFile(tmp_path)
+    for repeat, rate in enumerate((100.0, 101.0, 102.0, 99.0, 40.0), 1):
+        file.add(make_row(repeat=repeat, per_core=rate, steal_share=0.02))
+    report.write(tmp_path, rows.read(tmp_path), {}, scenario.load_all())
+    text = (tmp_path / "report.html").read_text()
+    assert [re.findall(r"<td>([^<]*)</td>", line)[1] for line in text.splitlines() if "far from the others" in line] == ["40"]
+    assert "100 [40, 102]" in text and text.count("<td>2.0%</td>") == 5
 
 
 @pytest.mark.parametrize("command, wanted", [

@@ -11,8 +11,8 @@ from typing import Any
 from runner import claims, figures, flame, manifest, paper, rows, svg
 from runner.errors import Stop
 from runner.scenario import Scenario, load_all
-from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_text, milliseconds, name_of, number, ratio_to_best
-from runner.summary import with_interval
+from runner.summary import METRICS, RATE, Line, axis_label, far_from_others, kilo, lines, metric_text, milliseconds, name_of, number
+from runner.summary import ratio_to_best, with_interval
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _STYLE = Path(__file__).with_name("report.css")
@@ -82,10 +82,14 @@ def again(command: str, experiment: str) -> str:
     return shlex.join(["./repro", "run", experiment, *kept])
 
 
-def _commands(all_lines: list[Line]) -> list[dict[str, str]]:
-    """What was started for the first repeat of each line; the others differ in --repeat."""
-    return [{"label": f"{name_of(line)}, {kilo(line.key.point)}", "command": line.rows[0]["command"]}
-            for line in all_lines if line.rows[0].get("command")]
+def _runs(all_lines: list[Line], metric: str) -> list[dict[str, str]]:
+    """Every run, also those far from the others of their line, with what was started for it."""
+    told = METRICS[metric]
+    return [{"line": f"{name_of(line)}, {kilo(line.key.point)}", "repeat": str(row["repeat"]),
+             "value": "-" if row.get(metric) is None else format(row[metric] * told.scale, told.form),
+             "far": "far from the others" if far_from_others(row.get(metric), line.values(metric)) else "",
+             "stolen": "-" if row.get("steal_share") is None else f"{row['steal_share']:.1%}", "attempt": str(row.get("attempt") or 1),
+             "command": row.get("command") or "not recorded"} for line in all_lines for row in line.rows]
 
 
 def _section(folder: Path, scenario: Scenario, found: list[rows.Row], about: dict[str, Any],
@@ -94,7 +98,7 @@ def _section(folder: Path, scenario: Scenario, found: list[rows.Row], about: dic
     return {"scenario": scenario, "table": _table(scenario, own), "flames": _flames(folder, scenario.name, load_all()),
             "figures": [told for figure in figures.of(found, scenario) for told in _figure(folder, scenario.name, figure)],
             "axis": axis_label(own), "metric": METRICS[scenario.metric].label, "variants": any(line.key.variant for line in own),
-            "again": again(about.get("command") or "./repro run", scenario.name), "commands": _commands(own),
+            "again": again(about.get("command") or "./repro run", scenario.name), "runs": _runs(own, scenario.metric),
             "verdicts": [verdict for verdict in verdicts if verdict.claim["experiment"] == scenario.name]}
 
 

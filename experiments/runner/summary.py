@@ -137,6 +137,16 @@ def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE) -> 
     return ratio_of(line, best, metric) if best else None
 
 
+def far_from_others(value: float | None, values: list[float]) -> bool:
+    """More than three and a half robust standard deviations from the median (Iglewicz and Hoaglin): kept all the same, and shown as
+    such. Of fewer than four values none is."""
+    if value is None or len(values) < 4:
+        return False
+    middle = stats.median(values).value
+    spread = 1.4826 * stats.median([abs(other - middle) for other in values]).value
+    return abs(value - middle) > 3.5 * spread
+
+
 def kilo(connections: int) -> str:
     """8K, 1M: of 1024; other numbers as they are."""
     for unit, size in (("M", 1 << 20), ("K", 1 << 10)):

@@ -158,6 +158,7 @@ def test_loss_is_the_same_at_both_ends_of_each_wire(tmp_path):
 def test_frames_are_lost_at_both_ends_of_veth(netns_pair):
     netns_pair.address("server", "10.0.0.1")
     netns_pair.address("client", "10.0.0.2")
+    netns_pair.run("client", "ping", "-q", "-c", "1", "-W", "1", "10.0.0.1")  # neighbours are known before half of the ARP frames are lost
     tuning.lose(netns_pair.pair, 0.5)
     for side in ("server", "client"):
         assert "direct-action" in netns_pair.run(side, "tc", "filter", "show", "dev", {"server": "srv0", "client": "cli0"}[side], "ingress")

@@ -19,7 +19,7 @@ RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reus
 
 def options():
     """By name; of --set, which may be repeated, all values."""
-    words = [word for word in sys.argv[1:] if word not in ("--zero-copy", "--one-thread")]
+    words = [word for word in sys.argv[1:] if word not in ("--zero-copy", "--one-thread", "--shared-accept")]
     assert all(word.startswith("--") for word in words[::2]), words
     pairs = list(zip(words[::2], words[1::2]))
     return dict(pairs) | {"--set": [value for name, value in pairs if name == "--set"]}

@@ -560,9 +560,10 @@ def test_pair_loses_nothing(program, mode, concurrency, messages):
     assert row["cycles_per_transaction"] > 100
 
 
-def test_pairs_in_one_thread_share_nothing(program):
+@pytest.mark.parametrize("accept", [[], ["--shared-accept"]])
+def test_pairs_in_one_thread_share_nothing(program, accept):
     cores = sorted(os.sched_getaffinity(0))[:2]
-    row = row_of([program("mtcp-pair"), "--one-thread", "--server-core", ",".join(map(str, cores)), "--concurrency", "100",
+    row = row_of([program("mtcp-pair"), "--one-thread", *accept, "--server-core", ",".join(map(str, cores)), "--concurrency", "100",
                   "--connections", "4000", "--json", "-"])
     assert row["failed"] == 0 and row["transactions"] == 4000 and row["mode"].endswith("one thread")
     assert row["server_cores"] == row["client_cores"] and row["cpu_app"] is None and row["cycles_per_transaction"] > 100

@@ -29,25 +29,51 @@ void pool_init(struct pool *p, void *mem, uint32_t obj_size, uint32_t capacity)
 	};
 }
 
+void pool_init_apart(struct pool *p, void *mem, uint32_t obj_size, uint32_t capacity)
+{
+	pool_init(p, mem, obj_size, capacity);
+#ifdef MTCP_MALLOC
+	p->apart = true;
+#endif
+}
+
+/* Where a free object's link stands. */
+static void *link_of(const struct pool *p, uint32_t id)
+{
+#ifdef MTCP_MALLOC
+	if (p->apart)
+		return (void **)(void *)p->base + id;
+#endif
+	return pool_at(p, id);
+}
+
 /* Used objects come back last in, first out: the one freed last is most likely still in cache. */
 uint32_t pool_get(struct pool *p)
 {
 	uint32_t id = p->free_head;
 
 	if (id != POOL_NONE)
-		memcpy(&p->free_head, pool_at(p, id), sizeof(p->free_head));
+		memcpy(&p->free_head, link_of(p, id), sizeof(p->free_head));
 	else if (p->n_touched < p->capacity)
 		id = p->n_touched++;
 	else
 		return POOL_NONE;
 	p->n_used++;
+#ifdef MTCP_MALLOC
+	if (p->apart)
+		apart_get(p->base, id, p->obj_size);
+#endif
 	return id;
 }
 
 void pool_put(struct pool *p, uint32_t id)
 {
 	check(id < p->n_touched && p->n_used > 0);
-	memcpy(pool_at(p, id), &p->free_head, sizeof(p->free_head));
+#ifdef MTCP_MALLOC
+	if (p->apart)
+		apart_put(p->base, id);
+#endif
+	memcpy(link_of(p, id), &p->free_head, sizeof(p->free_head));
 	p->free_head = id;
 	p->n_used--;
 }

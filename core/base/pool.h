@@ -7,8 +7,13 @@
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef MTCP_MALLOC
+#include "base/apart.h"
+#endif
 
 #define POOL_NONE UINT32_MAX
 
@@ -19,6 +24,9 @@ struct pool {
 	uint32_t n_used;
 	uint32_t n_touched; /* objects handed out at least once */
 	uint32_t free_head;
+#ifdef MTCP_MALLOC
+	bool apart;
+#endif
 };
 
 /* Bytes of memory for `capacity` objects, rounded so that each begins at a multiple of 64 if
@@ -26,6 +34,8 @@ struct pool {
 size_t pool_bytes(uint32_t obj_size, uint32_t capacity);
 /* mem: pool_bytes() bytes, aligned to 64, owned by the caller, outlives the pool. */
 void pool_init(struct pool *, void *mem, uint32_t obj_size, uint32_t capacity);
+/* The same, of objects that nobody finds by their place (pool_id): see base/apart.h. */
+void pool_init_apart(struct pool *, void *mem, uint32_t obj_size, uint32_t capacity);
 /* POOL_NONE when all are used. O(1). Content is not cleared. */
 uint32_t pool_get(struct pool *);
 void pool_put(struct pool *, uint32_t id);
@@ -39,6 +49,10 @@ static inline uint32_t pool_next(const struct pool *p)
 
 static inline void *pool_at(const struct pool *p, uint32_t id)
 {
+#ifdef MTCP_MALLOC
+	if (p->apart)
+		return apart_at(p->base, id);
+#endif
 	return p->base + (size_t)id * p->obj_size;
 }
 

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef MTCP_MALLOC
+#include "base/apart.h"
+#endif
+
 #define BUFMEM_UNIT	   256u
 #define BUFMEM_NONE	   UINT32_MAX
 #define BUFMEM_ORDERS	   24 /* largest block 2 GiB */
@@ -68,6 +72,9 @@ static inline uint32_t bufmem_get(struct bufmem *m, uint8_t order)
 		return block;
 	m->units[block] = (struct bufmem_unit){.order = order};
 	m->used_bytes += (size_t)BUFMEM_UNIT << order;
+#ifdef MTCP_MALLOC
+	apart_get(m->base, block, (size_t)BUFMEM_UNIT << order);
+#endif
 	return block;
 }
 /* True if bufmem_get() of this order would succeed. */
@@ -75,6 +82,9 @@ bool bufmem_has(struct bufmem *, uint8_t order);
 static inline void bufmem_put(struct bufmem *m, uint32_t block, uint8_t order)
 {
 	m->used_bytes -= (size_t)BUFMEM_UNIT << order;
+#ifdef MTCP_MALLOC
+	apart_put(m->base, block);
+#endif
 	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order] < (uint32_t)BUFMEM_KEPT >> order)
 		m->kept[order][m->n_kept[order]++] = block;
 	else
@@ -82,7 +92,11 @@ static inline void bufmem_put(struct bufmem *m, uint32_t block, uint8_t order)
 }
 static inline uint8_t *bufmem_at(const struct bufmem *m, uint32_t block)
 {
+#ifdef MTCP_MALLOC
+	return apart_at(m->base, block);
+#else
 	return m->base + (size_t)block * BUFMEM_UNIT;
+#endif
 }
 /* Smallest order whose block holds n bytes, n >= 1. */
 uint8_t bufmem_order(size_t n);

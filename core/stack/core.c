@@ -226,8 +226,10 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 		max_u32(max_u32(t->rcvbuf, t->rcvbuf_max), max_u32(t->sndbuf, t->sndbuf_max));
 
 	pool_init(&sc->conns, mem + l.conns, sizeof(struct conn), cfg->n_conns);
-	pool_init(&sc->half_opens, mem + l.half_opens, sizeof(struct half_open), cfg->n_half_open);
-	pool_init(&sc->time_waits, mem + l.time_waits, sizeof(struct time_wait), cfg->n_time_wait);
+	pool_init_apart(&sc->half_opens, mem + l.half_opens, sizeof(struct half_open),
+			cfg->n_half_open);
+	pool_init_apart(&sc->time_waits, mem + l.time_waits, sizeof(struct time_wait),
+			cfg->n_time_wait);
 	pool_init(&sc->owns, mem + l.owns, sizeof(struct tcp_own), cfg->n_conns);
 	pool_init(&sc->colds, mem + l.colds, sizeof(struct tcp_cold), cfg->n_conns);
 	pool_init(&sc->listeners, mem + l.listeners, sizeof(struct listener), cfg->n_listeners);

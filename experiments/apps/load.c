@@ -136,8 +136,10 @@ static int warm_up(struct load *l, char err[ERR_LEN])
 
 	for (;;) {
 		t = totals(l);
-		if (ramped_at == 0 && t.opened >= conf->concurrency)
+		if (ramped_at == 0 && t.opened >= conf->concurrency) {
 			ramped_at = clock_ns();
+			l->result->opened_per_s = conf->concurrency / since(l->begin);
+		}
 		/* the last half of the warm-up has all connections */
 		if (ramped_at != 0 && since(l->begin) >= conf->warmup_s &&
 		    since(ramped_at) >= conf->warmup_s / 2 &&

@@ -65,9 +65,10 @@ struct load_result {
 	uint64_t failed_before; /* the window */
 	uint64_t stuck; /* transactions under way at its end that had begun before its beginning */
 	bool ramp_incomplete, interrupted, complete;
-	double fairness;    /* bulk: Jain's index of the flows' bytes, 1 when all got the same */
-	struct hdr latency; /* ns */
-	struct hdr lag;	    /* open loop: from the intended to the true start, ns */
+	double opened_per_s; /* first connections, until all were open; 0: unknown */
+	double fairness;     /* bulk: Jain's index of the flows' bytes, 1 when all got the same */
+	struct hdr latency;  /* ns */
+	struct hdr lag;	     /* open loop: from the intended to the true start, ns */
 	struct cpu_time server_cpu, client_cpu;
 	struct io_stats client_begin, client_end, server_begin, server_end;
 	bool has_server_stats;

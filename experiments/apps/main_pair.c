@@ -32,7 +32,7 @@ struct options {
 	struct run_opts run;
 	int mode, client_mode;
 	struct cpu_list server_cores, client_cores;
-	bool one_thread;
+	bool one_thread, shared_accept;
 	struct opt_lines set, server_set, client_set;
 	const char *capture;
 };
@@ -61,6 +61,8 @@ static void make_table(struct opt_table *t, struct options *o)
 	    .doc = "the load's CPUs (the last); may be the same");
 	OPT(t, "one-thread", NULL, OPT_FLAG, &o->one_thread,
 	    .doc = "self-loop pairs: each of the server's CPUs runs both ends in one thread");
+	OPT(t, "shared-accept", NULL, OPT_FLAG, &o->shared_accept,
+	    .doc = "what the server's cores accept passes one locked queue and any core");
 	OPT(t, "capture", "FILE", OPT_TEXT, &o->capture,
 	    .doc = "write all frames at the server's device to a pcapng file");
 	OPT(t, "set", "KEY=VALUE", OPT_SET, &o->set,
@@ -164,6 +166,7 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 	const struct load_conf *l = &p->o->run.load;
 	struct server_conf conf = {.app = l->app,
 				   .zero_copy = l->zero_copy,
+				   .shared_accept = p->o->shared_accept,
 				   .message_bytes = l->message_bytes,
 				   .response_bytes = l->response_bytes,
 				   .root_fd = -1,

@@ -153,6 +153,8 @@ static json_t *notes_of(const struct row_info *info, const struct load_conf *con
 		put_note(notes, "generator_lag: 99th percentile of lateness, us");
 	else
 		put_note(notes, "generator_lag: busy share of the load's cores");
+	if (conf->under_way < conf->concurrency && conf->rate <= 0 && conf->app != APP_BULK)
+		put_note(notes, "up to %u connections under way, the others open", conf->under_way);
 	if (g->limited)
 		put_note(notes, "the load generator was the limit");
 	if (r->ramp_incomplete)
@@ -259,6 +261,7 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	put(row, "resident_per_connection",
 	    real(((double)r->memory_end - (double)r->memory_begin) / conf->concurrency /
 		 (r->has_server_stats ? 2 : 1)));
+	put(row, "opened_per_s", r->opened_per_s > 0 ? json_real(r->opened_per_s) : json_null());
 	put(row, "stuck", integer(r->stuck));
 	put(row, "fairness", r->fairness > 0 ? json_real(r->fairness) : json_null());
 	put(row, "failures", failures_of(r));

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "accept_queue.h"
+
 #define ACCEPT_BATCH 128 /* between two looks at the connections */
 #define WAIT_MS	     100 /* how soon a stop is seen */
 #define RESUME_NS    (100 * MS_NS)
@@ -15,7 +17,8 @@ const char *const app_kind_names[] = {"echo", "http", "bulk", NULL};
 struct server {
 	struct server_conf conf;
 	struct io_stack *stack;
-	struct team team; /* not started when it runs beside another's workers */
+	struct team team;	    /* not started when it runs beside another's workers */
+	struct accept_share *share; /* shared_accept */
 	unsigned n_workers;
 	struct server_worker *workers[TEAM_MAX];
 };
@@ -82,6 +85,35 @@ static void conn_close(struct server_worker *w, struct conn *c)
 		listener_watch(w);
 }
 
+static void serve(struct server_worker *w, struct conn *c, int fd)
+{
+	c->fd = fd;
+	c->watch = IO_IN;
+	if (w->ops->ctl(w->io, IO_ADD, fd, (struct io_event){IO_IN, c}) < 0) {
+		w->ops->close(w->io, fd);
+		conn_give_back(w, c);
+		return;
+	}
+	w->app->open(w, c);
+	counter_add(&w->accepted, 1);
+}
+
+static void serve_shared(struct server_worker *w)
+{
+	unsigned most = ACCEPT_BATCH;
+	struct conn *c;
+	int fd;
+
+	while ((fd = accept_share_next(w->server->share, w->index, &most)) >= 0) {
+		w->n_shared--;
+		c = conn_take(w);
+		if (c != NULL)
+			serve(w, c, fd);
+		else
+			w->ops->close(w->io, fd);
+	}
+}
+
 /* False: no more now. */
 static bool accept_one(struct server_worker *w)
 {
@@ -103,21 +135,23 @@ static bool accept_one(struct server_worker *w)
 		}
 		return true; /* that connection has failed already: the next one */
 	}
-	c->fd = fd;
-	c->watch = IO_IN;
-	if (w->ops->ctl(w->io, IO_ADD, fd, (struct io_event){IO_IN, c}) < 0) {
-		w->ops->close(w->io, fd);
+	if (w->server->share != NULL) {
 		conn_give_back(w, c);
-		return true;
+		accept_queue_put(&w->server->share->all, (struct accepted){w->index, fd});
+		w->n_shared++;
+	} else {
+		serve(w, c, fd);
 	}
-	w->app->open(w, c);
-	counter_add(&w->accepted, 1);
 	return true;
 }
 
 static void accept_batch(struct server_worker *w)
 {
-	for (int i = 0; i < ACCEPT_BATCH; i++)
+	uint32_t most = ACCEPT_BATCH;
+
+	if (w->server->share != NULL) /* what the queue has no room for stays in the backlog */
+		most = min_u32(most, ACCEPT_QUEUE_LEN / w->server->n_workers - w->n_shared);
+	for (uint32_t i = 0; i < most; i++)
 		if (!accept_one(w))
 			return;
 }
@@ -147,6 +181,8 @@ static bool worker_turn(struct server_worker *w, int timeout)
 		else
 			accept_batch(w);
 	}
+	if (w->server->share != NULL)
+		serve_shared(w);
 	if (w->paused && w->resume_at != 0 && clock_ns() >= w->resume_at)
 		listener_watch(w);
 	return n >= 0;
@@ -155,8 +191,9 @@ static bool worker_turn(struct server_worker *w, int timeout)
 static void worker_loop(void *arg)
 {
 	struct server_worker *w = arg;
+	int timeout = w->server->share != NULL ? 0 : WAIT_MS; /* what is handed over wakes nobody */
 
-	while (!team_stopping(&w->server->team) && worker_turn(w, WAIT_MS))
+	while (!team_stopping(&w->server->team) && worker_turn(w, timeout))
 		;
 }
 
@@ -204,6 +241,7 @@ static void server_free(struct server *s)
 {
 	for (unsigned i = 0; i < s->n_workers; i++)
 		free(s->workers[i]);
+	accept_share_free(s->share);
 	free(s);
 }
 
@@ -215,6 +253,10 @@ static struct server *server_create(struct io_stack *stack, const struct server_
 		return NULL;
 	s->stack = stack;
 	s->conf = *conf;
+	if (conf->shared_accept && (s->share = accept_share_create(stack->n_workers)) == NULL) {
+		free(s);
+		return NULL;
+	}
 	for (; s->n_workers < stack->n_workers; s->n_workers++) {
 		struct server_worker *w = calloc(1, sizeof(*w));
 
@@ -223,6 +265,7 @@ static struct server *server_create(struct io_stack *stack, const struct server_
 			return NULL;
 		}
 		w->server = s;
+		w->index = s->n_workers;
 		w->app = apps[conf->app];
 		w->listener = -1;
 		w->free_conns = CONN_NONE;

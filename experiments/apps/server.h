@@ -23,7 +23,8 @@ struct server_conf {
 	uint32_t message_bytes, response_bytes; /* echo; bulk: bytes of one call */
 	bool zero_copy;				/* bulk */
 	int root_fd;				/* http: the directory served; the caller's */
-	uint32_t file_set; /* http: GiB of a set of files served instead; 0: none */
+	uint32_t file_set;  /* http: GiB of a set of files served instead; 0: none */
+	bool shared_accept; /* connections pass one locked queue and any worker (accept_queue.h) */
 	uint32_t max_conns;
 };
 
@@ -50,6 +51,8 @@ struct server_worker {
 	struct io *io;
 	const struct io_ops *ops;
 	struct server *server;
+	uint32_t index;
+	uint32_t n_shared; /* accepted, and on the way through accept queues */
 	const struct app *app;
 	void *app_state; /* the application's, for this worker */
 	int listener;

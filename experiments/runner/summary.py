@@ -36,6 +36,8 @@ METRICS = {
     "connections_per_s": Metric("connections per s", "per s"),
     "fairness": Metric("Jain's index", "", ",.4f"),
     "memory_per_connection": Metric("bytes per connection, both ends", "bytes", lowest=True),
+    "resident_per_connection": Metric("bytes that an end of a connection adds", "bytes", lowest=True),
+    "opened_per_s": Metric("opened per s", "per s"),
 }
 
 

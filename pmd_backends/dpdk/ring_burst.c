@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include <rte_ethdev.h>
-#include <rte_prefetch.h>
 
 #include "ring.h"
 #include "wrap/wrap.h"
@@ -241,9 +240,9 @@ static uint16_t ring_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 	do {
 		got = rte_eth_rx_burst(d->port, queue, m, (uint16_t)RTE_MIN(n - out, DPDK_BURST));
 		for (uint16_t i = 0; i < got; i++) {
-			rte_prefetch0(m[i]);
-			rte_prefetch0(fresh_data(m[i]));
-			rte_prefetch0(fresh_data(m[i]) + RTE_CACHE_LINE_SIZE);
+			__builtin_prefetch(m[i]);
+			__builtin_prefetch(fresh_data(m[i]));
+			__builtin_prefetch(fresh_data(m[i]) + RTE_CACHE_LINE_SIZE);
 		}
 		for (uint16_t i = 0; i < got; i++) {
 			struct nic_pkt *p = &pkts[out++];

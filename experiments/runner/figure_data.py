@@ -125,11 +125,13 @@ def curve(all_lines: list[Line], plot: Plot) -> Data:
 
 
 def latency(all_lines: list[Line], _: Plot) -> Data:
-    data = Data(("point", "p50 us", "p99 us"))
+    """Median and 99th percentile, then the ends of their intervals."""
+    data = Data(("point", "p50 us", "p99 us", "p50 low", "p50 high", "p99 low", "p99 high"))
     for line in _by_curve(all_lines):
-        found = [item.value for name in ("p50", "p99") if (item := line.estimate(f"latency_{name}_us")) and item.value]
+        found = [item for name in ("p50", "p99") if (item := line.estimate(f"latency_{name}_us")) and item.value]
         if len(found) == 2:
-            data.blocks.setdefault(_curve_name(all_lines, line), []).append([float(line.key.point), *found])
+            data.blocks.setdefault(_curve_name(all_lines, line), []).append(
+                [float(line.key.point), *(item.value for item in found), *(end for item in found for end in (item.lower, item.upper))])
     return data
 
 
@@ -176,12 +178,12 @@ def ratios(all_lines: list[Line], plot: Plot) -> Data:
 
 
 def percentiles(all_lines: list[Line], _: Plot) -> Data:
-    """A block for each line: p50, p90, p99, p99.9, in microseconds."""
-    data = Data(("percentile", "us"), places=_PERCENTILES)
+    """A block for each line: p50, p90, p99, p99.9, in microseconds, with their intervals."""
+    data = Data(("percentile", "us", *_FROM_TO), places=_PERCENTILES)
     for line in all_lines:
         found = [line.estimate(f"latency_{name}_us") for name in _PERCENTILES]
         if all(item and item.value for item in found):
-            data.blocks[_curve_name(all_lines, line)] = [[float(place), item.value] for place, item in enumerate(found) if item]
+            data.blocks[_curve_name(all_lines, line)] = [[float(place), *_three(item)] for place, item in enumerate(found) if item]
     return data
 
 

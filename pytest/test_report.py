@@ -215,3 +215,16 @@ def test_it_can_be_printed(folder, monkeypatch):
     assert pdf.write(folder) == "no report.pdf: Chromium is not installed" and not (folder / "report.pdf").exists()
     monkeypatch.setenv("MTCP_CHROMIUM", "false")
     assert pdf.write(folder).startswith("no report.pdf: ")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_sticks_out_of_the_page(folder, tmp_path, width):
+    """On a phone and on a desk: what is wide scrolls by itself."""
+    frame = folder / f"frame-{width}.html"
+    frame.write_text(f'<body><iframe src="report.html" style="width:{width}px;height:900px;border:0" onload="'
+                     "document.title = this.contentDocument.documentElement.scrollWidth + ' wide'\"></iframe></body>")
+    if not shutil.which("chromium"):
+        pytest.skip("chromium is not installed (experiments/packages.txt lists it)")
+    done = subprocess.run([*CHROMIUM, f"--user-data-dir={tmp_path}/profile", "--allow-file-access-from-files", "--hide-scrollbars", "--virtual-time-budget=3000",
+                           "--dump-dom", f"file://{frame}"], capture_output=True, text=True, timeout=120, check=True).stdout
+    assert re.search(r"<title>(\d+) wide", done)[1] == str(width)

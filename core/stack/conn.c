@@ -318,21 +318,21 @@ static uint32_t take_progress(struct stack_core *sc, struct conn *c, const struc
 }
 
 /* The stream's ends. */
-static uint32_t take_ends(struct conn *c, const struct tcp_events *ev)
+static uint32_t take_ends(struct conn *c, uint32_t flags, uint8_t error)
 {
 	uint32_t edge = 0;
 
-	if (ev->flags & TCP_EV_EOF) {
+	if (flags & TCP_EV_EOF) {
 		c->flags |= CONN_EOF;
 		edge |= STACK_IN | STACK_RDHUP | (c->flags & CONN_SHUT_WR ? STACK_HUP : 0);
 	}
-	if (ev->flags & TCP_EV_ERROR) {
-		c->error = ev->error;
+	if (flags & TCP_EV_ERROR) {
+		c->error = error;
 		c->flags |= CONN_FAILED;
 		edge |= STACK_IN | STACK_OUT | STACK_ERR | STACK_HUP | STACK_RDHUP;
 	}
-	if (ev->flags & (TCP_EV_CLOSED | TCP_EV_TIME_WAIT)) {
-		c->flags |= ev->flags & TCP_EV_TIME_WAIT ? CONN_DONE | CONN_TO_TW : CONN_DONE;
+	if (flags & (TCP_EV_CLOSED | TCP_EV_TIME_WAIT)) {
+		c->flags |= flags & TCP_EV_TIME_WAIT ? CONN_DONE | CONN_TO_TW : CONN_DONE;
 		edge |= STACK_HUP;
 	}
 	return edge;
@@ -364,27 +364,28 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 		conn_know_path(sc, c, now);
 	if (ev->data_len || ev->n_readable)
 		take_data(sc, c, seg, ev);
-	edge = take_progress(sc, c, ev) | take_ends(c, ev);
+	edge = take_progress(sc, c, ev) | take_ends(c, ev->flags, ev->error);
 	if (edge)
 		conn_raise(sc, c, edge);
 	give_back(sc, c, false);
 	conn_settle(sc, c, now, wait_for_answer(c, edge));
 }
 
-/* The usual segment (tcp/usual.h): false: it is not. What happens is what conn_input does. */
-static ALWAYS_INLINE bool input_usual(struct stack_core *sc, struct conn *c,
-				      const struct tcp_seg *seg, mt_time now)
+/* The usual segment (tcp/usual.h). False: it is another one. What happens is what conn_input does.
+ */
+static ALWAYS_INLINE bool take_usual(struct stack_core *sc, struct conn *c,
+				     const struct tcp_seg *seg, mt_time now, bool goes_on)
 {
-	const unsigned special = CONN_LIVE | CONN_DONE | CONN_ORPHAN | CONN_MORE;
+	uint32_t edge = 0, at = buf_len(&sc->bufs, &c->rcv);
 	struct tcp_events ev = {0};
-	uint32_t edge = 0, at;
 
-	if ((c->flags & special) != CONN_LIVE || !usual_takes(&c->tcb, seg))
+	if ((c->flags & (CONN_LIVE | CONN_DONE | CONN_MORE)) != CONN_LIVE ||
+	    !usual_takes(&c->tcb, seg, goes_on))
 		return false;
-	at = buf_len(&sc->bufs, &c->rcv);
-	if (seg->len && !buf_reserve(&sc->bufs, &c->rcv, at + seg->len))
+	if (seg->len &&
+	    ((c->flags & CONN_ORPHAN) || !buf_reserve(&sc->bufs, &c->rcv, at + seg->len)))
 		return false;
-	usual_input(&c->tcb, seg, &ev, now);
+	usual_input(&c->tcb, seg, &ev, now, goes_on);
 	trace_in(sc, c, seg, TCP_DROP_NONE, now);
 	sc->stats.fast_path++;
 	if (ev.flags & TCP_EV_RCVBUF)
@@ -400,10 +401,21 @@ static ALWAYS_INLINE bool input_usual(struct stack_core *sc, struct conn *c,
 		if ((c->flags & CONN_NO_SPACE) && space_again(c))
 			edge |= STACK_OUT;
 	}
+	if (!goes_on)
+		edge |= take_ends(c, ev.flags, 0);
 	if (edge)
 		conn_raise(sc, c, edge);
-	place_settle(sc, c, now, wait_for_answer(c, edge));
+	if (!goes_on && (c->flags & CONN_DONE))
+		conn_settle(sc, c, now, wait_for_answer(c, edge));
+	else
+		place_settle(sc, c, now, wait_for_answer(c, edge));
 	return true;
+}
+
+static NEVER_INLINE bool take_usual_end(struct stack_core *sc, struct conn *c,
+					const struct tcp_seg *seg, mt_time now)
+{
+	return take_usual(sc, c, seg, now, false);
 }
 
 /* Room in the receive buffer for what TCP could keep of this segment: as far as the window offered
@@ -428,7 +440,8 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 	struct tcp_events ev;
 	unsigned wants;
 
-	if (input_usual(sc, c, seg, now))
+	if (usual_goes_on(&c->tcb, seg) ? take_usual(sc, c, seg, now, true)
+					: take_usual_end(sc, c, seg, now))
 		return;
 	if (!conn_alive(c)) {
 		sc->stats.drop_state++;
@@ -443,7 +456,7 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 	wants = tcp_wants_in(&c->tcb, seg);
 	if (wants)
 		conn_take(sc, c, wants);
-	ev = tcp_input(&c->tcb, seg, now);
+	ev = tcp_input_any(&c->tcb, seg, now);
 	if (ev.drop) /* what was reserved may be for nothing: an empty queue has no block */
 		buf_drop(&sc->bufs, &c->rcv, 0);
 	trace_in(sc, c, seg, ev.drop, now);
@@ -515,11 +528,9 @@ void conn_reset(struct stack_core *sc, struct conn *c, mt_time now)
 
 void conn_kill(struct stack_core *sc, struct conn *c, int error, mt_time now)
 {
-	struct tcp_events ev = {.flags = TCP_EV_ERROR | TCP_EV_CLOSED, .error = (uint8_t)error};
-
 	sc->stats.connects_failed += !(c->flags & CONN_OPENED);
 	tcp_abort(&c->tcb, now);
 	trace_call(sc, c, TRACE_CALL_FAIL, error, now);
-	conn_raise(sc, c, take_ends(c, &ev));
+	conn_raise(sc, c, take_ends(c, TCP_EV_ERROR | TCP_EV_CLOSED, (uint8_t)error));
 	conn_settle(sc, c, now, 0);
 }

@@ -176,25 +176,45 @@ static void record_segment(struct stack_core *sc, struct conn *c, const struct t
 	s->resets_sent += (seg->flags & TCPF_RST) != 0;
 }
 
-/* The usual segment (tcp/usual.h) in the usual frame (wire/frame.h). False: it is not, or there is
- * none. */
-static ALWAYS_INLINE bool send_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
-				     const struct eth_addr *to, mt_time now)
+/* Headers and payload of a segment in the usual frame (wire/frame.h). */
+static ALWAYS_INLINE void put_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
+				    const struct eth_addr *to, const struct tcp_seg *seg)
 {
 	struct frame_ends ends;
-	struct tcp_seg seg;
 
-	if (!ip_is_v4(&c->remote) || !usual_output(&c->tcb, now, &seg))
-		return false;
-	if (seg.len)
-		buf_read(&sc->bufs, &c->snd, seg.data_off, frame + FRAME_HLEN, seg.len);
+	if (seg->len)
+		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + FRAME_HLEN, seg->len);
 	ends.dst = *to;
 	ends.src = sc->mac;
 	ends.local = sc->addrs.addr[c->local].addr.w[3];
 	ends.remote = c->remote.w[3];
 	ends.lport = c->lport;
 	ends.rport = c->rport;
-	commit_tcp(sc, frame_put(frame, &ends, &seg, IP_OUT_TTL, !sc->nic->tx_csum));
+	commit_tcp(sc, frame_put(frame, &ends, seg, IP_OUT_TTL, !sc->nic->tx_csum));
+}
+
+static void put_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
+		    const struct eth_addr *to, struct tcp_seg *seg)
+{
+	struct flow f = conn_flow(sc, c);
+
+	if (seg->flags & TCPF_SYN && seg->opts & TCPO_FASTOPEN)
+		fastopen_fill(sc, c, seg);
+	if (seg->len)
+		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + ip_out_payload(&c->remote, seg),
+			 seg->len);
+	commit_tcp(sc, ip_out_tcp(sc, frame, to, &f, seg));
+}
+
+/* The usual segment (tcp/usual.h). False: it is not, or there is none. */
+static ALWAYS_INLINE bool send_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
+				     const struct eth_addr *to, mt_time now)
+{
+	struct tcp_seg seg;
+
+	if (!ip_is_v4(&c->remote) || !usual_output(&c->tcb, now, &seg))
+		return false;
+	put_usual(sc, c, frame, to, &seg);
 	trace_out(sc, c, &seg, false, now);
 	sc->stats.tx_segs++;
 	sc->stats.tx_data_bytes += seg.len;
@@ -205,17 +225,14 @@ static ALWAYS_INLINE bool send_usual(struct stack_core *sc, struct conn *c, uint
 static NEVER_INLINE bool send_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
 				  const struct eth_addr *to, mt_time now)
 {
-	struct flow f = conn_flow(sc, c);
 	struct tcp_seg seg;
 
-	if (!tcp_output(&c->tcb, now, &seg))
+	if (!tcp_output_any(&c->tcb, now, &seg))
 		return false;
-	if (seg.flags & TCPF_SYN && seg.opts & TCPO_FASTOPEN)
-		fastopen_fill(sc, c, &seg);
-	if (seg.len)
-		buf_read(&sc->bufs, &c->snd, seg.data_off, frame + ip_out_payload(&c->remote, &seg),
-			 seg.len);
-	commit_tcp(sc, ip_out_tcp(sc, frame, to, &f, &seg));
+	if (seg.opts == TCPO_TS && ip_is_v4(&c->remote))
+		put_usual(sc, c, frame, to, &seg);
+	else
+		put_any(sc, c, frame, to, &seg);
 	record_segment(sc, c, &seg, now);
 	return true;
 }

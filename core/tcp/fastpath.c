@@ -8,7 +8,7 @@ void fastpath_input(struct arrival *a)
 	struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
 	bool advanced = !seq_eq(s->ack, t->snd_una);
-	uint32_t before = flight(t);
+	uint32_t before = flight(t), end;
 
 	a->ev->flags = TCP_EV_FAST;
 	t->last_rcv_ms = ms_of(a->now);
@@ -22,13 +22,15 @@ void fastpath_input(struct arrival *a)
 			ack_sample(a, before);
 	}
 	ack_window(t, s, advanced, a->now);
-	if (t->state == TCPS_ESTABLISHED || ack_fin(a) == STEP_CONTINUE) {
+	end = t->state == TCPS_ESTABLISHED ? 0 : ack_fin(t, a->now);
+	a->ev->flags |= end;
+	if (!end) {
 		a->seq = s->seq;
 		a->len = s->len;
 		if (a->len)
 			data_in_order(a);
 		if (s->flags & TCPF_FIN)
-			data_fin(a);
+			a->ev->flags |= data_fin(t);
 	}
 	timer_settle(t, a->now);
 }

@@ -296,7 +296,7 @@ static NEVER_INLINE void input_slow(struct arrival *a)
 	timer_settle(a->t, a->now);
 }
 
-static NEVER_INLINE struct tcp_events input_any(struct tcb *t, const struct tcp_seg *s, mt_time now)
+struct tcp_events tcp_input_any(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
 	struct tcp_events ev = {0};
 	struct arrival a = {.t = t, .seg = s, .ev = &ev, .now = now};
@@ -312,8 +312,8 @@ struct tcp_events tcp_input(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
 	struct tcp_events ev = {0};
 
-	if (!usual_takes(t, s))
-		return input_any(t, s, now);
-	usual_input(t, s, &ev, now);
+	if (!usual_takes(t, s, false))
+		return tcp_input_any(t, s, now);
+	usual_input(t, s, &ev, now, false);
 	return ev;
 }

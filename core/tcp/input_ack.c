@@ -124,28 +124,24 @@ static void ack_judge(struct arrival *a, bool advanced, bool sacked)
 		a->ev->flags |= recovery_judge(t, &r);
 }
 
-enum step ack_fin(struct arrival *a)
+uint32_t ack_fin(struct tcb *t, mt_time now)
 {
-	struct tcb *t = a->t;
-
 	if (!seq_gt(t->snd_una, t->snd_end))
-		return STEP_CONTINUE;
+		return 0;
 	switch (t->state) {
 	case TCPS_FIN_WAIT_1:
 		tcp_set_state(t, TCPS_FIN_WAIT_2);
-		timer_keepalive(t, a->now);
-		return STEP_CONTINUE;
+		timer_keepalive(t, now);
+		return 0;
 	case TCPS_CLOSING:
 		tcp_set_state(t, TCPS_TIME_WAIT);
 		t->idle_at_ms = t->ack_at_us = 0;
-		a->ev->flags |= TCP_EV_TIME_WAIT;
-		return STEP_DONE;
+		return TCP_EV_TIME_WAIT;
 	case TCPS_LAST_ACK:
 		conn_end(t, false);
-		a->ev->flags |= TCP_EV_CLOSED;
-		return STEP_DONE;
+		return TCP_EV_CLOSED;
 	default:
-		return STEP_CONTINUE;
+		return 0;
 	}
 }
 
@@ -192,7 +188,7 @@ enum step step_ack(struct arrival *a)
 	struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
 	bool sacked, advanced;
-	uint32_t before;
+	uint32_t before, end;
 
 	if (!(s->flags & TCPF_ACK))
 		return arrival_drop(a, TCP_DROP_ACK);
@@ -220,5 +216,7 @@ enum step step_ack(struct arrival *a)
 		ack_sample(a, before);
 	if (s->flags & TCPF_ECE)
 		ecn_echo(a, before);
-	return ack_fin(a);
+	end = ack_fin(t, a->now);
+	a->ev->flags |= end;
+	return end ? STEP_DONE : STEP_CONTINUE;
 }

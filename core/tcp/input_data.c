@@ -6,31 +6,27 @@
 #include "tcp/internal.h"
 
 /* The FIN is in order: nothing follows it. */
-static enum step fin_arrived(struct arrival *a)
+static uint32_t fin_arrived(struct tcb *t)
 {
-	struct tcb *t = a->t;
-
 	t->flags |= TF_ACK_NOW;
-	a->ev->flags |= TCP_EV_EOF;
 	switch (t->state) {
 	case TCPS_ESTABLISHED:
 		tcp_set_state(t, TCPS_CLOSE_WAIT);
-		return STEP_CONTINUE;
+		return TCP_EV_EOF;
 	case TCPS_FIN_WAIT_1:
 		tcp_set_state(t, TCPS_CLOSING);
-		return STEP_CONTINUE;
+		return TCP_EV_EOF;
 	default: /* FIN-WAIT-2: only states before the peer's FIN get here */
 		tcp_set_state(t, TCPS_TIME_WAIT);
 		t->rxt_at_us = t->ack_at_us = t->idle_at_ms = 0;
-		a->ev->flags |= TCP_EV_TIME_WAIT;
-		return STEP_DONE;
+		return TCP_EV_EOF | TCP_EV_TIME_WAIT;
 	}
 }
 
-enum step data_fin(struct arrival *a)
+uint32_t data_fin(struct tcb *t)
 {
-	a->t->rcv_nxt = seq_add(a->t->rcv_nxt, 1);
-	return fin_arrived(a);
+	t->rcv_nxt = seq_add(t->rcv_nxt, 1);
+	return fin_arrived(t);
 }
 
 /* The next in order, and nothing waits behind it. */
@@ -65,8 +61,8 @@ static enum step data_fills(struct arrival *a)
 	t->flags |= TF_ACK_NOW; /* RFC 5681 4.2: a hole is filled, in whole or part */
 	if (c->fin_seen && seq_gt(t->rcv_nxt, c->fin_seq)) {
 		deliver(t, a->seg, n - 1, a->ev, a->now);
-		a->fin = false;
-		return fin_arrived(a);
+		a->ev->flags |= fin_arrived(t);
+		return STEP_DONE;
 	}
 	deliver(t, a->seg, n, a->ev, a->now);
 	return STEP_CONTINUE;
@@ -146,5 +142,6 @@ enum step step_fin(struct arrival *a)
 		t->flags |= TF_ACK_NOW;
 		return arrival_drop(a, TCP_DROP_SEQ);
 	}
-	return data_fin(a);
+	a->ev->flags |= data_fin(t);
+	return STEP_DONE;
 }

@@ -124,13 +124,13 @@ void ack_opens(struct arrival *);
 /* Tells an algorithm that wants it of an ACK that was processed; `before`: the flight before. */
 void ack_sample(struct arrival *, uint32_t before);
 /* What the acknowledgment of our FIN means, if it is. */
-enum step ack_fin(struct arrival *);
+uint32_t ack_fin(struct tcb *, mt_time now);
 
 /* ---- input_data.c ---- */
 enum step step_text(struct arrival *);
 enum step step_fin(struct arrival *);
 void data_in_order(struct arrival *);
-enum step data_fin(struct arrival *); /* the FIN is the next in order */
+uint32_t data_fin(struct tcb *);
 /* rcv_wnd to offer now; the right edge stays or advances (RFC 9293 3.8.6.2.2). Silly windows are
  * avoided (RFC 1122 4.2.3.3): the edge moves by a segment or half the buffer at least, and by what
  * the window field can tell. */

@@ -442,7 +442,7 @@ static NEVER_INLINE void emit_rare(struct tcb *t, struct tcp_seg *out, const str
 	}
 }
 
-static NEVER_INLINE bool output_any(struct tcb *t, mt_time now, struct tcp_seg *out)
+bool tcp_output_any(struct tcb *t, mt_time now, struct tcp_seg *out)
 {
 	struct plan p;
 
@@ -472,7 +472,7 @@ static NEVER_INLINE bool output_any(struct tcb *t, mt_time now, struct tcp_seg *
 
 bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 {
-	return usual_output(t, now, out) || output_any(t, now, out);
+	return usual_output(t, now, out) || tcp_output_any(t, now, out);
 }
 
 bool tcp_was_retransmit(const struct tcb *t)

@@ -11,57 +11,96 @@
 
 #include "tcp/arrival.h"
 
+/* tcp_input and tcp_output of all other segments. */
+struct tcp_events tcp_input_any(struct tcb *, const struct tcp_seg *, mt_time now);
+bool tcp_output_any(struct tcb *, mt_time now, struct tcp_seg *out);
+
 /* ---- in ---- */
-static ALWAYS_INLINE bool usual_takes(const struct tcb *t, const struct tcp_seg *s)
+/* Nothing of it ends anything: what all do that follow, given this as a constant. */
+static inline bool usual_goes_on(const struct tcb *t, const struct tcp_seg *s)
 {
-	const uint32_t special = TF_HOLES | TF_ECE | TF_CWR | TF_ORPHAN | TF_CORK | TF_CORK_TIMED |
-				 TF_PERSIST | TF_PROBED | TF_RENO_HOLD | TF_RENO_PARTIAL |
+	return t->state == TCPS_ESTABLISHED && !(s->flags & TCPF_FIN);
+}
+
+/* After the peer's FIN nothing follows it, and data for nobody is answered by a reset. */
+static inline bool usual_end_takes(const struct tcb *t, const struct tcp_seg *s)
+{
+	unsigned last = s->len || (s->flags & TCPF_FIN) ? TCPS_FIN_WAIT_2 : TCPS_LAST_ACK;
+
+	return t->state >= TCPS_ESTABLISHED && t->state <= last &&
+	       !((t->flags & TF_ORPHAN) && s->len);
+}
+
+static ALWAYS_INLINE bool usual_takes(const struct tcb *t, const struct tcp_seg *s, bool goes_on)
+{
+	const uint32_t special = TF_HOLES | TF_ECE | TF_CWR | TF_CORK | TF_CORK_TIMED | TF_PERSIST |
+				 TF_PROBED | TF_RENO_HOLD | TF_RENO_PARTIAL |
 				 (TF_DUE & ~(uint32_t)TF_ACK_NOW);
 	const unsigned xspecial = XF_SLOW | XF_OWN | XF_MSS_CUT | XF_TLP;
-	const unsigned ctl = 0xffu & ~(unsigned)TCPF_PSH;
+	const unsigned ctl = 0xffu & ~(unsigned)(TCPF_PSH | TCPF_FIN);
 	uint32_t n_new = s->ack.v - t->snd_una.v;
+	uint32_t n_text = s->len + (goes_on ? 0u : s->flags & TCPF_FIN); /* which is 1 */
 
+	if (!goes_on && !usual_end_takes(t, s))
+		return false;
 	/* Bitwise on purpose: one branch. CE is 3 (RFC 3168 5). */
-	return !((t->state ^ TCPS_ESTABLISHED) | t->trouble | (t->own != NULL) |
-		 ((t->flags & (special | TF_TS)) ^ TF_TS) | (t->xflags & xspecial) |
-		 ((s->flags & ctl) ^ TCPF_ACK) | (s->opts ^ TCPO_TS) | (s->seq.v ^ t->rcv_nxt.v) |
-		 ((int32_t)(s->ts_val - t->ts_recent) < 0) | s->no_room | (s->len > rcv_wnd(t)) |
-		 (n_new > flight(t)) | ((n_new | s->len) == 0) | (s->ip_ecn == 3));
+	return !(t->trouble | (t->own != NULL) | ((t->flags & (special | TF_TS)) ^ TF_TS) |
+		 (t->xflags & xspecial) | ((s->flags & ctl) ^ TCPF_ACK) | (s->opts ^ TCPO_TS) |
+		 (s->seq.v ^ t->rcv_nxt.v) | ((int32_t)(s->ts_val - t->ts_recent) < 0) |
+		 s->no_room | (n_text > rcv_wnd(t)) | (n_new > flight(t)) |
+		 ((n_new | n_text) == 0) | (s->ip_ecn == 3));
+}
+
+/* What an ACK that advances means then: ack_new of it. */
+static ALWAYS_INLINE void usual_acked(struct tcb *t, const struct tcp_seg *s, struct tcp_events *ev,
+				      mt_time now, bool goes_on)
+{
+	uint32_t n = s->ack.v - t->snd_una.v;
+
+	if (!goes_on)
+		n -= seq_gt(s->ack, t->snd_end);
+
+	ack_measure(t, s, now);
+	t->snd_una = s->ack;
+	t->unacked_ms = ms_of(now);
+	rtt_reset_backoff(&t->rtt);
+	if (t->flags & TF_CWND_FULL)
+		window_grow(t, n);
+	if (flight(t))
+		rxt_restart(t, now);
+	else
+		t->rxt_at_us = 0;
+	ev->n_acked = n;
+	ev->flags |= n ? TCP_EV_WRITABLE : 0;
 }
 
 /* Of a segment that it takes; *ev is all zero. */
 static ALWAYS_INLINE void usual_input(struct tcb *t, const struct tcp_seg *s, struct tcp_events *ev,
-				      mt_time now)
+				      mt_time now, bool goes_on)
 {
-	uint32_t n_acked = s->ack.v - t->snd_una.v;
+	bool advanced = !seq_eq(s->ack, t->snd_una);
+	uint32_t end = 0;
 
 	ev->flags = TCP_EV_FAST;
 	t->last_rcv_ms = ms_of(now);
 	t->n_keep = 0;
 	if (seq_leq(s->seq, t->last_ack)) /* RFC 7323 4.3 (2) */
 		t->ts_recent = s->ts_val;
-	if (n_acked) { /* ack_new of it */
-		ack_measure(t, s, now);
-		t->snd_una = s->ack;
-		t->unacked_ms = ms_of(now);
-		rtt_reset_backoff(&t->rtt);
-		if (t->flags & TF_CWND_FULL)
-			window_grow(t, n_acked);
-		if (flight(t))
-			rxt_restart(t, now);
-		else
-			t->rxt_at_us = 0;
-		ev->n_acked = n_acked;
-		ev->flags |= TCP_EV_WRITABLE;
-	}
-	ack_window(t, s, n_acked != 0, now);
-	if (s->len) { /* data_in_order */
+	if (advanced)
+		usual_acked(t, s, ev, now, goes_on);
+	ack_window(t, s, advanced, now);
+	if (!goes_on)
+		end = ack_fin(t, now);
+	if (!end && s->len) { /* data_in_order */
 		ev->data_len = s->len;
 		t->rcv_nxt = seq_add(t->rcv_nxt, s->len);
 		note_mss(t, s->len);
 		deliver(t, s, s->len, ev, now);
 		ack_policy(t, now);
 	}
+	if (!goes_on && !end && (s->flags & TCPF_FIN))
+		end = data_fin(t);
+	ev->flags |= end;
 	timer_settle(t, now);
 }
 

@@ -12,7 +12,7 @@
 
 #include "mtcp/nic.h"
 
-#define MEMORY_WIRES  4
+#define MEMORY_WIRES  5
 #define MEMORY_QUEUES 2
 #define MEMORY_DEPTH  512u  /* frames in a ring */
 #define MEMORY_FRAMES 2048u /* of a queue, at first: they stay where they are released */

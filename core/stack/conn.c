@@ -368,7 +368,7 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 	if (edge)
 		conn_raise(sc, c, edge);
 	give_back(sc, c, false);
-	conn_settle(sc, c, now, wait_for_answer(c, edge));
+	place_settle_live(sc, c, now, wait_for_answer(c, edge));
 }
 
 /* The usual segment (tcp/usual.h). False: it is another one. What happens is what conn_input does.
@@ -405,10 +405,10 @@ static ALWAYS_INLINE bool take_usual(struct stack_core *sc, struct conn *c,
 		edge |= take_ends(c, ev.flags, 0);
 	if (edge)
 		conn_raise(sc, c, edge);
-	if (!goes_on && (c->flags & CONN_DONE))
-		conn_settle(sc, c, now, wait_for_answer(c, edge));
-	else
+	if (goes_on)
 		place_settle(sc, c, now, wait_for_answer(c, edge));
+	else
+		place_settle_live(sc, c, now, wait_for_answer(c, edge));
 	return true;
 }
 

@@ -82,6 +82,16 @@ static ALWAYS_INLINE void place_settle(struct stack_core *sc, struct conn *c, mt
 		place_alive(sc, c, tcp_place(&c->tcb, now), now, defer);
 }
 
+/* conn_settle, in line but for the end. */
+static ALWAYS_INLINE void place_settle_live(struct stack_core *sc, struct conn *c, mt_time now,
+					    unsigned defer)
+{
+	if ((c->flags & (CONN_LIVE | CONN_DONE)) == CONN_LIVE)
+		place_settle(sc, c, now, defer);
+	else
+		conn_settle(sc, c, now, defer);
+}
+
 /* What is ready now. In line: of one that is open with nothing else about it. */
 static ALWAYS_INLINE uint32_t conn_ready(const struct stack_core *sc, const struct conn *c)
 {

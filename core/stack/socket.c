@@ -324,7 +324,7 @@ static void close_conn(struct stack_core *sc, struct conn *c, bool unread, mt_ti
 	if (conn_alive(c) && (unread ? tcp_close_unread(&c->tcb) : tcp_close(&c->tcb, now)))
 		c->flags |= CONN_DONE;
 	trace_call(sc, c, TRACE_CALL_CLOSE, 0, now);
-	conn_settle(sc, c, now, 0);
+	place_settle_live(sc, c, now, 0);
 }
 
 void stack_close(struct stack_core *sc, uint32_t id, mt_time now)

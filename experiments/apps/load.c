@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "load_worker.h"
+#include "steady.h"
 
 #define TICK_NS	   (5 * MS_NS)
+#define SETTLE_FOR 3	/* warm-ups that a rate may take to become steady */
 #define HOPELESS_S 3.0	/* without one answer, and with failures */
 #define SILENT_S   20.0 /* without either */
 #define DRAIN_NS   (2 * SEC_NS)
@@ -24,6 +26,7 @@ struct load {
 	struct load_worker *workers[TEAM_MAX];
 	unsigned n_workers;
 	uint64_t begin, reported, reported_transactions;
+	struct steady steady;
 	uint64_t grown_at, grown_to; /* when connections opened grew last, to how many */
 };
 
@@ -85,7 +88,7 @@ static void report_progress(struct load *l)
 	double elapsed = since(l->reported);
 	struct totals t;
 
-	if (!l->conf->progress || elapsed < 1)
+	if (!l->conf->progress || elapsed < l->conf->interval_s)
 		return;
 	t = totals(l);
 	fprintf(stderr,
@@ -125,7 +128,22 @@ static int give_up(struct load *l, const struct totals *t, char err[ERR_LEN])
 		       target, SILENT_S);
 }
 
-/* Until all connections have been opened once and the warm-up's time is over. 0, -EINTR or -errno.
+/* All connections have been there for the last half of the warm-up, and what comes of them is a
+ * steady rate, or will hardly become one. */
+static bool settled(struct load *l, const struct totals *t, uint64_t ramped_at)
+{
+	const struct load_conf *conf = l->conf;
+
+	steady_note(&l->steady, clock_ns(), t->transactions);
+	if (since(l->begin) < conf->warmup_s || since(ramped_at) < conf->warmup_s / 2 ||
+	    (t->transactions == 0 && conf->rate <= 0 && conf->warmup_s > 0))
+		return false;
+	l->result->steady = steady_reached(&l->steady);
+	return l->result->steady || since(ramped_at) >= SETTLE_FOR * conf->warmup_s;
+}
+
+/* Until all connections have been opened once, the warm-up's time is over and the rate steady. 0,
+ * -EINTR or -errno.
  */
 static int warm_up(struct load *l, char err[ERR_LEN])
 {
@@ -140,10 +158,7 @@ static int warm_up(struct load *l, char err[ERR_LEN])
 			ramped_at = clock_ns();
 			l->result->opened_per_s = conf->concurrency / since(l->begin);
 		}
-		/* the last half of the warm-up has all connections */
-		if (ramped_at != 0 && since(l->begin) >= conf->warmup_s &&
-		    since(ramped_at) >= conf->warmup_s / 2 &&
-		    (t.transactions > 0 || conf->rate > 0 || conf->warmup_s <= 0))
+		if (ramped_at != 0 && settled(l, &t, ramped_at))
 			return 0;
 		if (since(l->begin) >= limit && t.transactions > 0) {
 			l->result->ramp_incomplete = ramped_at == 0;

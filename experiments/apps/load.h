@@ -48,6 +48,7 @@ struct load_conf {
 	uint64_t seed;
 	struct cpu_list server_cpus; /* watched; n == 0: unknown */
 	bool progress;
+	double interval_s; /* between two lines of progress */
 };
 
 /* How the main program learns of the window; each may be NULL. */
@@ -65,6 +66,7 @@ struct load_result {
 	uint64_t failed_before; /* the window */
 	uint64_t stuck; /* transactions under way at its end that had begun before its beginning */
 	bool ramp_incomplete, interrupted, complete;
+	bool steady;	     /* the rate had settled when the window began (steady.h) */
 	double opened_per_s; /* first connections, until all were open; 0: unknown */
 	double fairness;     /* bulk: Jain's index of the flows' bytes, 1 when all got the same */
 	struct hdr latency;  /* ns */

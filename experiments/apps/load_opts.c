@@ -27,6 +27,7 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	l->response_bytes = 64;
 	l->warmup_s = 1;
 	l->under_way = UNDER_WAY;
+	l->interval_s = 1;
 	l->seed = 1;
 	OPT(t, "concurrency", "N", OPT_U32, &l->concurrency, .min = 1, .max = 16000000,
 	    .doc = "connections at a time (1)");
@@ -43,7 +44,8 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	OPT(t, "zero-copy", NULL, OPT_FLAG, &l->zero_copy,
 	    .doc = "bulk: read and write in place (mtcp inline)");
 	OPT(t, "warmup", "S", OPT_REAL, &l->warmup_s, .min = 0, .max = 3600,
-	    .doc = "seconds before the window, more until all connections were open (1)");
+	    .doc = "seconds before the window, more until all connections are open and the rate is "
+		   "steady (1)");
 	OPT(t, "seconds", "S", OPT_REAL, &l->seconds, .min = 0.01, .max = 86400,
 	    .doc = "length of the window (5)");
 	OPT(t, "connections", "TOTAL", OPT_U64, &l->connections, .min = 1, .max = 1e15,
@@ -57,7 +59,9 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	    .doc = "closed loop: connections at a time that connect or wait for an answer; more "
 		   "are open and wait for their turn (65536)");
 	OPT(t, "progress", NULL, OPT_FLAG, &l->progress,
-	    .doc = "a JSON line per second on standard error");
+	    .doc = "JSON lines on standard error while it runs");
+	OPT(t, "interval", "S", OPT_REAL, &l->interval_s, .min = 0.01, .max = 3600,
+	    .doc = "between two lines of --progress (1)");
 	OPT(t, "json", "FILE", OPT_TEXT, &o->json,
 	    .doc = "write the result row as one JSON object; - is standard output");
 	OPT(t, "experiment", "NAME", OPT_TEXT, &o->experiment, .doc = "label in the row");

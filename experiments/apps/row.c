@@ -256,6 +256,8 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	put(row, "client_busy", real(g.client_busy));
 	put(row, "generator_limited", g.judged ? json_boolean(g.limited) : json_null());
 	put(row, "ramp_incomplete", json_boolean(r->ramp_incomplete));
+	put(row, "steady",
+	    conf->warmup_s > 0 && conf->connections == 0 ? json_boolean(r->steady) : json_null());
 	put(row, "resident_bytes", integer(r->memory_end));
 	/* of what the connections have touched, both ends where both are ours */
 	put(row, "resident_per_connection",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ["MTCP_GUARD"] = "off"  # tests share the machine with whatever runs: no run is repeated for that
 sys.path.insert(0, str(ROOT / "experiments"))
 
 from runner import netns  # noqa: E402

@@ -19,7 +19,8 @@ RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reus
 
 def options():
     """By name; of --set, which may be repeated, all values."""
-    words = [word for word in sys.argv[1:] if word not in ("--zero-copy", "--one-thread", "--shared-accept")]
+    flags = ("--zero-copy", "--one-thread", "--shared-accept", "--progress")
+    words = [word for word in sys.argv[1:] if word not in flags]
     assert all(word.startswith("--") for word in words[::2]), words
     pairs = list(zip(words[::2], words[1::2]))
     return dict(pairs) | {"--set": [value for name, value in pairs if name == "--set"]}
@@ -55,7 +56,9 @@ def row(given, stack):
 
 def measure(given, stack):
     say("measure_begin")
-    time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")))
+    for part in range(10):
+        time.sleep(float(os.environ.get("FAKE_SECONDS", "0.05")) / 10)
+        print(json.dumps({"event": "progress", "transactions_per_s": 1000 + part, "concurrency": 1, "failed": 0}), file=sys.stderr, flush=True)
     say("measure_end")
     Path(given["--json"]).write_text(json.dumps(row(given, stack)))
 

@@ -132,6 +132,7 @@ def test_a_run_leaves_everything(finished):
     for name in FIGURES:
         assert (out / "figures" / f"{name}.svg").read_text().rstrip().endswith("</svg>")
         assert (out / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert all(len(row["intervals"]) == 10 and row["rate_drift"] > 0 for row in found)
     assert "<svg" in (out / "report.html").read_text() and not (out / ".scratch").exists()
 
 
@@ -348,3 +349,71 @@ def test_repro_is_executable_and_plain_sh():
     assert (ROOT / "repro").stat().st_mode & stat.S_IXUSR
     assert (ROOT / "repro").read_text().startswith("#!/bin/sh\n")
     subprocess.run(["sh", "-n", str(ROOT / "repro")], check=True)
+
+
+# --- going on
+
+def killed_run(tmp_path, fakes, after: int) -> Path:
+    """The folder of a run that was killed outright when it had so many rows."""
+    out = tmp_path / "out"
+    known = {"MTCP_BIN": str(fakes), "MTCP_PACKAGES": "assume", "MTCP_BUILD": str(tmp_path / "build"), "FAKE_SECONDS": "0.1"}
+    child = subprocess.Popen([str(ROOT / "repro"), "run", "concurrency", "--quick", "--baseline", "kernel", "--out", str(out)],
+                             env=os.environ | known, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not ((out / "rows.jsonl").exists() and (out / "rows.jsonl").read_text().count("\n") >= after):
+        time.sleep(0.02)
+    child.kill()
+    child.wait()
+    return out
+
+
+def test_resume_makes_only_what_is_missing(tmp_path, fakes, repro):
+    out = killed_run(tmp_path, fakes, 4)
+    before = (out / "rows.jsonl").read_text()
+    with (out / "rows.jsonl").open("a") as file:
+        file.write('{"experiment": "concur')  # as a machine that went down may leave it
+    (out / "rows.csv").write_text("")
+    done = repro("run", "--resume", str(out), FAKE_SECONDS="0.01")
+    assert done.returncode in (0, 1), done.stderr
+    after = (out / "rows.jsonl").read_text()
+    assert after.startswith(before) and 4 <= before.count("\n") < 10
+    found = rows.read(out)
+    keys = [(row["stack"], row["concurrency"], row["repeat"]) for row in found]
+    assert len(keys) == len(set(keys)) == 10 and f"{10 - before.count(chr(10))} runs" in done.stdout
+    with (out / "rows.csv").open() as file:
+        assert [row["stack"] for row in csv.DictReader(file)] == [row["stack"] for row in found]
+    about = json.loads((out / "manifest.json").read_text())
+    assert about["state"] == "complete" and len(about["resumed"]) == 1 and "--quick" in about["command"] and about["settings"]
+    again = repro("run", "--resume", str(out))
+    assert again.returncode in (0, 1) and "0 runs" in again.stdout and (out / "rows.jsonl").read_text() == after
+
+
+def test_resume_wants_the_same_sources_and_machine(tmp_path, fakes, repro):
+    out = killed_run(tmp_path, fakes, 1)
+    good = json.loads((out / "manifest.json").read_text())
+    for where, key, value, said in (("source", "commit", "0123abc", "commit 0123abc then"), ("machine", "kernel", "2.6.32", "kernel 2.6.32 then"),
+                                    ("network", "kind", "carrier pigeon", "network carrier pigeon then"), ("source", "diff", "f00", "uncommitted changes f00 then")):
+        (out / "manifest.json").write_text(json.dumps(good | {where: good.get(where, {}) | {key: value}}))
+        done = repro("run", "--resume", str(out))
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    (out / "manifest.json").write_text("{}")
+    done = repro("run", "--resume", str(out))
+    assert done.returncode == 2 and "no manifest.json there that says" in done.stderr
+
+
+def test_resume_takes_no_other_choice(tmp_path, fakes, repro):
+    out = killed_run(tmp_path, fakes, 1)
+    for words, said in ((["--quick"], "--quick"), (["--seed", "7"], "--seed"), (["many"], "experiments"), (["--out", "x"], "--out")):
+        done = repro("run", "--resume", str(out), *words)
+        assert done.returncode == 2 and f"leave out {said}" in done.stderr, done.stderr
+    assert repro("run", "--resume", str(tmp_path / "none")).returncode == 2
+
+
+def test_one_run_at_a_time_in_a_folder(tmp_path, fakes, repro):
+    from runner import resume
+
+    out = killed_run(tmp_path, fakes, 1)
+    held = resume.lock(out)
+    done = repro("run", "--resume", str(out))
+    os.close(held)
+    assert done.returncode == 2 and "another ./repro run is at work there" in done.stderr

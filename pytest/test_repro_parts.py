@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The harness's parts, without processes: statistics, plans, devices, classification, claims, rows."""
 import json
+import os
 import re
 import subprocess
 import tomllib
 
 import pytest
 from conftest import ROOT
-from runner import claims, classify, coverage, cpustat, device, faults, figure_data, packetdrill, plan, rows, scenario
-from runner import measure, stats, suite, summary, tuning
+from runner import claims, classify, coverage, cpustat, device, faults, figure_data, guard, measure, model, pace, packetdrill, plan
+from runner import rows, scenario, session, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import SERVER
 
@@ -40,6 +41,114 @@ def test_interval_holds_the_median_and_is_repeatable():
 def test_ratio_interval_covers_the_truth():
     found = stats.ratio([20.0, 21.0, 19.0], [10.0, 9.5, 10.5])
     assert found.value == 2.0 and found.low < 2.0 < found.high
+
+
+def test_intervals_are_corrected_where_there_is_enough_to_correct_by(monkeypatch):
+    """BCa from five values on; where it is undefined, percentiles."""
+    import scipy.stats
+
+    asked, real = [], scipy.stats.bootstrap
+    monkeypatch.setattr(scipy.stats, "bootstrap", lambda *given, **more: asked.append(more["method"]) or real(*given, **more))
+    stats.median([1.0, 2.0, 3.0, 4.0])
+    skewed = stats.median([1.0, 2.0, 3.0, 4.0, 50.0])
+    equal = stats.median([5.0] * 6)
+    assert asked == ["percentile", "BCa", "BCa", "percentile"]
+    assert skewed.low < 3.0 < skewed.high and (equal.low, equal.high) == (5.0, 5.0)
+
+
+def test_outliers_are_named_and_kept():
+    assert stats.outliers([100.0, 101.0, 99.0, 100.0, 150.0]) == [False] * 4 + [True]
+    assert not any(stats.outliers([100.0, 100.0, 100.0, 101.0])) and not any(stats.outliers([1.0, 9.0, 1.0]))
+    found = [make_row(repeat=n, per_core=value) for n, value in enumerate((400e3, 401e3, 399e3, 400e3, 200e3), 1)]
+    line, = summary.lines(found)
+    assert line.remarks == "outlier kept: repeat 5, -50%" and len(line.values("transactions_per_server_cpu_s")) == 5
+
+
+def test_the_scaling_law_is_found_again():
+    true = model.Usl(1000.0, 0.03, 0.002)
+    found = model.fit({n: [true.at(n)] * 3 for n in (1, 2, 4, 8)})
+    assert (found.rate1, found.contention, found.coherence) == pytest.approx((1000.0, 0.03, 0.002), rel=1e-3)
+    two = model.fit({1: [100.0], 2: [190.0]})
+    assert two.coherence == 0.0 and two.at(2) == pytest.approx(190.0)
+    assert model.fit({1: [100.0, 101.0]}) is None and model.predict({1: [100.0]}, [2]) == []
+    spread, = model.predict({1: [99.0, 100.0, 101.0], 2: [180.0, 190.0, 200.0]}, [8])
+    assert spread.low < spread.value < spread.high and spread.value < 800.0
+
+
+def test_the_model_is_a_curve_of_its_own_and_says_so():
+    found = [make_row(experiment="scaling", axis="pairs", pairs=n, repeat=k, transactions_per_s=n * 95.0 + k) for n in (1, 2) for k in (1, 2)]
+    plot = scenario.load_all()["scaling"].plots[0]
+    data = figure_data.of(plot, summary.lines(found))
+    assert list(data.blocks)[:2] == ["mtcp", "mtcp model (USL fit), not measured"] and data.styles()[1].startswith("1 2")
+    assert [row[0] for row in data.blocks["mtcp model (USL fit), not measured"]] == [2, 4, 8, 16]
+
+
+# --- a machine that is not ours alone
+
+def test_the_loop_tells_what_was_taken_away(monkeypatch):
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    watch = guard.Guard([0, 1])
+    assert watch.judge({0: [1.0] * 10, 1: [2.0] * 10}) == 0.0  # each core is held against its own best
+    assert watch.judge({0: [1.0] * 9 + [4.0], 1: [2.0] * 10}) == pytest.approx(0.3)
+    assert watch.judge({0: [], 1: [2.2] * 10}) == pytest.approx(0.1)
+
+
+def test_the_loop_runs_on_the_cores_it_is_told(monkeypatch):
+    monkeypatch.setenv("MTCP_GUARD", "on")
+    before = os.sched_getaffinity(0)
+    assert guard.Guard(sorted(before)).settle() >= 0.0 and os.sched_getaffinity(0) == before
+
+
+class Silent:
+    """A display that shows nothing."""
+
+    def __getattr__(self, _):
+        return lambda *_: None
+
+
+def attempts(tmp_path, monkeypatch, *rows_made):
+    """A session's one run, measured as these rows say, one after the other."""
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    run, = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick"))[:1]
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}}
+    site = measure.Site("none", tmp_path, [0], [0], [0])
+    made = iter(rows_made)
+    monkeypatch.setattr(session, "measure", lambda *_: dict(next(made)))
+    return session.Session([run], site, tmp_path, Silent(), about)._attempt(run), about
+
+
+def test_a_disturbed_run_is_made_again_and_counted(tmp_path, monkeypatch):
+    row, about = attempts(tmp_path, monkeypatch, make_row(steal_share=0.2), make_row(steal_share=0.0, foreign_share=0.3), make_row(steal_share=0.01))
+    assert row["attempt"] == 3 and row["steal_share"] == 0.01
+    assert [item["why"] for item in about["repeated"]] == ["20% of the time was stolen", "30% of the time went to other programs"]
+    assert about["repeated"][0]["transactions_per_s"]  # what was not kept is told
+
+
+def test_a_machine_that_stays_disturbed_ends_after_three(tmp_path, monkeypatch):
+    row, about = attempts(tmp_path, monkeypatch, *[make_row(steal_share=0.2)] * 3)
+    assert row["attempt"] == 3 and len(about["repeated"]) == 2
+    assert "disturbed" in summary.lines([row])[0].remarks
+
+
+def test_rates_of_the_window_are_kept_and_shown():
+    shown = []
+    found = pace.Pace(shown.append)
+    for rate in (1, 2):
+        assert found.event(json.dumps({"event": "progress", "transactions_per_s": rate})) == "progress"
+    assert found.event('{"event":"measure_begin"}') == "measure_begin"
+    found.begin()
+    for rate in (100, 100, 50, 120, 120):
+        found.event(json.dumps({"event": "progress", "transactions_per_s": rate}))
+    assert shown[:2] == [1, 2] and found.rates == [100, 100, 50, 120, 120] and found.drift() == pytest.approx(0.2)
+    for line in ("{", "[]", '{"event":"progress"}', '{"event":"progress","transactions_per_s":null}', "ready", '{"event":["x"]}'):
+        found.event(line)
+    assert len(found.rates) == 5 and pace.Pace().drift() is None
+
+
+def test_a_rate_that_was_none_is_remarked():
+    assert measure._unsteady({"steady": True, "rate_drift": 0.05}) == []
+    assert measure._unsteady({"steady": False, "rate_drift": -0.2}) == \
+        ["the rate had not settled when the window began", "the window's second half was -20% on its first"]
 
 
 # --- scenarios and plans

@@ -74,6 +74,7 @@ def _parser() -> _Parser:
     run.add_argument("--repeats", type=_positive(int), metavar="N")
     run.add_argument("--seconds", type=_positive(float), metavar="S", help="measured in each run")
     run.add_argument("--out", metavar="DIR", help="a new folder for results (default: results/<time>)")
+    run.add_argument("--resume", metavar="DIR", type=Path, help="go on with an interrupted run: only what is missing there")
     run.add_argument("--capture", metavar="FILE", help="write what crosses our stack's wire as pcapng; a file for each run")
     commands.add_parser("list", help="experiments", allow_abbrev=False)
     report = commands.add_parser("report", help="figures and report again", allow_abbrev=False)
@@ -123,14 +124,16 @@ def parse(words: list[str]) -> argparse.Namespace:
     return _parser().parse_args(words)
 
 
-def _baselines(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    names = tuple(name for name in text.split(",") if name and name != "none")
-    for name in names:
-        if name not in scenario.BASELINES:
-            raise UsageError(f"unknown baseline {name!r}: {nearest(name, [*scenario.BASELINES, 'none'])}")
-    return names
+def _check_resume(arguments: argparse.Namespace) -> None:
+    """Everything is taken from the folder: a choice beside it would be another run."""
+    from runner import resume
+
+    plain = vars(_parser().parse_args(["run"]))
+    given = [name for name in (*resume.choices(arguments), "out") if getattr(arguments, name) != plain[name]]
+    if given:
+        option = {"names": "experiments", "size": f"--{arguments.size}"}.get(given[0], f"--{given[0]}")
+        raise UsageError(f"--resume goes on with what its folder was started with: leave out {option}")
+    resume.earlier(arguments.resume)
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -138,7 +141,9 @@ def check(arguments: argparse.Namespace) -> None:
     if arguments.command == "run":
         scenario.choose(arguments.names, scenario.load_all())
         device.parse(arguments.device)
-        _baselines(arguments.baseline)
+        scenario.choose_baselines(arguments.baseline)
+        if arguments.resume:
+            _check_resume(arguments)
     if arguments.command == "test":
         packetdrill.check(arguments.packetdrill, arguments.scripts)
     if arguments.command == "bench-check" and arguments.update != bool((arguments.reason or "").strip()):
@@ -187,7 +192,7 @@ def _carry_out(arguments: argparse.Namespace, words: list[str]) -> int:
     if arguments.command == "run":
         from runner import main_job
 
-        return main_job.run(arguments, words, _baselines(arguments.baseline))
+        return main_job.run(arguments, words)
     if arguments.command == "test":
         from runner import suite
 

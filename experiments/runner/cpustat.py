@@ -64,6 +64,33 @@ def read(cores: list[int]) -> CpuTime:
     return sum((now[core] for core in cores if core in now), CpuTime())
 
 
+def _of_process(pid: int | str) -> float:
+    """Seconds of user and system time of a process, all its threads; 0 when it has gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _HZ
+
+
+def _softirq_threads(cores: list[int]) -> list[str]:
+    """The kernel's threads that do packet work when there is much of it."""
+    wanted = {f"ksoftirqd/{core}" for core in cores}
+    found = []
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if path.read_text().strip() in wanted:
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def of_ours(pids: list[int], cores: list[int]) -> float:
+    """Seconds that these programs, and the kernel's packet work beside them, have had so far."""
+    return sum(_of_process(pid) for pid in [*pids, *_softirq_threads(cores)])
+
+
 def usable_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 

@@ -14,6 +14,7 @@ from runner.table import console, is_plain
 class Display(Protocol):
     def begin(self, plan: list[Run]) -> None: ...
     def running(self, run: Run) -> None: ...
+    def rate(self, per_s: float) -> None: ...
     def done(self, run: Run, row: Row | None) -> None: ...
     def say(self, text: str) -> None: ...
     def end(self) -> None: ...
@@ -53,10 +54,14 @@ class _Progress:
         self._planned += run.estimate
         self._spent += time.monotonic() - self._since
         self._left -= run.estimate
+        self._since = 0.0
 
     @property
     def left(self) -> float:
-        return max(0.0, self._left) * (self._spent / self._planned if self._planned else 1.0)
+        """Seconds, less what the run under way has had already."""
+        pace = self._spent / self._planned if self._planned else 1.0
+        under_way = time.monotonic() - self._since if self._since else 0.0
+        return max(0.0, self._left * pace - under_way)
 
 
 class Plain:
@@ -71,6 +76,9 @@ class Plain:
 
     def running(self, run: Run) -> None:
         self._progress.start()
+
+    def rate(self, per_s: float) -> None:
+        pass
 
     def done(self, run: Run, row: Row | None) -> None:
         self._progress.finish(run)
@@ -93,18 +101,22 @@ class Live:
         self._progress = _Progress()
         self._console = console()
         self._bar = Progress(BarColumn(bar_width=30), TextColumn("{task.fields[place]}  {task.description}"),
+                             TextColumn("{task.fields[rate]}"),
                              TextColumn("[dim]left {task.fields[left]}"), console=self._console, transient=True)
         self._task: Any = None
 
     def begin(self, plan: list[Run]) -> None:
         self._progress.begin(plan)
-        self._task = self._bar.add_task("", total=sum(run.estimate for run in plan), place="", left="")
+        self._task = self._bar.add_task("", total=sum(run.estimate for run in plan), place="", left="", rate="")
         self._bar.start()
 
     def running(self, run: Run) -> None:
         self._progress.start()
         place = f"{self._progress.number + 1}/{self._progress.total}"
-        self._bar.update(self._task, description=run.label, place=place, left=_clock(self._progress.left))
+        self._bar.update(self._task, description=run.label, place=place, left=_clock(self._progress.left), rate="")
+
+    def rate(self, per_s: float) -> None:
+        self._bar.update(self._task, rate=f"{per_s:,.0f}/s", left=_clock(self._progress.left))
 
     def done(self, run: Run, row: Row | None) -> None:
         self._progress.finish(run)

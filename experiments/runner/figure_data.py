@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runner import paper
+from runner import model, paper
 from runner.scenario import STACKS, Plot
 from runner.stats import Estimate
 from runner.summary import METRICS, Line, kilo, lines_like, ratio_of
 
+MODEL_CORES = 16  # as far as the scaling law is drawn
 PAPER_LINE = 9  # linetype of the paper's numbers in plots/style.gp
 PARTS = ("application", "tcpip", "packet_io", "kernel_other", "kernel", "unclassified", "idle")
 _PART_LABELS = ("application", "TCP/IP", "packet I/O", "other kernel", "kernel, undivided", "unclassified", "idle")
@@ -109,6 +110,22 @@ def _three(found: Estimate, scale: float = 1.0) -> list[Cell]:
     return [scale * value for value in (found.value, found.lower, found.upper)]
 
 
+def _models(all_lines: list[Line], metric: str) -> dict[str, list[list[Cell]]]:
+    """For each curve a block of the scaling law's values from the last point measured on, with their intervals."""
+    curves: dict[str, dict[int, list[float]]] = {}
+    for line in _by_curve(all_lines):
+        if line.values(metric):
+            curves.setdefault(_curve_name(all_lines, line), {})[line.key.point] = line.values(metric)
+    blocks: dict[str, list[list[Cell]]] = {}
+    for name, points in curves.items():
+        last = max(points)
+        found = model.predict(points, [n for n in (last << shift for shift in range(8)) if n <= max(MODEL_CORES, last)])
+        scale = METRICS[metric].scale
+        blocks |= {f"{name} model (USL fit), not measured": [[float(item.n), *(scale * value for value in (item.value, item.low, item.high))]
+                                                             for item in found]} if found else {}
+    return blocks
+
+
 def curve(all_lines: list[Line], plot: Plot) -> Data:
     """A value against the experiment's points, with its interval; the paper's values as levels."""
     metric = METRICS[plot.metric]
@@ -117,6 +134,8 @@ def curve(all_lines: list[Line], plot: Plot) -> Data:
         found = line.estimate(plot.metric)
         if found and found.value:
             data.blocks.setdefault(_curve_name(all_lines, line), []).append([float(line.key.point), *_three(found, metric.scale)])
+    if plot.model:
+        data.blocks |= _models(all_lines, plot.metric)
     ends = sorted({row[0] for rows in data.blocks.values() for row in rows}, key=float)
     if ends:
         for known in paper.points(all_lines[0].key.experiment, "value", plot.metric):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
+from typing import Any
 
-from runner import claims, device, display, manifest, pdf, plan, scenario, session, table
+from runner import claims, device, display, manifest, pdf, plan, resume, scenario, session, table
 from runner.builds import program
 from runner.errors import CannotRun, UsageError
 
@@ -30,20 +32,39 @@ def _capture(arguments: argparse.Namespace, chosen: device.Device, folder: Path)
     return folder / "wire.pcapng" if chosen.capture else None
 
 
-def run(arguments: argparse.Namespace, words: list[str], baselines: tuple[str, ...] | None) -> int:
+def _place(arguments: argparse.Namespace, words: list[str], before: dict[str, Any] | None) -> tuple[Path, dict[str, Any]]:
+    """The folder, held for as long as we live, and the manifest to begin with."""
+    about = manifest.begin(words, arguments.seed) | {"choices": resume.choices(arguments)}
+    folder = arguments.resume.absolute() if before else session.make_folder(arguments.out)
+    resume.lock(folder)
+    if before:
+        resume.check(folder, before, about)
+        shutil.rmtree(folder / ".scratch", ignore_errors=True)  # of one that was killed outright
+        resume.carry_over(before, about)
+    return folder, about
+
+
+def run(arguments: argparse.Namespace, words: list[str]) -> int:
+    before = resume.earlier(arguments.resume) if arguments.resume else None
+    if before:
+        arguments = argparse.Namespace(**vars(arguments) | before["choices"])
     chosen = device.parse(arguments.device)
+    baselines = scenario.choose_baselines(arguments.baseline)
     captures = bool(arguments.capture) or chosen.capture
     seconds = arguments.seconds or (_CAPTURE_SECONDS if captures else None)
     scenarios = scenario.choose(arguments.names, scenario.load_all())
     runs = plan.make(scenarios, plan.Options(arguments.size, baselines, arguments.repeats, seconds,
                                              arguments.seed, chosen))
     _programs(runs)
-    folder = session.make_folder(arguments.out)
-    about = manifest.begin(words, arguments.seed)
+    folder, about = _place(arguments, words, before)
+    kept = resume.rows_of(folder) if before else []
+    runs = resume.missing(runs, kept)
     site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about)
+    if before:
+        resume.check_network(folder, before, about)
     session.make_builds(runs, about)
     shown = display.make()
-    work = session.Session(runs, site, folder, shown, about)
+    work = session.Session(runs, site, folder, shown, about, kept)
     work.note_missing(scenarios)
     state = "interrupted"
     try:

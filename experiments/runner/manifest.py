@@ -2,6 +2,7 @@
 """manifest.json: the complete description of the machine, the programs and the settings that rows are from."""
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -67,7 +68,9 @@ def _virtualisation() -> str:
 def _source() -> dict[str, Any]:
     git = ["git", "-C", str(ROOT), "-c", "safe.directory=*"]
     status = output(*git, "status", "--porcelain", "--untracked-files=no")
-    return {"commit": output(*git, "rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+    changes = output(*git, "diff", "HEAD") if status else ""
+    return {"commit": output(*git, "rev-parse", "HEAD"), "dirty": None if status is None else bool(status),
+            "diff": hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else None}
 
 
 def machine() -> dict[str, Any]:

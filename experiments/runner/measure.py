@@ -7,11 +7,12 @@ import os
 import shlex
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import cpustat, memory, netns, rows, sampling, tuning
+from runner import cpustat, memory, netns, pace, rows, sampling, tuning
 from runner.builds import program
 from runner.places import ROOT
 from runner.plan import Run
@@ -37,6 +38,7 @@ class Site:
     capture: Path | None = None
     many: bool = True                # a capture file for each run, named after it
     settings: dict[str, Any] = field(default_factory=dict)  # what tuning recorded, by profile
+    show_rate: Callable[[float], None] | None = None        # gets the rate of a run while it runs
 
     def capture_args(self, run: Run) -> list[str]:
         if not self.capture:
@@ -64,7 +66,7 @@ def _options(values: dict[str, Any]) -> list[str]:
 
 def _load_args(run: Run, json_path: Path) -> list[str]:
     own = {key: value for key, value in run.load.items() if key != "pairs"}
-    return _options(own | {
+    return ["--progress"] + _options(own | {"interval": pace.INTERVAL_S,
         "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
         "experiment": run.scenario.name, "repeat": run.repeat, "json": json_path})
 
@@ -114,24 +116,31 @@ class _Window:
         self._run, self._site = run, site
         self._server, client = _cores(run, site)
         self._cores = sorted({*self._server, *client})
-        sampled = run.scenario.breakdown and not site.perf_refusal
-        self._recording = sampling.Recording(site.scratch, run.slug) if sampled else None
+        self.sampled = run.scenario.breakdown and not site.perf_refusal
+        self._recording = sampling.Recording(site.scratch, run.slug) if self.sampled else None
         self.server = self.all = cpustat.CpuTime()
         self.memory = 0  # bytes, of both ends
+        self.foreign_share = 0.0  # of the cores' time, taken by programs that are not ours
+        self.pace = pace.Pace(site.show_rate)
         self._kernel = memory.kernel()
 
     def watch(self, load: Child, server: Child | None = None) -> None:
         """Waits for the window and its end; a server of its own is told, so that its row covers the same seconds."""
         if self._recording:
             self._recording.prepare()
-        load.wait_line(lambda line: _event(line, "measure_begin"), _START_S + _RAMP_S + self._run.timing.warmup)
+        load.wait_line(lambda line: self.pace.event(line) == "measure_begin", _START_S + _RAMP_S + self._run.timing.warmup)
         if server:
             server.process.send_signal(signal.SIGUSR1)
-        before, both = cpustat.read(self._server), cpustat.read(self._cores)
+        children = [child.process.pid for child in (load, server) if child]
+        before, both, own = cpustat.read(self._server), cpustat.read(self._cores), cpustat.of_ours(children, self._cores)
+        self.pace.begin()
         if self._recording:
             self._recording.start()
-        load.wait_line(lambda line: _event(line, "measure_end"), self._run.timing.seconds + _END_S)
+        load.wait_line(lambda line: self.pace.event(line) == "measure_end", self._run.timing.seconds + _END_S)
         self.server, self.all = cpustat.read(self._server) - before, cpustat.read(self._cores) - both
+        own = cpustat.of_ours(children, self._cores) - own
+        others = self.all.user + self.all.nice + self.all.system - own
+        self.foreign_share = max(0.0, others / self.all.total) if self.all.total else 0.0
         programs = sum(memory.process(child.process.pid) for child in (load, server) if child)
         self.memory = max(0, memory.kernel() - self._kernel) + programs
         if server:
@@ -277,6 +286,8 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
             "server_cores": _list(server), "client_cores": _list(client),
             "device": run.device.name if run.ours else site.net_kind,
             "steal_share": round(window.all.steal_share, 5),
+            "foreign_share": round(window.foreign_share, 5) if not window.sampled else None,
+            "intervals": window.pace.rates, "rate_drift": window.pace.drift(),
             "memory_bytes": window.memory, "memory_per_connection": window.memory / run.concurrency}
     for column, option in (("messages_per_connection", "messages"), ("message_bytes", "message_bytes"),
                            ("response_bytes", "response_bytes")):
@@ -287,7 +298,7 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
         row["cycles_per_transaction"] = cpustat.clock_hz() / row["transactions_per_server_cpu_s"] or None
     row["breakdown"] = window.breakdown(row)
     _choose_breakdown(row)
-    row["notes"] = "; ".join(_notes(row.get("notes"), row["breakdown"], run, site)) or None
+    row["notes"] = "; ".join([*_notes(row.get("notes"), row["breakdown"], run, site), *_unsteady(row)]) or None
     return rows.complete(row)
 
 
@@ -299,6 +310,17 @@ def _choose_breakdown(row: rows.Row) -> None:
         best = min(own, key=lambda entry: methods.index((entry["method"], entry["attribution"])))
         rows.shares_to_columns(row, best["shares"])
         row["cpu_method"] = best["method"]
+
+
+def _unsteady(row: rows.Row) -> list[str]:
+    """Remarks on a rate that was none."""
+    notes = []
+    if row.get("steady") is False:
+        notes.append("the rate had not settled when the window began")
+    drift = row.get("rate_drift")
+    if drift is not None and abs(drift) > pace.DRIFT_LIMIT:
+        notes.append(f"the window's second half was {drift:+.0%} on its first")
+    return notes
 
 
 def _notes(said: list[str] | str | None, breakdown: list[dict[str, Any]], run: Run, site: Site) -> list[str]:

@@ -55,18 +55,20 @@ def faults(row: Row) -> list[str]:
 def complete(row: Row) -> Row:
     """The row with every column of the schema, absent ones as None, in the schema's order; extras stay."""
     full = {name: row.get(name) for name in schema()["properties"]} | {"schema_version": version()}
-    full["breakdown"] = row.get("breakdown") or []
+    full |= {name: row.get(name) or [] for name in ("breakdown", "intervals")}
     return full | {key: value for key, value in row.items() if key not in full}
 
 
 class RowFile:
     """rows.csv and rows.jsonl of one run."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, kept: list[Row] | None = None):
+        """kept: rows that are in rows.jsonl already; rows.csv is made again from them."""
         self._csv = folder / "rows.csv"
         self._jsonl = folder / "rows.jsonl"
-        self._csv.write_text(self._line(columns()))
-        self._jsonl.write_text("")
+        self._csv.write_text(self._line(columns()) + "".join(map(self._flat_line, kept or [])))
+        if not kept:
+            self._jsonl.write_text("")
 
     @staticmethod
     def _line(values: list[Any]) -> str:
@@ -76,7 +78,10 @@ class RowFile:
 
     def add(self, row: Row) -> None:
         _append(self._jsonl, json.dumps(row) + "\n")
-        _append(self._csv, self._line([_flat(row.get(name)) for name in columns()]))
+        _append(self._csv, self._flat_line(row))
+
+    def _flat_line(self, row: Row) -> str:
+        return self._line([_flat(row.get(name)) for name in columns()])
 
 
 def write_skipped(folder: Path, skipped: dict[str, str]) -> None:

@@ -49,6 +49,7 @@ class Plot:
     metric: str = ""                 # the column drawn, where the kind wants one
     label: str = ""                  # of the value axis; empty: the metric's
     variants: tuple[str, ...] = ()   # only these; empty: all
+    model: str = ""                  # usl: the scaling law, fitted, for more cores than were measured
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,17 @@ def load_all(folder: Path = EXPERIMENTS / "scenarios") -> dict[str, Scenario]:
     found = [_parse(path) for path in folder.glob("*.toml")]
     found.sort(key=lambda s: (not s.default, s.breakdown, s.name))
     return {scenario.name: scenario for scenario in found}
+
+
+def choose_baselines(text: str | None) -> tuple[str, ...] | None:
+    """From the command line's list; None: all that an experiment has."""
+    if text is None:
+        return None
+    names = tuple(name for name in text.split(",") if name and name != "none")
+    for name in names:
+        if name not in BASELINES:
+            raise UsageError(f"unknown baseline {name!r}: {nearest(name, [*BASELINES, 'none'])}")
+    return names
 
 
 def choose(names: list[str], known: dict[str, Scenario]) -> list[Scenario]:

@@ -7,27 +7,42 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runner import builds, claims, cpustat, figures, manifest, netns, procs, report, rows, sampling
+from runner import builds, claims, cpustat, figures, guard, manifest, netns, procs, report, rows, sampling
 from runner.display import Display
 from runner.errors import CannotRun, Stop, UsageError
 from runner.measure import Site, measure
 from runner.plan import Run
 from runner.procs import ChildFailed
-from runner.scenario import Scenario
+from runner.scenario import Scenario, load_all
 
-STEAL_LIMIT = 0.10
 _ATTEMPTS = 3
 _REPORT_EVERY_S = 20.0
 
 
+_DISTURBANCES = {"steal_share": "of the time was stolen", "foreign_share": "of the time went to other programs",
+                 "calibration": "slower than at its best was the machine around it"}
+
+
+def disturbance(row: rows.Row) -> tuple[float, str]:
+    """The worst of what disturbed a run, and what it was."""
+    return max((row.get(name) or 0.0, what) for name, what in _DISTURBANCES.items())
+
+
 class Session:
-    def __init__(self, plan: list[Run], site: Site, folder: Path, display: Display, about: dict[str, Any]):
+    def __init__(self, plan: list[Run], site: Site, folder: Path, display: Display, about: dict[str, Any],
+                 kept: list[rows.Row] | None = None):
         self.plan, self.site, self.folder, self.display, self.about = plan, site, folder, display, about
-        self.rows: list[rows.Row] = []
+        self.rows: list[rows.Row] = list(kept or [])  # those of an earlier start stand
+        known = load_all()
+        names = [run.scenario.name for run in plan] + [row["experiment"] for row in self.rows]
         self.scenarios: dict[str, Scenario] = {run.scenario.name: run.scenario for run in plan}
-        self._file = rows.RowFile(folder)
+        self.scenarios |= {name: known[name] for name in names if name in known and name not in self.scenarios}
+        self._file = rows.RowFile(folder, self.rows)
+        site.settings |= about["settings"]
         self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
         self._reported = 0.0
+        self._guard = guard.Guard(site.usable)
+        site.show_rate = display.rate
         self._cpu = cpustat.read(cpustat.usable_cores())
 
     def note_missing(self, chosen: list[Scenario]) -> None:
@@ -39,6 +54,7 @@ class Session:
 
     def work(self) -> None:
         """Makes all runs. Interrupted or not, call finish() afterwards."""
+        self._tell("running")  # killed outright, it still tells what was to be run
         self.display.begin(self.plan)
         try:
             for run in self.plan:
@@ -63,20 +79,29 @@ class Session:
             return True
         return False
 
+    def _guarded(self, run: Run) -> rows.Row:
+        """One measurement, with what the cores were like before and after it."""
+        found = self._guard.settle() if self._guard.on else None
+        row = measure(run, self.site)
+        row["calibration"] = None if found is None else round(max(found, self._guard.settle()), 4)
+        return row
+
     def _attempt(self, run: Run) -> rows.Row | None:
-        """A row of this run, repeated while the machine was taken away for too long."""
+        """A row of this run, repeated while it was disturbed. What is not kept is told in the manifest."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                row = measure(run, self.site)
+                row = self._guarded(run)
             except ChildFailed as error:
                 self._note_failure(run, error)
                 return None
             row["attempt"] = attempt
-            if row["steal_share"] <= STEAL_LIMIT or attempt == _ATTEMPTS or self._spare == 0:
+            share, what = disturbance(row)
+            if share <= guard.LIMIT or attempt == _ATTEMPTS or self._spare == 0:
                 return row
             self._spare -= 1
-            self.about["repeated"].append({"run": run.label, "steal_share": row["steal_share"]})
-            self.display.say(f"{run.label}: {row['steal_share']:.0%} of the time was stolen: once more")
+            self.about["repeated"].append({"run": run.label, "why": f"{share:.0%} {what}",
+                                           **{name: row[name] for name in (*_DISTURBANCES, "transactions_per_s")}})
+            self.display.say(f"{run.label}: {share:.0%} {what}: once more")
         return None
 
     def _note_failure(self, run: Run, error: ChildFailed) -> None:
@@ -90,6 +115,7 @@ class Session:
     def _keep(self, row: rows.Row) -> None:
         self.rows.append(row)
         self._file.add(row)
+        self._tell("running")
         self._draw(("svg",), row["experiment"])
         if time.monotonic() - self._reported > _REPORT_EVERY_S:
             self._report("running")
@@ -101,11 +127,15 @@ class Session:
         except Stop as error:
             self.display.say(f"no figure: {error}")
 
-    def _report(self, state: str) -> list[claims.Verdict]:
+    def _tell(self, state: str) -> None:
+        """manifest.json and skipped.csv as of now."""
         self.about |= {"state": state, "settings": self.site.settings, "load_average_after": os.getloadavg(),
                        "steal_share": round((cpustat.read(cpustat.usable_cores()) - self._cpu).steal_share, 5)}
         manifest.write(self.folder, self.about)
         rows.write_skipped(self.folder, self.about["skipped"])
+
+    def _report(self, state: str) -> list[claims.Verdict]:
+        self._tell(state)
         return report.write(self.folder, self.rows, self.about, self.scenarios) if self.rows else []
 
     def finish(self, state: str) -> list[claims.Verdict]:

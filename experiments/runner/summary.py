@@ -65,6 +65,14 @@ class Line:
     def total(self, name: str) -> int:
         return int(sum(self.values(name)))
 
+    def _outliers(self) -> list[str]:
+        """They are kept, and named."""
+        name = metric_of(self.key.experiment)
+        kept = [row for row in self.rows if row.get(name) is not None]
+        far = stats.outliers([row[name] for row in kept])
+        middle = stats.median([row[name] for row in kept]).value if kept else 0.0
+        return [f"outlier kept: repeat {row['repeat']}, {row[name] / middle - 1:+.0%}" for row, out in zip(kept, far) if out and middle]
+
     @property
     def remarks(self) -> str:
         said = [text for row in self.rows if row.get("notes") for text in row["notes"].split("; ")]
@@ -72,8 +80,9 @@ class Line:
             said.append("the load generator was the limit")
         if any(row.get("ramp_incomplete") for row in self.rows):
             said.append("not all connections were open when the window began")
-        if any((row.get("steal_share") or 0) > 0.1 for row in self.rows):
-            said.append("processor taken away for more than 10% of the time")
+        if any((row.get(name) or 0) > 0.1 for row in self.rows for name in ("steal_share", "foreign_share", "calibration")):
+            said.append("disturbed by more than 10%")
+        said += self._outliers()
         return "; ".join(dict.fromkeys(said))
 
 

@@ -19,7 +19,7 @@ set linetype 2 linecolor rgb "#56b4e9" linewidth 2.2 pointtype 5 pointsize 0.8  
 set linetype 3 linecolor rgb "#7f7f7f" linewidth 2.2 pointtype 9 pointsize 0.9   # kernel
 set linetype 4 linecolor rgb "#d55e00" linewidth 2.2 pointtype 11 pointsize 0.9  # kernel-reuseport
 set linetype 5 linecolor rgb "#222222" linewidth 2.2 pointtype 13 pointsize 0.9  # kernel-tuned
-set linetype 6 linecolor rgb "#009e73" linewidth 2.2 pointtype 4 pointsize 0.9   # the next baseline
+set linetype 6 linecolor rgb "#009e73" linewidth 2.2 pointtype 4 pointsize 0.9   # kernel-uring
 set linetype 9 linecolor rgb "#cc79a7" linewidth 2.2 pointtype 12 pointsize 1.0 dashtype 2  # the paper's own numbers
 
 set border 3 linecolor rgb "#444444"

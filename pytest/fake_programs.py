@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 NAME = Path(sys.argv[0]).name
-RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reuseport": 11_000, "kernel-tuned": 18_000}
+RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reuseport": 11_000, "kernel-tuned": 18_000, "kernel-uring": 17_000}
 
 
 def options():

@@ -15,7 +15,7 @@ import time
 import pytest
 from apps import SIZES, Peer, make_site, row_of, serving, wait_for
 
-KERNEL = ("kernel", "kernel-reuseport")
+KERNEL = ("kernel", "kernel-reuseport", "kernel-uring")
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
 FIELDS = """experiment stack device seed repeat server_cores client_cores concurrency messages_per_connection
 message_bytes seconds transactions transactions_per_s connections_per_s bytes_per_s failed retransmits drops

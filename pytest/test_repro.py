@@ -125,7 +125,7 @@ def test_a_run_leaves_everything(finished):
     done, out = finished
     assert done.returncode in (0, 1), done.stderr  # stand-ins' processor time convinces no check
     found = rows.read(out)
-    assert len(found) == 2 * 19 and not any(rows.faults(row) for row in found)
+    assert len(found) == 2 * 20 and not any(rows.faults(row) for row in found)
     with (out / "rows.csv").open() as file:
         table = list(csv.DictReader(file))
     assert len(table) == len(found) and table[0]["transactions_per_s"]
@@ -158,7 +158,7 @@ def test_the_terminal_table_has_the_ratio_first_and_no_escapes(finished):
     assert "\x1b" not in done.stdout + done.stderr
     head = next(line for line in done.stdout.splitlines() if "stack" in line and "per busy core-s" in line)
     assert head.split()[:2] == ["x", "kernel"]
-    assert re.search(r"^\[38/38\] ", done.stdout, re.MULTILINE) and "report:" in done.stdout.splitlines()[-1]
+    assert re.search(r"^\[40/40\] ", done.stdout, re.MULTILINE) and "report:" in done.stdout.splitlines()[-1]
 
 
 def test_report_comes_again_from_rows_alone(finished, tmp_path, repro):
@@ -184,7 +184,7 @@ def test_a_stack_that_cannot_run_here_is_skipped_with_the_reason(repro, tmp_path
     done = repro("run", "concurrency", "--quick", "--out", "out", FAKE_FAIL="mtcp-server=3", FAKE_SECONDS="0.01")
     assert "skipped: kernel: mtcp-server ended with status 3: mtcp-server: told to fail" in done.stdout
     assert {row["stack"] for row in rows.read(tmp_path / "out")} == {"mtcp", "mtcp-paired"}
-    assert set(json.loads((tmp_path / "out" / "manifest.json").read_text())["skipped"]) == {"kernel", "kernel-reuseport", "kernel-tuned"}
+    assert set(json.loads((tmp_path / "out" / "manifest.json").read_text())["skipped"]) == {"kernel", "kernel-reuseport", "kernel-tuned", "kernel-uring"}
     assert "not testable here" in done.stdout
 
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * One socket interface over several stacks: the applications are written once against it and know
- * no stack. io_mtcp.c is mtcp's, io_kernel.c is Linux's. Meaning and errno are those of the Linux
- * calls named in the comments; every socket is non-blocking and has TCP_NODELAY.
+ * no stack. io_mtcp.c is mtcp's, io_kernel.c and io_uring.c are Linux's. Meaning and errno are
+ * those of the Linux calls named in the comments; every socket is non-blocking and has TCP_NODELAY.
  *
  * A struct io_stack is the process's, made and ended by its main thread. A struct io is one worker
  * thread's: made, used and ended on that thread only.
@@ -19,7 +19,14 @@
 #include "cpus.h"
 #include "util.h"
 
-enum io_kind { IO_MTCP, IO_MTCP_PAIRED, IO_KERNEL, IO_KERNEL_REUSEPORT, IO_KERNEL_TUNED };
+enum io_kind {
+	IO_MTCP,
+	IO_MTCP_PAIRED,
+	IO_KERNEL,
+	IO_KERNEL_REUSEPORT,
+	IO_KERNEL_TUNED,
+	IO_KERNEL_URING
+};
 extern const char *const io_kind_names[]; /* by enum io_kind, NULL at the end */
 
 /* Events, as in epoll(7). */
@@ -108,6 +115,7 @@ struct io_ops {
 
 extern const struct io_ops io_mtcp_ops;
 extern const struct io_ops io_kernel_ops;
+extern const struct io_ops io_uring_ops;
 
 /* The records behind a round's events: with many connections each is cold. */
 static inline void io_prefetch(const struct io_event *events, int n)

@@ -52,6 +52,7 @@ static const struct knob knobs[] = {
 	KNOB(prefer_busy_poll, 1, SOL_SOCKET, SO_PREFER_BUSY_POLL),
 	KNOB(busy_poll_budget, 64, SOL_SOCKET, SO_BUSY_POLL_BUDGET),
 	KNOB(epoll_poll_us, 10000, 0, 0),
+	KNOB(sqpoll, 1, 0, 0),
 	KNOB(cubic, 1, IPPROTO_TCP, TCP_CONGESTION),
 };
 #define N_KNOBS (sizeof(knobs) / sizeof(knobs[0]))
@@ -92,9 +93,9 @@ int kernel_knobs_read(struct kernel_knobs *k, const struct io_conf *conf, char e
 {
 	*k = (struct kernel_knobs){.busy_poll_budget = DEFAULT_BUDGET};
 	k->pin = conf->kind != IO_KERNEL;
-	k->cubic = conf->kind == IO_KERNEL_TUNED;
+	k->cubic = conf->kind == IO_KERNEL_TUNED || conf->kind == IO_KERNEL_URING;
 	/* threads that share a core (for their descriptor tables) do better with one listener */
-	k->reuseport = conf->kind == IO_KERNEL_REUSEPORT ||
+	k->reuseport = conf->kind == IO_KERNEL_REUSEPORT || conf->kind == IO_KERNEL_URING ||
 		       (conf->kind == IO_KERNEL_TUNED && conf->cpus.n > 1);
 	for (const char *at = conf->overrides, *end; at != NULL && *at != '\0'; at = end + 1) {
 		char line[256];
@@ -106,6 +107,9 @@ int kernel_knobs_read(struct kernel_knobs *k, const struct io_conf *conf, char e
 		if (*end == '\0')
 			break;
 	}
+	if (conf->kind == IO_KERNEL_URING ? k->edge || k->epoll_poll_us : k->sqpoll)
+		return err_set(-EINVAL, err,
+			       "--set edge and epoll_poll_us are of epoll, sqpoll of kernel-uring");
 	return 0;
 }
 

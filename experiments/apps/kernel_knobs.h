@@ -22,7 +22,8 @@ struct kernel_knobs {
 	uint32_t prefer_busy_poll; /* SO_PREFER_BUSY_POLL */
 	uint32_t busy_poll_budget; /* SO_BUSY_POLL_BUDGET, packets */
 	uint32_t epoll_poll_us;	   /* busy polling of each epoll instance */
-	uint32_t cubic; /* TCP_CONGESTION, also where a namespace may not set the default */
+	uint32_t sqpoll; /* kernel-uring: a thread of the kernel's takes the submissions */
+	uint32_t cubic;	 /* TCP_CONGESTION, also where a namespace may not set the default */
 };
 
 /* The stack's own values, then conf->overrides. 0, or -EINVAL with err. */

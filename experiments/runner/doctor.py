@@ -2,6 +2,8 @@
 """What on this machine will hold a run back: first what stops it, then what spoils its numbers. Standard library only."""
 from __future__ import annotations
 
+import ctypes
+import os
 import resource
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ from runner.errors import CannotRun
 from runner.manifest import output, packages_listed, text_of
 from runner.places import ROOT
 
+_IO_URING_SETUP, _IO_URING_PARAMS = 425, 120  # number of the system call on all processors; bytes of its record
 STOPS, SPOILS, TELLS = "stops", "spoils", "ok"
 _ORDER = (STOPS, SPOILS, TELLS)
 
@@ -130,6 +133,26 @@ def _clock() -> Iterator[Finding]:
         yield Finding(TELLS, f"clock source {source or 'not told'}")
 
 
+def _uring() -> Iterator[Finding]:
+    refusal = uring_refusal()
+    if refusal:
+        yield Finding(TELLS, f"io_uring is not available ({refusal}): the baseline kernel-uring is skipped",
+                      "sudo sysctl -w kernel.io_uring_disabled=0; in a container, a seccomp profile that allows io_uring_setup")
+    else:
+        yield Finding(TELLS, "io_uring is available")
+
+
+def uring_refusal() -> str:
+    """Why a program may not set up an io_uring; empty: it may."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.syscall(_IO_URING_SETUP, 1, ctypes.create_string_buffer(_IO_URING_PARAMS))
+    if fd >= 0:
+        os.close(fd)
+        return ""
+    disabled = text_of("/proc/sys/kernel/io_uring_disabled")
+    return os.strerror(ctypes.get_errno()) + (f", kernel.io_uring_disabled is {disabled}" if disabled and disabled != "0" else "")
+
+
 def _hugepages() -> Iterator[Finding]:
     total = text_of("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages") or "0"
     yield Finding(TELLS, f"{total} hugepages reserved; none are needed for the ring")
@@ -142,7 +165,7 @@ def _dpdk() -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _packages, _disk, _memory, _cores, _network, _perf, _quiet, _governor, _clock, _descriptors, _hugepages, _dpdk)
+    _packages, _disk, _memory, _cores, _network, _perf, _quiet, _governor, _clock, _descriptors, _uring, _hugepages, _dpdk)
 
 
 def examine() -> list[Finding]:

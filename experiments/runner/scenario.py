@@ -15,7 +15,7 @@ from runner.errors import UsageError, nearest
 from runner.places import EXPERIMENTS
 
 OURS = ("mtcp", "mtcp-paired")
-BASELINES = ("kernel", "kernel-reuseport", "kernel-tuned")
+BASELINES = ("kernel", "kernel-reuseport", "kernel-tuned", "kernel-uring")
 STACKS = OURS + BASELINES
 SIZES = ("quick", "normal", "full")
 # Option of the load that a point is of: the row's column, and what a reader calls it.

@@ -19,6 +19,7 @@
 #include "hdr.h"
 #include "io.h"
 #include "protocol.h"
+#include "tls.h"
 #include "team.h"
 
 /* Failures by errno, and these. */
@@ -39,6 +40,7 @@ struct load_conf {
 	uint32_t concurrency, messages, message_bytes, response_bytes;
 	int up; /* bulk: 1: the load sends */
 	bool zero_copy;
+	struct tls_conf tls; /* tls */
 	double warmup_s, seconds;
 	uint64_t connections; /* > 0: measure from the start until so many connections have ended */
 	double rate;	      /* open loop: arrivals per second; 0: closed loop */

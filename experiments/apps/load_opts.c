@@ -41,6 +41,10 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	    .choices = directions);
 	OPT(t, "file-set", "GB", OPT_U32, &l->file_set, .min = 1, .max = WEBSET_MOST_GB,
 	    .doc = "http: instead of --path, files of the server's --file-set, by popularity");
+	OPT(t, "tls-version", "V", OPT_CHOICE, &l->tls.version, .doc = "tls: of the protocol",
+	    .choices = tls_version_names);
+	OPT(t, "tls-resume", NULL, OPT_FLAG, &l->tls.resume,
+	    .doc = "tls: take up earlier sessions, not a whole handshake each time");
 	OPT(t, "zero-copy", NULL, OPT_FLAG, &l->zero_copy,
 	    .doc = "bulk: read and write in place (mtcp inline)");
 	OPT(t, "warmup", "S", OPT_REAL, &l->warmup_s, .min = 0, .max = 3600,
@@ -71,6 +75,16 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	OPT(t, "note", "TEXT", OPT_TEXT, &o->note, .doc = "a remark for the row's notes");
 }
 
+int tls_check(int app, const struct tls_conf *tls, uint32_t largest, char err[ERR_LEN])
+{
+	if (app == APP_TLS && largest > TLS_MESSAGE_MOST)
+		return err_set(-EINVAL, err, "--app tls: messages of at most %d bytes",
+			       TLS_MESSAGE_MOST);
+	if (app != APP_TLS && (tls->version != TLS_1_3 || tls->key != TLS_ECDSA || tls->resume))
+		return err_set(-EINVAL, err, "--tls-* are for --app tls");
+	return 0;
+}
+
 int file_set_check(int app, uint32_t file_set, char err[ERR_LEN])
 {
 	if (file_set == 0 || app == APP_HTTP)
@@ -96,6 +110,10 @@ int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 			       "--app bulk runs for --seconds, without --rate or --connections");
 	if (l->message_bytes == 0) /* not given */
 		l->message_bytes = l->app == APP_BULK ? 65536 : 64;
+	if (tls_check(l->app, &l->tls,
+		      l->message_bytes > l->response_bytes ? l->message_bytes : l->response_bytes,
+		      err) < 0)
+		return -EINVAL;
 	if (l->seconds == 0) /* not given */
 		l->seconds = l->connections > 0 ? 600 : 5;
 	if (l->ramp_rate == 0)

@@ -23,6 +23,8 @@ int run_opts_finish(struct run_opts *, enum io_kind client, char err[ERR_LEN]);
 uint32_t run_connections(const struct load_conf *);
 /* --file-set is of http. 0, or -EINVAL with err. */
 int file_set_check(int app, uint32_t file_set, char err[ERR_LEN]);
+/* Are they of tls, and can the messages be? */
+int tls_check(int app, const struct tls_conf *, uint32_t largest, char err[ERR_LEN]);
 /* How many connection blocks an mtcp core needs for its share of so many connections. */
 uint32_t conns_per_core(uint32_t total, unsigned n_cores);
 

@@ -36,6 +36,8 @@ static void slot_close(struct load_worker *w, struct load_slot *s)
 {
 	if (s->state == SLOT_CONNECTING)
 		w->n_connecting--;
+	if (w->tls != NULL)
+		tls_slot_end(w, s);
 	w->ops->close(w->io, s->fd);
 	s->fd = -1;
 	slot_set(w, s, SLOT_FREE);
@@ -104,7 +106,7 @@ static void send_more(struct load_worker *w, struct load_slot *s)
 
 		n = min_u32(LOAD_BUFFER - pos, w->request_len - s->sent);
 		from = w->request + pos;
-		if (w->shared->conf->app == APP_ECHO && s->sent < ECHO_KEEP) {
+		if (w->https == NULL && s->sent < ECHO_KEEP) {
 			n = min_u32(make_key(w, s, key) - s->sent, n);
 			from = key + s->sent;
 			if (w->request_len > ECHO_KEEP) { /* the rest in the same segment */
@@ -115,7 +117,8 @@ static void send_more(struct load_worker *w, struct load_slot *s)
 				n = min_u32(LOAD_BUFFER, w->request_len) - s->sent;
 			}
 		}
-		put = w->ops->write(w->io, s->fd, from, n);
+		put = w->tls != NULL ? tls_slot_write(w, s, from, n)
+				     : w->ops->write(w->io, s->fd, from, n);
 		if (put < 0 && errno == EAGAIN)
 			return;
 		if (put < 0) {
@@ -140,10 +143,35 @@ void slot_request(struct load_worker *w, struct load_slot *s, uint64_t start_at)
 	send_more(w, s);
 }
 
-static void on_connected(struct load_worker *w, struct load_slot *s)
+/* There is a way for messages. */
+static void begin_messages(struct load_worker *w, struct load_slot *s)
 {
 	const struct load_conf *conf = w->shared->conf;
 
+	if ((conf->rate > 0 && conf->messages > 1) || worker_holds(w))
+		worker_slot_idle(w, s);
+	else
+		slot_request(w, s, s->start_at);
+}
+
+/* TLS: what is under way of the handshake, or of what could not be sent. False: the connection is
+ * not to be looked at further. */
+static bool go_on(struct load_worker *w, struct load_slot *s)
+{
+	bool shaken = tls_slot_shaken(w, s);
+	ssize_t ret = shaken ? tls_slot_flush(w, s) : tls_slot_shake(w, s);
+
+	if (ret == 0 || (ret < 0 && errno != EAGAIN)) {
+		slot_fail(w, s, ret == 0 ? LOAD_FAIL_CLOSED : errno);
+		return false;
+	}
+	if (ret > 0 && !shaken)
+		begin_messages(w, s);
+	return tls_slot_shaken(w, s) && s->state == SLOT_BUSY;
+}
+
+static void on_connected(struct load_worker *w, struct load_slot *s)
+{
 	w->n_connecting--;
 	if (!s->opened) {
 		s->opened = true;
@@ -153,11 +181,15 @@ static void on_connected(struct load_worker *w, struct load_slot *s)
 		bulk_slot_begin(w, s);
 		return;
 	}
-	if ((conf->rate > 0 && conf->messages > 1) || worker_holds(w)) {
-		worker_slot_idle(w, s);
+	if (w->tls == NULL) {
+		begin_messages(w, s);
 		return;
 	}
-	slot_request(w, s, s->start_at);
+	s->state = SLOT_BUSY;
+	if (tls_slot_begin(w, s) < 0)
+		slot_fail(w, s, ENOMEM);
+	else
+		go_on(w, s);
 }
 
 static void count_transaction(struct load_worker *w, const struct load_slot *s)
@@ -226,19 +258,20 @@ static int check_http(struct load_worker *w, struct load_slot *s, uint32_t n)
 
 static void receive(struct load_worker *w, struct load_slot *s)
 {
-	bool echo = w->shared->conf->app == APP_ECHO;
 	ssize_t got;
 	int done = 0;
 
 	while (done == 0) {
-		got = w->ops->read(w->io, s->fd, w->scratch, LOAD_BUFFER);
+		got = w->tls != NULL ? tls_slot_read(w, s)
+				     : w->ops->read(w->io, s->fd, w->scratch, LOAD_BUFFER);
 		if (got < 0 && errno == EAGAIN)
 			return;
 		if (got <= 0) {
 			slot_fail(w, s, got == 0 ? LOAD_FAIL_CLOSED : errno);
 			return;
 		}
-		done = echo ? check_echo(w, s, (uint32_t)got) : check_http(w, s, (uint32_t)got);
+		done = w->https == NULL ? check_echo(w, s, (uint32_t)got)
+					: check_http(w, s, (uint32_t)got);
 	}
 	if (done < 0)
 		slot_fail(w, s, -done);
@@ -264,6 +297,8 @@ void slot_event(struct load_worker *w, struct load_slot *s, uint32_t events)
 			bulk_slot_event(w, s);
 		return;
 	}
+	if (w->tls != NULL && s->state == SLOT_BUSY && !go_on(w, s))
+		return;
 	if ((events & IO_OUT) && s->state == SLOT_BUSY && s->sent < w->request_len)
 		send_more(w, s);
 	if ((events & (IO_IN | IO_ERR | IO_HUP | IO_RDHUP)) == 0)

@@ -332,7 +332,8 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 		w->set = webset_create(conf->file_set);
 	if (w->slots == NULL || (conf->file_set > 0 && w->set == NULL) ||
 	    (conf->app == APP_HTTP && w->https == NULL) ||
-	    (conf->app == APP_BULK && bulk_worker_init(w) < 0)) {
+	    (conf->app == APP_BULK && bulk_worker_init(w) < 0) ||
+	    (conf->app == APP_TLS && tls_worker_init(w) < 0)) {
 		load_worker_destroy(w);
 		return NULL;
 	}
@@ -365,6 +366,7 @@ void load_worker_destroy(struct load_worker *w)
 	if (w == NULL)
 		return;
 	free(w->bulk);
+	tls_worker_free(w);
 	free(w->flow_bytes);
 	webset_destroy(w->set);
 	free(w->https);

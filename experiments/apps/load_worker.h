@@ -68,6 +68,7 @@ struct load_worker {
 	struct load_http *https; /* by slot; NULL: not http */
 	struct webset *set;	 /* http: NULL: one path */
 	struct bulk *bulk;	 /* NULL: not bulk */
+	struct load_tls *tls;	 /* NULL: not tls */
 	uint64_t *flow_bytes;	 /* bulk: received or sent in the window, by slot */
 	struct slot_list free, idle, retry;
 	uint64_t ramp_at, next_arrival, rng;
@@ -126,6 +127,19 @@ void bulk_flows_add(const struct load_worker *, double *sum, double *squares);
  * n_head of them of the head). */
 void web_slot_request(struct load_worker *, struct load_slot *);
 bool web_slot_check(struct load_worker *, struct load_slot *, uint32_t len, uint32_t n_head);
+
+/* load_tls.c: a worker's part: 0 or -ENOMEM; freed also where it was not made. A connection's
+ * begin and end. Calls with the meaning of read and write: shake and flush give 1 when they are
+ * done, read fills w->scratch. */
+int tls_worker_init(struct load_worker *);
+void tls_worker_free(struct load_worker *);
+int tls_slot_begin(struct load_worker *, struct load_slot *);
+void tls_slot_end(struct load_worker *, struct load_slot *);
+bool tls_slot_shaken(const struct load_worker *, const struct load_slot *);
+ssize_t tls_slot_shake(struct load_worker *, struct load_slot *);
+ssize_t tls_slot_read(struct load_worker *, struct load_slot *);
+ssize_t tls_slot_write(struct load_worker *, struct load_slot *, const void *, size_t);
+ssize_t tls_slot_flush(struct load_worker *, struct load_slot *);
 
 /* load_worker.c: where a slot goes next. */
 void worker_slot_done(struct load_worker *, struct load_slot *); /* closed after its last message */

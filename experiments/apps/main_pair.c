@@ -171,6 +171,7 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 				   .response_bytes = l->response_bytes,
 				   .root_fd = -1,
 				   .file_set = l->file_set,
+				   .tls = l->tls,
 				   .max_conns = run_connections(l) + 1024};
 	struct addr listen = l->target;
 	int ret;

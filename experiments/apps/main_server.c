@@ -58,6 +58,13 @@ static void make_table(struct opt_table *t, struct options *o)
 	OPT(t, "root", "DIR", OPT_TEXT, &o->root, .doc = "http: the directory served");
 	OPT(t, "file-set", "GB", OPT_U32, &o->server.file_set, .min = 1, .max = WEBSET_MOST_GB,
 	    .doc = "http: instead of --root, so much of static files whose content is computed");
+	OPT(t, "tls-version", "V", OPT_CHOICE, &o->server.tls.version,
+	    .doc = "tls: of the protocol", .choices = tls_version_names);
+	OPT(t, "tls-key", "KIND", OPT_CHOICE, &o->server.tls.key,
+	    .doc = "tls: of the certificate, made at the start: P-256 or 2048 bits",
+	    .choices = tls_key_names);
+	OPT(t, "tls-resume", NULL, OPT_FLAG, &o->server.tls.resume,
+	    .doc = "tls: give tickets, so that clients may take up a session");
 	OPT(t, "message-bytes", "B", OPT_U32, &o->server.message_bytes, .min = 1, .max = 1e9,
 	    .doc = "echo: size of a request (64); bulk: bytes of one call (65536)");
 	OPT(t, "response-bytes", "R", OPT_U32, &o->server.response_bytes, .min = 1, .max = 1e9,
@@ -218,6 +225,11 @@ static int check(struct options *o, char err[ERR_LEN])
 	if (o->stack.cores.n == 0)
 		o->stack.cores = cpus_first();
 	o->server.max_conns = o->max_conns > 0 ? o->max_conns : 10000;
+	if (tls_check(o->server.app, &o->server.tls,
+		      o->server.message_bytes > o->server.response_bytes ? o->server.message_bytes
+									 : o->server.response_bytes,
+		      err) < 0)
+		return -EINVAL;
 	if (o->server.app != APP_HTTP && o->root != NULL)
 		return err_set(-EINVAL, err, "--root is for --app http");
 	if (o->server.app != APP_HTTP)

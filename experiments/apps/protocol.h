@@ -3,10 +3,13 @@
 #ifndef APPS_PROTOCOL_H
 #define APPS_PROTOCOL_H
 
-enum app_kind { APP_ECHO, APP_HTTP, APP_BULK };
+enum app_kind { APP_ECHO, APP_HTTP, APP_BULK, APP_TLS };
 extern const char *const app_kind_names[]; /* by enum app_kind, NULL at the end */
 
 /* Echo: byte i of a response is byte i % min(ECHO_KEEP, message_bytes) of its message. */
 #define ECHO_KEEP 64
+
+/* Messages of TLS are one record. */
+#define TLS_MESSAGE_MOST 16384
 
 #endif

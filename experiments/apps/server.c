@@ -12,7 +12,7 @@
 #define WAIT_MS	     100 /* how soon a stop is seen */
 #define RESUME_NS    (100 * MS_NS)
 
-const char *const app_kind_names[] = {"echo", "http", "bulk", NULL};
+const char *const app_kind_names[] = {"echo", "http", "bulk", "tls", NULL};
 
 struct server {
 	struct server_conf conf;
@@ -21,10 +21,18 @@ struct server {
 	struct accept_share *share; /* shared_accept */
 	unsigned n_workers;
 	struct server_worker *workers[TEAM_MAX];
+	SSL_CTX *tls; /* or NULL */
 };
 
-static const struct app *const apps[] = {
-	[APP_ECHO] = &echo_app, [APP_HTTP] = &http_app, [APP_BULK] = &bulk_app};
+static const struct app *const apps[] = {[APP_ECHO] = &echo_app,
+					 [APP_HTTP] = &http_app,
+					 [APP_BULK] = &bulk_app,
+					 [APP_TLS] = &tls_app};
+
+SSL_CTX *server_tls_of(const struct server_worker *w)
+{
+	return w->server->tls;
+}
 
 const struct server_conf *server_conf_of(const struct server_worker *w)
 {
@@ -242,19 +250,29 @@ static void server_free(struct server *s)
 	for (unsigned i = 0; i < s->n_workers; i++)
 		free(s->workers[i]);
 	accept_share_free(s->share);
+	SSL_CTX_free(s->tls);
 	free(s);
 }
 
-static struct server *server_create(struct io_stack *stack, const struct server_conf *conf)
+static struct server *server_create(struct io_stack *stack, const struct server_conf *conf,
+				    char err[ERR_LEN])
 {
 	struct server *s = calloc(1, sizeof(*s));
 
+	err_set(0, err, "out of memory");
 	if (s == NULL)
 		return NULL;
+	if (conf->app == APP_TLS) {
+		s->tls = tls_server_context(&conf->tls, err);
+		if (s->tls == NULL) {
+			server_free(s);
+			return NULL;
+		}
+	}
 	s->stack = stack;
 	s->conf = *conf;
 	if (conf->shared_accept && (s->share = accept_share_create(stack->n_workers)) == NULL) {
-		free(s);
+		server_free(s);
 		return NULL;
 	}
 	for (; s->n_workers < stack->n_workers; s->n_workers++) {
@@ -277,12 +295,12 @@ static struct server *server_create(struct io_stack *stack, const struct server_
 int server_start(struct io_stack *stack, const struct server_conf *conf, struct server **out,
 		 char err[ERR_LEN])
 {
-	struct server *s = server_create(stack, conf);
+	struct server *s = server_create(stack, conf, err);
 	void *workers[TEAM_MAX];
 	int ret;
 
 	if (s == NULL)
-		return err_set(-ENOMEM, err, "out of memory");
+		return -ENOMEM;
 	for (unsigned i = 0; i < s->n_workers; i++)
 		workers[i] = s->workers[i];
 	ret = team_start(&s->team, stack, &server_job, workers, err);
@@ -323,9 +341,9 @@ static void aside_end(void *arg, unsigned index)
 int server_beside(struct io_stack *stack, const struct server_conf *conf, struct server **out,
 		  struct team_aside *aside, char err[ERR_LEN])
 {
-	*out = server_create(stack, conf);
+	*out = server_create(stack, conf, err);
 	if (*out == NULL)
-		return err_set(-ENOMEM, err, "out of memory");
+		return -ENOMEM;
 	*aside = (struct team_aside){*out, aside_start, aside_turn, aside_end};
 	return 0;
 }

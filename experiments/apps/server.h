@@ -14,6 +14,7 @@
 #include "io.h"
 #include "protocol.h"
 #include "team.h"
+#include "tls.h"
 
 #define CONN_UNIT      8u /* places in the pool are counted in these */
 #define SERVER_SCRATCH (128u << 10)
@@ -23,8 +24,9 @@ struct server_conf {
 	uint32_t message_bytes, response_bytes; /* echo; bulk: bytes of one call */
 	bool zero_copy;				/* bulk */
 	int root_fd;				/* http: the directory served; the caller's */
-	uint32_t file_set;  /* http: GiB of a set of files served instead; 0: none */
-	bool shared_accept; /* connections pass one locked queue and any worker (accept_queue.h) */
+	uint32_t file_set;   /* http: GiB of a set of files served instead; 0: none */
+	bool shared_accept;  /* connections pass one locked queue and any worker (accept_queue.h) */
+	struct tls_conf tls; /* tls */
 	uint32_t max_conns;
 };
 
@@ -79,8 +81,11 @@ struct app {
 extern const struct app echo_app;
 extern const struct app http_app;
 extern const struct app bulk_app;
+extern const struct app tls_app;
 
 const struct server_conf *server_conf_of(const struct server_worker *);
+/* Of all workers, while they run. */
+SSL_CTX *server_tls_of(const struct server_worker *);
 
 /* stack has been opened and told to listen. 0, or -errno with err. */
 int server_start(struct io_stack *, const struct server_conf *, struct server **out,

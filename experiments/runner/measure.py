@@ -190,7 +190,7 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     return rows.read_program(result) | {"command": _command(argv)}
 
 
-_SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy", "file_set")  # options that both ends have to agree on
+_SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy", "file_set", "tls_version", "tls_resume")  # options that both ends have to agree on
 
 
 def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:

@@ -40,7 +40,8 @@ struct load_conf {
 	uint32_t concurrency, messages, message_bytes, response_bytes;
 	int up; /* bulk: 1: the load sends */
 	bool zero_copy;
-	struct tls_conf tls; /* tls */
+	struct tls_conf tls;	   /* tls */
+	const struct trace *trace; /* replay */
 	double warmup_s, seconds;
 	uint64_t connections; /* > 0: measure from the start until so many connections have ended */
 	double rate;	      /* open loop: arrivals per second; 0: closed loop */
@@ -52,6 +53,9 @@ struct load_conf {
 	bool progress;
 	double interval_s; /* between two lines of progress */
 };
+
+/* Places for connections: some more than concurrency where it is a mean. */
+uint32_t load_slots(const struct load_conf *);
 
 /* How the main program learns of the window; each may be NULL. */
 struct load_hooks {

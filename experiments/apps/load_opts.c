@@ -10,7 +10,8 @@
 
 #define KERNEL_RAMP 8000
 #define MTCP_RAMP   100000
-#define RAMP_S	    4 /* a million connections are not to be waited for ten seconds */
+#define LONGER_S    15 /* than warm-up and window: until all connections stand */
+#define RAMP_S	    4  /* a million connections are not to be waited for ten seconds */
 #define RAMP_MOST   1000000
 /* More would wait in queues of the stacks for longer than retransmission timers do, and overflow
  * the usual max_syn_backlog: the timers' work would be measured, not that of many connections. */
@@ -45,6 +46,9 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	    .choices = tls_version_names);
 	OPT(t, "tls-resume", NULL, OPT_FLAG, &l->tls.resume,
 	    .doc = "tls: take up earlier sessions, not a whole handshake each time");
+	OPT(t, "trace", "FILE", OPT_TEXT, &o->trace_path,
+	    .doc = "replay: these flows, all of them; without: flows by --seed, about "
+		   "--concurrency at a time");
 	OPT(t, "zero-copy", NULL, OPT_FLAG, &l->zero_copy,
 	    .doc = "bulk: read and write in place (mtcp inline)");
 	OPT(t, "warmup", "S", OPT_REAL, &l->warmup_s, .min = 0, .max = 3600,
@@ -92,6 +96,28 @@ int file_set_check(int app, uint32_t file_set, char err[ERR_LEN])
 	return err_set(-EINVAL, err, "--file-set is for --app http");
 }
 
+/* The flows of a replay: from a file, all measured; or made up, for as long as the run may take. */
+static int make_trace(struct run_opts *o, char err[ERR_LEN])
+{
+	struct load_conf *l = &o->load;
+	struct trace_plan plan = {.concurrent = l->concurrency,
+				  .ramp_s = l->concurrency / l->ramp_rate,
+				  .seconds = 4 * l->concurrency / l->ramp_rate + l->warmup_s +
+					     l->seconds + LONGER_S,
+				  .seed = l->seed};
+	int ret;
+
+	l->trace = &o->trace;
+	if (o->trace_path == NULL) {
+		ret = trace_generate(&o->trace, &plan, err);
+	} else {
+		ret = trace_load(&o->trace, o->trace_path, err);
+		l->connections = o->trace.n_flows;
+		l->concurrency = trace_peak(&o->trace);
+	}
+	return ret < 0 ? -EINVAL : 0;
+}
+
 int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 {
 	struct load_conf *l = &o->load;
@@ -115,12 +141,18 @@ int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 		      err) < 0)
 		return -EINVAL;
 	if (l->seconds == 0) /* not given */
-		l->seconds = l->connections > 0 ? 600 : 5;
+		l->seconds = o->trace_path != NULL ? 86400 : l->connections > 0 ? 600 : 5;
 	if (l->ramp_rate == 0)
 		l->ramp_rate = io_is_mtcp(client)
 				       ? fmin(fmax(MTCP_RAMP, l->concurrency / RAMP_S), RAMP_MOST)
 				       : KERNEL_RAMP;
-	return 0;
+	if (l->app == APP_REPLAY && (l->rate > 0 || l->messages > 1 || l->connections > 0))
+		return err_set(-EINVAL, err,
+			       "--app replay has its own timing: leave out --rate, --messages and "
+			       "--connections");
+	if (l->app != APP_REPLAY && o->trace_path != NULL)
+		return err_set(-EINVAL, err, "--trace is for --app replay");
+	return l->app == APP_REPLAY ? make_trace(o, err) : 0;
 }
 
 uint32_t run_connections(const struct load_conf *l)

@@ -6,11 +6,14 @@
 #include "load.h"
 #include "opts.h"
 #include "row.h"
+#include "trace.h"
 
 struct run_opts {
 	struct load_conf load;
 	uint32_t repeat;
 	const char *experiment, *json, *note;
+	const char *trace_path; /* replay; NULL: made up */
+	struct trace trace;
 };
 
 /* Defaults and options of the load itself and of its row. */

@@ -59,7 +59,7 @@ void slot_fail(struct load_worker *w, struct load_slot *s, int code)
 }
 
 /* Nothing was asked: the server closed, or is out of step. The idle list still has the slot. */
-static void idle_failed(struct load_worker *w, struct load_slot *s)
+void slot_idle_failed(struct load_worker *w, struct load_slot *s)
 {
 	count_failure(w, LOAD_FAIL_CLOSED);
 	slot_close(w, s);
@@ -181,6 +181,10 @@ static void on_connected(struct load_worker *w, struct load_slot *s)
 		bulk_slot_begin(w, s);
 		return;
 	}
+	if (w->replay != NULL) {
+		replay_slot_begin(w, s);
+		return;
+	}
 	if (w->tls == NULL) {
 		begin_messages(w, s);
 		return;
@@ -297,6 +301,10 @@ void slot_event(struct load_worker *w, struct load_slot *s, uint32_t events)
 			bulk_slot_event(w, s);
 		return;
 	}
+	if (w->replay != NULL) {
+		replay_slot_event(w, s, events);
+		return;
+	}
 	if (w->tls != NULL && s->state == SLOT_BUSY && !go_on(w, s))
 		return;
 	if ((events & IO_OUT) && s->state == SLOT_BUSY && s->sent < w->request_len)
@@ -306,5 +314,5 @@ void slot_event(struct load_worker *w, struct load_slot *s, uint32_t events)
 	if (s->state == SLOT_BUSY)
 		receive(w, s);
 	else if (s->state == SLOT_IDLE)
-		idle_failed(w, s);
+		slot_idle_failed(w, s);
 }

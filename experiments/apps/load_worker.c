@@ -57,10 +57,15 @@ static void reopen(struct load_worker *w, struct load_slot *s, uint64_t start_at
 
 void worker_slot_done(struct load_worker *w, struct load_slot *s)
 {
-	if (w->rate > 0 && !per_message_arrivals(w))
+	if (w->replay != NULL || (w->rate > 0 && !per_message_arrivals(w)))
 		append(w, &w->free, s); /* until the next arrival */
 	else
 		reopen(w, s, w->now);
+}
+
+struct load_slot *worker_slot_take(struct load_worker *w)
+{
+	return pop(w, &w->free);
 }
 
 void worker_slot_failed(struct load_worker *w, struct load_slot *s)
@@ -178,10 +183,12 @@ static int timeout_ms(const struct load_worker *w)
 		return 1;
 	if (w->phase == LOAD_DRAIN)
 		return 10;
-	if (w->rate > 0) {
-		if (w->next_arrival <= w->now) /* waits for a connection to become free */
+	if (w->replay != NULL || w->rate > 0) {
+		uint64_t next = w->replay != NULL ? replay_next_at(w) : w->next_arrival;
+
+		if (next <= w->now) /* waits for a connection to become free */
 			return 1;
-		left = (w->next_arrival - w->now) / MS_NS;
+		left = (next - w->now) / MS_NS;
 		return left > 10 ? 10 : (int)left; /* less than 1 ms: spin, to be on time */
 	}
 	return w->n_ramped < w->n_slots || w->retry.head != SLOT_NONE ? 1 : WAIT_MS;
@@ -234,7 +241,9 @@ static void before_wait(struct load_worker *w)
 	else if (w->n_ramped < w->n_slots)
 		ramp(w);
 	retry_due(w);
-	if (w->rate > 0)
+	if (w->replay != NULL)
+		replay_due(w);
+	else if (w->rate > 0)
 		arrivals(w);
 	else if (worker_holds(w))
 		requests(w);
@@ -309,6 +318,12 @@ static void make_request(struct load_worker *w)
 		w->request[i] = (char)('a' + random_next(&letters) % 26);
 }
 
+uint32_t load_slots(const struct load_conf *conf)
+{
+	return conf->app == APP_REPLAY ? conf->concurrency + conf->concurrency / 4 + 64
+				       : conf->concurrency;
+}
+
 static uint32_t share_u32(uint32_t total, unsigned i, unsigned n)
 {
 	return total / n + (i < total % n);
@@ -322,7 +337,7 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 	if (w == NULL)
 		return NULL;
 	w->shared = shared;
-	w->n_slots = share_u32(conf->concurrency, i, n);
+	w->n_slots = share_u32(load_slots(conf), i, n);
 	w->index = i;
 	w->n_workers = n;
 	w->slots = calloc(w->n_slots + 1, sizeof(*w->slots));
@@ -333,7 +348,8 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 	if (w->slots == NULL || (conf->file_set > 0 && w->set == NULL) ||
 	    (conf->app == APP_HTTP && w->https == NULL) ||
 	    (conf->app == APP_BULK && bulk_worker_init(w) < 0) ||
-	    (conf->app == APP_TLS && tls_worker_init(w) < 0)) {
+	    (conf->app == APP_TLS && tls_worker_init(w) < 0) ||
+	    (conf->app == APP_REPLAY && replay_worker_init(w) < 0)) {
 		load_worker_destroy(w);
 		return NULL;
 	}
@@ -352,11 +368,12 @@ struct load_worker *load_worker_create(struct load_shared *shared, unsigned i, u
 	hdr_reset(&w->latency);
 	hdr_reset(&w->lag);
 	make_request(w);
-	if (w->rate > 0 && !per_message_arrivals(w)) {
+	if (w->replay != NULL || (w->rate > 0 && !per_message_arrivals(w))) {
 		for (uint32_t k = 0; k < w->n_slots; k++)
 			append(w, &w->free, &w->slots[k]);
 		w->n_ramped = w->n_slots;
-		counter_add(&w->n_opened, w->n_slots);
+		if (w->replay == NULL)
+			counter_add(&w->n_opened, w->n_slots);
 	}
 	return w;
 }
@@ -367,6 +384,7 @@ void load_worker_destroy(struct load_worker *w)
 		return;
 	free(w->bulk);
 	tls_worker_free(w);
+	replay_worker_free(w);
 	free(w->flow_bytes);
 	webset_destroy(w->set);
 	free(w->https);

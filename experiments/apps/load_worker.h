@@ -65,11 +65,12 @@ struct load_worker {
 	uint32_t n_slots, n_ramped, n_connecting;
 	uint32_t n_under_way, most_under_way; /* slots CONNECTING or BUSY; UINT32_MAX: no bound */
 	struct load_slot *slots;
-	struct load_http *https; /* by slot; NULL: not http */
-	struct webset *set;	 /* http: NULL: one path */
-	struct bulk *bulk;	 /* NULL: not bulk */
-	struct load_tls *tls;	 /* NULL: not tls */
-	uint64_t *flow_bytes;	 /* bulk: received or sent in the window, by slot */
+	struct load_http *https;    /* by slot; NULL: not http */
+	struct webset *set;	    /* http: NULL: one path */
+	struct bulk *bulk;	    /* NULL: not bulk */
+	struct load_tls *tls;	    /* NULL: not tls */
+	struct load_replay *replay; /* NULL: not replay */
+	uint64_t *flow_bytes;	    /* bulk: received or sent in the window, by slot */
 	struct slot_list free, idle, retry;
 	uint64_t ramp_at, next_arrival, rng;
 	uint64_t quota;		/* connections still to be opened; UINT64_MAX: no end */
@@ -115,6 +116,8 @@ void slot_event(struct load_worker *, struct load_slot *, uint32_t events);
 void slot_request(struct load_worker *, struct load_slot *, uint64_t start_at);
 void slot_abandon(struct load_worker *, struct load_slot *);
 void slot_fail(struct load_worker *, struct load_slot *, int code);
+/* Closed without having been asked: whoever has it on a list will find it not idle. */
+void slot_idle_failed(struct load_worker *, struct load_slot *);
 
 /* load_bulk.c: -ENOMEM; a flow's begin; there is something to do. */
 int bulk_worker_init(struct load_worker *);
@@ -141,7 +144,17 @@ ssize_t tls_slot_read(struct load_worker *, struct load_slot *);
 ssize_t tls_slot_write(struct load_worker *, struct load_slot *, const void *, size_t);
 ssize_t tls_slot_flush(struct load_worker *, struct load_slot *);
 
+/* load_replay.c: a worker's part; what is due now; when something is next; a connection stands;
+ * there is something to do. */
+int replay_worker_init(struct load_worker *);
+void replay_worker_free(struct load_worker *);
+void replay_due(struct load_worker *);
+uint64_t replay_next_at(const struct load_worker *);
+void replay_slot_begin(struct load_worker *, struct load_slot *);
+void replay_slot_event(struct load_worker *, struct load_slot *, uint32_t events);
+
 /* load_worker.c: where a slot goes next. */
+struct load_slot *worker_slot_take(struct load_worker *);	 /* a free one, or NULL */
 void worker_slot_done(struct load_worker *, struct load_slot *); /* closed after its last message */
 void worker_slot_failed(struct load_worker *, struct load_slot *); /* closed after a failure */
 void worker_slot_idle(struct load_worker *,

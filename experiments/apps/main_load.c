@@ -92,7 +92,7 @@ static int run(struct options *o, char err[ERR_LEN])
 				.conf_file = o->stack.conf_file,
 				.overrides = lines.text,
 				.cpus = o->stack.cores,
-				.max_conns = l->concurrency,
+				.max_conns = load_slots(l),
 				.sources = o->sources,
 				.target = l->target};
 	ret = io_ops_of(conf.kind)->stack_open(&conf, &stack, err);

@@ -122,7 +122,9 @@ static struct generator generator_of(const struct row_info *info, const struct l
 	g.server_busy = isfinite(server.idle)
 				? 1 - server.idle
 				: busy_of(&r->server_cpu, info->server_cores.n, r->seconds);
-	g.lag = conf->rate > 0 ? (double)hdr_quantile(&r->lag, 0.99) / 1e3 : g.client_busy;
+	g.lag = conf->rate > 0 || conf->app == APP_REPLAY
+			? (double)hdr_quantile(&r->lag, 0.99) / 1e3
+			: g.client_busy;
 	g.judged = info->server_cores.n > 0 &&
 		   !cpus_overlap(&info->server_cores, &info->client_cores) &&
 		   isfinite(g.client_busy) && isfinite(g.server_busy);
@@ -149,7 +151,7 @@ static json_t *notes_of(const struct row_info *info, const struct load_conf *con
 
 	if (info->note != NULL)
 		put_note(notes, "%s", info->note);
-	if (conf->rate > 0)
+	if (conf->rate > 0 || conf->app == APP_REPLAY)
 		put_note(notes, "generator_lag: 99th percentile of lateness, us");
 	else
 		put_note(notes, "generator_lag: busy share of the load's cores");

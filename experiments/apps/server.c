@@ -12,7 +12,7 @@
 #define WAIT_MS	     100 /* how soon a stop is seen */
 #define RESUME_NS    (100 * MS_NS)
 
-const char *const app_kind_names[] = {"echo", "http", "bulk", "tls", NULL};
+const char *const app_kind_names[] = {"echo", "http", "bulk", "tls", "replay", NULL};
 
 struct server {
 	struct server_conf conf;
@@ -27,7 +27,8 @@ struct server {
 static const struct app *const apps[] = {[APP_ECHO] = &echo_app,
 					 [APP_HTTP] = &http_app,
 					 [APP_BULK] = &bulk_app,
-					 [APP_TLS] = &tls_app};
+					 [APP_TLS] = &tls_app,
+					 [APP_REPLAY] = &replay_app};
 
 SSL_CTX *server_tls_of(const struct server_worker *w)
 {

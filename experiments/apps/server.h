@@ -82,6 +82,7 @@ extern const struct app echo_app;
 extern const struct app http_app;
 extern const struct app bulk_app;
 extern const struct app tls_app;
+extern const struct app replay_app;
 
 const struct server_conf *server_conf_of(const struct server_worker *);
 /* Of all workers, while they run. */

@@ -52,6 +52,24 @@ def test_each_setting_serves(program, settings):
     assert row["transactions"] > 100 and row["failed"] == 0
 
 
+def test_a_first_message_may_come_with_the_syn(program, tmp_path):
+    """In a namespace of its own, where the kernel may be told to take it."""
+    script = tmp_path / "run.sh"
+    script.write_text(f"""ip link set lo up; sysctl -qw net.ipv4.tcp_fastopen=3
+{program("mtcp-server")} --stack kernel-tuned --set fastopen=128 --listen 127.0.0.1:9000 --seconds 2.5 &
+sleep 0.7
+{program("mtcp-load")} --stack kernel --set fastopen=1 --target 127.0.0.1:9000 --concurrency 5 --connections 200 --json -
+grep ^TcpExt: /proc/net/netstat
+wait
+""")
+    done = subprocess.run(["unshare", "-rn", "sh", script], capture_output=True, text=True, timeout=30)
+    if "unshare" in done.stderr:
+        pytest.skip(done.stderr.splitlines()[0])
+    row, names, values = done.stdout.splitlines()
+    assert json.loads(row)["transactions"] == 200 and json.loads(row)["failed"] == 0
+    assert int(dict(zip(names.split(), values.split()))["TCPFastOpenPassive"]) > 150
+
+
 def test_a_part_changes_the_profile():
     found = tuning.profile("kernel-tuned", {"steering": True, "server": {"spin": 1}, "ethtool": {"gro": "on"},
                                             "sysctl": {"net.ipv4.tcp_sack": "0"}})

@@ -87,6 +87,8 @@ static int kernel_connect(struct io *io, const struct addr *to)
 	fd = socket(to->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
+	if (kernel_stack_of(io->stack)->knobs.fastopen) /* what refuses it connects as ever */
+		setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof(one));
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0 ||
 	    (sources->n > 0 && bind_source(self(io), fd, sources) < 0) ||
 	    (connect(fd, (const struct sockaddr *)&to->ss, to->len) < 0 && errno != EINPROGRESS)) {

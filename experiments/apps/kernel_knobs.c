@@ -48,6 +48,7 @@ static const struct knob knobs[] = {
 	KNOB(spin, 1, 0, 0),
 	KNOB(quickack, 1, 0, 0),
 	KNOB(defer_accept_s, 60, IPPROTO_TCP, TCP_DEFER_ACCEPT),
+	KNOB(fastopen, 65535, IPPROTO_TCP, TCP_FASTOPEN),
 	KNOB(busy_poll_us, 10000, SOL_SOCKET, SO_BUSY_POLL),
 	KNOB(prefer_busy_poll, 1, SOL_SOCKET, SO_PREFER_BUSY_POLL),
 	KNOB(busy_poll_budget, 64, SOL_SOCKET, SO_BUSY_POLL_BUDGET),

@@ -18,6 +18,7 @@ struct kernel_knobs {
 	uint32_t spin;		   /* epoll_wait never sleeps */
 	uint32_t quickack;	   /* TCP_QUICKACK on each accepted socket */
 	uint32_t defer_accept_s;   /* TCP_DEFER_ACCEPT */
+	uint32_t fastopen; /* TCP_FASTOPEN: requests waiting in SYNs; of a client: it sends them so */
 	uint32_t busy_poll_us;	   /* SO_BUSY_POLL, inherited by accepted sockets */
 	uint32_t prefer_busy_poll; /* SO_PREFER_BUSY_POLL */
 	uint32_t busy_poll_budget; /* SO_BUSY_POLL_BUDGET, packets */

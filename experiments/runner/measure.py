@@ -251,7 +251,8 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
                 pair.give_addresses(netns.SERVER, netns.CLIENT_ADDRESSES, netns.PEER)
             argv = [str(program("", "mtcp-load")), "--stack", "kernel", "--target", f"{pair.target}:{PORT}",
                     "--sources", pair.sources, "--cores", _list(site.client),
-                    "--watch-server-cpus", _list(site.server), *_load_args(run, result)]
+                    "--watch-server-cpus", _list(site.server), *_load_args(run, result),
+                    *_sets("--set", tuning.profile("mtcp-peer" if run.ours else run.stack, run.part.tuning)["load"])]
             load = Child(pair.inside(netns.SERVER if tap else netns.CLIENT, argv), "mtcp-load")
             window.watch(load, server)
             load.wait_end(_END_S)

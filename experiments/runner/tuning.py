@@ -11,7 +11,7 @@ from runner.netns import CLIENT, PEER, SERVER, NetPair
 from runner.places import EXPERIMENTS
 from runner.procs import ChildFailed
 
-_TABLES = ("ethtool", "iface", "server")  # by name: interface features, interface files in /sys, --set of mtcp-server
+_TABLES = ("ethtool", "iface", "server", "load")  # by name: interface features, interface files in /sys, --set of mtcp-server, of mtcp-load
 
 
 def profile(name: str, change: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -77,6 +77,12 @@ def test_sessions_are_taken_up_only_when_asked(program, resume, reused, version)
                 session = inside.session if reused else None
 
 
+def test_ends_while_connections_are_being_opened(program):
+    """A window closes when some have shaken hands, others not yet connected anew."""
+    row = row_of([program("mtcp-pair"), "--app", "tls", "--concurrency", 4096, "--warmup", 1, "--seconds", 1, "--json", "-"])
+    assert row["failed"] == 0 and row["transactions"] > 50
+
+
 def test_our_load_takes_sessions_up(program):
     """Handshakes without a signature of RSA are far cheaper for the server."""
     spent = {}

@@ -71,11 +71,13 @@ int tls_slot_begin(struct load_worker *w, struct load_slot *s)
 
 void tls_slot_end(struct load_worker *w, struct load_slot *s)
 {
+	struct load_tls_slot *own = of(w, s);
+
 	/* without: OpenSSL takes it for cut off, and its session for unfit to be taken up */
-	if (of(w, s)->shaken)
-		SSL_set_shutdown(of(w, s)->ssl, SSL_SENT_SHUTDOWN);
-	SSL_free(of(w, s)->ssl);
-	of(w, s)->ssl = NULL;
+	if (own->shaken)
+		SSL_set_shutdown(own->ssl, SSL_SENT_SHUTDOWN);
+	SSL_free(own->ssl);
+	*own = (struct load_tls_slot){0}; /* the next connection may end before it has begun */
 }
 
 bool tls_slot_shaken(const struct load_worker *w, const struct load_slot *s)

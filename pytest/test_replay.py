@@ -171,6 +171,16 @@ def test_what_is_no_turn_is_made_one(program, tmp_path):
         converted(program, capture(tmp_path / "c", packets))[0].startswith("0 9:12:11 11:12:1")
 
 
+def test_a_flow_of_many_turns_is_cut_to_what_a_trace_can_hold(program, tmp_path):
+    packets = []
+    for n in range(3000):
+        packets += [(n * 3000000, frame(A, B, 1 + 20 * n, ACK, b"q" * 20)), (n * 3000000 + 9, frame(B, A, 1 + 30 * n, ACK, b"a" * 30))]
+    out = tmp_path / "t"
+    trace_of(program, "--pcap", capture(tmp_path / "c", packets), "--out", out)
+    told = json.loads(trace_of(program, "--trace", out, "--show").stdout)
+    assert (told["turns"], told["bytes"]) == (2000, 60000)
+
+
 @pytest.mark.parametrize("name, n_flows", [("replay-mtcp.pcapng", 6), ("http-linux.pcap", 3)])
 def test_captures_that_are_kept(program, root, name, n_flows):
     told = trace_of(program, "--pcap", root / "traces" / name)

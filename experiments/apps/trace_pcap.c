@@ -9,7 +9,7 @@
 
 #define TABLE_BITS     18u
 #define FLOWS_MOST     500000u
-#define TURNS_MOST     65536u /* of a flow; what comes later is left out */
+#define TURNS_MOST     2000u /* of a flow, as a line of a trace can hold; later ones are left out */
 #define NONE	       UINT32_MAX
 #define ETHERTYPE_IPV4 0x0800u
 #define ETHERTYPE_IPV6 0x86ddu
@@ -43,7 +43,7 @@ struct flow {
 	uint64_t at_us, answered_us, last_us;
 	uint32_t next_of_bucket;
 	uint32_t seq[2]; /* next byte of client and server, once known */
-	bool known[2], closed;
+	bool known[2], closed, full;
 	uint32_t n_turns, room;
 	struct trace_turn *turns;
 };
@@ -266,8 +266,11 @@ static int add_data(struct flow *f, unsigned side, uint32_t n, uint64_t at_us)
 	uint64_t think = at_us > f->answered_us ? at_us - f->answered_us : 0;
 	uint32_t *of;
 
+	if (f->full)
+		return 0;
 	if (turn == NULL || (side == 0 && turn->response > 0)) {
-		if (f->n_turns >= TURNS_MOST)
+		f->full = f->n_turns == TURNS_MOST;
+		if (f->full)
 			return 0;
 		if (add_turn(f, think) < 0)
 			return -ENOMEM;

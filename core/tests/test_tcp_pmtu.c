@@ -270,6 +270,23 @@ CASE(after_ten_minutes_the_larger_size_is_tried_again)
 	script_skip(s);
 }
 
+/* Nothing was sent again, timestamps are on: acknowledgments would take the usual way. */
+CASE(a_path_known_to_be_narrow_is_tried_again_with_timestamps)
+{
+	s->peer_opts |= TCPO_TS;
+	big_established(s);
+	tcp_path_mss(&s->t, 960, s->now);
+	app_write(s, 601 * MT_SEC, 948);
+	OUT(s, 601 * MT_SEC, .seq = 1, .len = 948);
+	IN(s, 601 * MT_SEC + 10 * MS, .seq = 1);
+	script_skip(s);
+	app_write(s, 602 * MT_SEC, 2000);
+	OUT(s, 602 * MT_SEC, .len = 1448);
+	script_skip(s);
+	IN(s, 602 * MT_SEC + 10 * MS, .seq = 1);
+	script_skip(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +308,7 @@ int main(void)
 		T(no_probing_no_smaller_segments),
 		T(persist_probes_are_no_black_hole),
 		T(after_ten_minutes_the_larger_size_is_tried_again),
+		T(a_path_known_to_be_narrow_is_tried_again_with_timestamps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,6 +108,15 @@ static void idle(struct pair *p)
 		atomic_fetch_sub(&p->n_asleep, 1);
 }
 
+/* Sleeps while the application runs, which may do its jobs itself meanwhile. */
+static void lend(struct pair *p, mt_time nap)
+{
+	atomic_store_explicit(&p->taken, 0, memory_order_release);
+	(void)pair_wait(p, PAIR_APP, nap);
+	while (atomic_exchange_explicit(&p->taken, 1, memory_order_acquire))
+		sched_yield();
+}
+
 /* Hands the CPU back when the application waits for what has come, and rests. */
 static void rest(struct pair *p, uint32_t baton, bool busy)
 {
@@ -127,7 +136,7 @@ static void rest(struct pair *p, uint32_t baton, bool busy)
 	if (baton == PAIR_APP) {
 		mt_time nap = l->next > l->now ? mt_min(PAIR_NAP, l->next - l->now) : PAIR_NAP;
 
-		(void)pair_wait(p, PAIR_APP, nap);
+		lend(p, nap);
 	} else if (!busy) {
 		idle(p);
 	}
@@ -228,8 +237,11 @@ int rt_paired_init(struct rt_core *c)
 	p->cpu = c->cpu;
 	p->queue = c->queue;
 	set_up(p, &l);
+	atomic_init(&p->taken, 1); /* by the stack's thread, from the start */
 	sem_init(&p->started, 0, 0);
-	r = start(p);
+	r = nic_driver.thread_enter ? nic_driver.thread_enter() : 0; /* for loans */
+	if (r == 0 && (r = start(p)) < 0 && nic_driver.thread_leave)
+		nic_driver.thread_leave();
 	if (r < 0) {
 		release(p);
 		return r;
@@ -248,5 +260,7 @@ void pair_fini(struct pair *p)
 	atomic_store_explicit(&p->baton, PAIR_STACK, memory_order_release);
 	rt_futex_wake(&p->baton);
 	pthread_join(p->thread, NULL);
+	if (nic_driver.thread_leave)
+		nic_driver.thread_leave();
 	release(p);
 }

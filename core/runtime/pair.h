@@ -15,6 +15,8 @@
  * Baton. While both threads have work they alternate: who has nothing to do hands over and gives
  * the CPU away, which is one system call for a change of threads; who got it back without the baton
  * sleeps, and has to be woken. The kernel's scheduler never has to end a time slice for that.
+ * Before it hands over, the application's thread does its jobs itself and sends what they bring, if
+ * the stack's sleeps (a loan): an answer then costs one change of threads, not two.
  */
 #ifndef RUNTIME_PAIR_H
 #define RUNTIME_PAIR_H
@@ -34,8 +36,7 @@
  * its callers look whether there was one this often. */
 #define PAIR_WAIT_MAX (50 * MT_MS)
 #define PAIR_NAP      (1 * MT_MS) /* the stack's longest sleep while the application computes */
-#define PAIR_STARVE                                                                                \
-	16 /* polls after which the stack gets a turn, whatever the application has to do */
+#define PAIR_STARVE   16	  /* polls after which the stack gets a turn in any case */
 
 enum pair_baton {
 	PAIR_APP,   /* the application runs; the stack sleeps, but looks up every PAIR_NAP */
@@ -180,6 +181,7 @@ struct pair {
 	struct spsc jobs, events;
 	_Alignas(64) _Atomic uint32_t baton;
 	_Atomic uint32_t n_asleep; /* threads that want a wake-up call when the baton changes */
+	_Atomic uint32_t taken;	   /* 1: a thread is at work on the stack, or may go on so */
 	_Atomic uint32_t stop;
 	/* constant while both run */
 	const struct rt_stack *rt;
@@ -215,11 +217,13 @@ static inline struct stk_sock *stk_at(struct pair *p, uint32_t id)
 STACK_PHASE bool stk_jobs(struct pair *);
 /* Passes on what the last turn brought, as far as the ring has room. */
 STACK_PHASE void stk_deliver(struct pair *);
+/* On the application's thread: the jobs, and sending; nothing if the stack's is at work. */
+void stk_loan(struct pair *);
 
 /* ---- application's thread (pair_app.c) ---- */
 /* Takes in all events that wait. True if one of them is of interest to the application. */
 bool app_drain(struct pair *);
-/* A job with room for len bytes of payload; waits for the stack if the ring is full. Then app_post.
+/* A job with room for len bytes of payload, then app_post; waits for the stack if the ring is full.
  */
 struct pair_msg *app_job(struct pair *, enum pair_type, uint32_t id, uint32_t len);
 void app_post(struct pair *, const struct pair_msg *);

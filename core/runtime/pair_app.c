@@ -167,6 +167,8 @@ int app_hand_over(struct pair *p, enum pair_baton to, mt_time until)
 	int r = 0;
 
 	spsc_flush(&p->jobs);
+	if (p->app.posted)
+		stk_loan(p);
 	p->app.posted = false;
 	p->app.polls = 0;
 	atomic_store_explicit(&p->baton, to, memory_order_release);

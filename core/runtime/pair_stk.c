@@ -470,3 +470,17 @@ bool stk_jobs(struct pair *p)
 	}
 	return any;
 }
+
+void stk_loan(struct pair *p)
+{
+	uint64_t t = rt_ticks();
+
+	if (atomic_exchange_explicit(&p->taken, 1, memory_order_acquire))
+		return;
+	p->loop.now = rt_clock_at(&p->loop.clock, t);
+	if (stk_jobs(p)) {
+		p->loop.cycles.tcp += rt_ticks() - t;
+		loop_flush(&p->loop);
+	}
+	atomic_store_explicit(&p->taken, 0, memory_order_release);
+}

@@ -40,7 +40,8 @@ struct fake_wire {
 
 static struct fake_wire fake_wires[FAKE_WIRES];
 static struct toeplitz fake_rss;
-static int fake_frames; /* not given back */
+static int fake_frames;			 /* not given back */
+static _Thread_local unsigned fake_sent; /* frames, by this thread */
 static struct nic_params fake_seen;
 
 static uint16_t fake_queue_of(const struct nic_pkt *p, uint16_t n)
@@ -95,6 +96,7 @@ static uint16_t fake_tx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_
 			break;
 		q->pkts[(q->head + q->n++) % FAKE_DEPTH] = pkts[i];
 	}
+	fake_sent += i;
 	pthread_mutex_unlock(&e->wire->lock);
 	return i;
 }

@@ -101,6 +101,8 @@ static void blocking_server(mctx_t m, struct side *s)
 	}
 }
 
+static unsigned client_sent; /* frames, on the application's own thread */
+
 static void blocking_client(mctx_t m, struct side *s)
 {
 	static char out[BULK], in[BULK];
@@ -123,12 +125,15 @@ static void blocking_client(mctx_t m, struct side *s)
 		WANT(s, memcmp(in, out, BULK) == 0);
 		WANT(s, mtcp_close(m, c) == 0);
 	}
+	client_sent = fake_sent;
 }
 
 static void test_blocking_calls(void **state)
 {
 	(void)state;
 	run_both(blocking_server, blocking_client, 5);
+	/* paired: what was posted before a wait is sent without a change of threads */
+	assert_true(client_sent > 0);
 }
 
 static void refused_client(mctx_t m, struct side *s)

@@ -160,14 +160,20 @@ static int open_wrapped(const struct nic_params *params, struct nic *nic, char e
 {
 	struct nic_params p = *params;
 	struct fault_plan fault;
+	struct flood_plan flood;
 	int ret = fault_parse(params->device, &fault, &p.device, err);
+	const char *outer = p.device;
 
+	if (ret == 0)
+		ret = flood_parse(outer, &flood, &p.device, err);
 	if (ret)
 		return ret;
 	ret = open_device(&p, nic, err);
 	if (ret)
 		return ret;
-	if (p.device != params->device)
+	if (p.device != outer)
+		ret = flood_wrap(nic, &flood, err);
+	if (ret == 0 && outer != params->device)
 		ret = fault_wrap(nic, &fault, err);
 	/* Outermost: the capture shows what the stack sees. */
 	if (ret == 0 && p.capture)

@@ -44,4 +44,16 @@ struct fault_plan {
 int fault_parse(const char *device, struct fault_plan *, const char **rest, char err[NIC_ERR_LEN]);
 int fault_wrap(struct nic *nic, const struct fault_plan *, char err[NIC_ERR_LEN]);
 
+/* SYNs that the device sends beside everything else, as its receive side is polled. */
+struct flood_plan {
+	double rate; /* per second */
+	uint8_t to[4];
+	uint16_t port;
+	uint64_t seed;
+};
+/* "flood:rate=1000,to=10.0.0.1:80,seed=7/DEVICE": as fault_parse. */
+int flood_parse(const char *device, struct flood_plan *, const char **rest, char err[NIC_ERR_LEN]);
+/* Says on standard error, when it is taken off, how many were sent. */
+int flood_wrap(struct nic *nic, const struct flood_plan *, char err[NIC_ERR_LEN]);
+
 #endif

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 NAME = Path(sys.argv[0]).name
-RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reuseport": 11_000, "kernel-tuned": 18_000, "kernel-uring": 17_000}
+RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reuseport": 11_000, "kernel-tuned": 18_000, "kernel-uring": 17_000, "packet-io": 30_000_000}
 
 
 def options():
@@ -72,8 +72,18 @@ def main():
     given = options()
     if "--capture" in given:
         Path(given["--capture"]).touch()
-    if NAME == "mtcp-pair":
+    if NAME == "mtcp-packets" and "--device" in given:
+        measure(given, "packet-io")
+        print("flood: 1000 SYNs in 0.500 s", file=sys.stderr)
+    elif NAME == "mtcp-packets":
+        signal.signal(signal.SIGTERM, lambda *_: (print("flood: 3000 SYNs in 1.500 s", file=sys.stderr, flush=True), os._exit(0)))
+        print("ready", file=sys.stderr, flush=True)
+        while True:
+            signal.pause()
+    elif NAME == "mtcp-pair":
         measure(given, {"inline": "mtcp", "paired": "mtcp-paired"}[given["--mode"]])
+        if "flood:" in given.get("--client-set", ""):
+            print("flood: 2000 SYNs in 1.000 s", file=sys.stderr)
     elif NAME == "mtcp-load":
         stack = Path(given["--json"]).with_name("server-stack").read_text()
         measure(given, stack)

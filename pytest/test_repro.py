@@ -212,7 +212,7 @@ def test_capture_gives_each_run_a_file_of_its_own(repro, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["messages", "many", "ablation", "latency", "latency-load", "scaling", "kernel-knobs", "idle", "bulk", "same-wire",
-                                  "accept-rate", "message-size", "fairness", "loss"])
+                                  "accept-rate", "message-size", "fairness", "loss", "gap", "syn-flood"])
 def test_each_experiment_runs_by_name(repro, tmp_path, name):
     done = repro("run", name, "--quick", "--out", "out", FAKE_SECONDS="0.01", timeout=300)
     assert done.returncode in (0, 1) and "failed:" not in done.stdout, done.stdout + done.stderr
@@ -225,6 +225,17 @@ def test_each_experiment_runs_by_name(repro, tmp_path, name):
         assert (tmp_path / "out" / "figures" / f"{plot.name}.svg").is_file(), plot.name
     html = (tmp_path / "out" / "report.html").read_text()
     assert f'id="{name}"' in html and all(f'id="figure-{plot.name}"' in html for plot in wanted.plots)
+
+
+@pytest.mark.netns
+def test_floods_are_sent_and_counted(repro, tmp_path):
+    done = repro("run", "syn-flood", "--quick", "--baseline", "kernel-tuned", "--out", "out", FAKE_SECONDS="0.01")
+    found = rows.read(tmp_path / "out")
+    assert {row["flood_sent_per_s"] for row in found if row["stack"] == "mtcp"} == {2000.0}, done.stderr
+    if any(row["device"] == "veth" for row in found):
+        assert {row["flood_sent_per_s"] for row in found if row["stack"] == "kernel-tuned"} == {2000.0}
+    command = next(row["command"] for row in found if row["stack"] == "mtcp" and row["flood_rate"] == 1000)
+    assert "flood:rate=1000,to=10.0.0.1:8080,seed=1/ring:flood:1" in command and "gateway=10.0.0.2" in command
 
 
 def test_more_pairs_than_cores_are_skipped(repro, tmp_path):

@@ -2,6 +2,7 @@
 """One measured run: starts the programs, watches the window that the load generator announces, returns the row."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -12,13 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import cpustat, memory, netns, pace, rows, sampling, tuning
+from runner import cpustat, flood, memory, netns, pace, rows, sampling, tuning
 from runner.builds import program
 from runner.places import ROOT
 from runner.plan import Run
 from runner.procs import Child, ChildFailed
+from runner.scenario import PACKETS
 
 PORT = 9000
+PAIR_PORT = 8080   # of the server in mtcp-pair
+_ALL = 1e9         # frames per second: as many as go
 _START_S = 20.0    # until a server listens
 _RAMP_S = 60.0     # until all connections were opened, beyond the warm-up
 _FOREIGN = 0.02    # of the server's cores taken by other programs: worth a remark
@@ -65,7 +69,7 @@ def _options(values: dict[str, Any]) -> list[str]:
 
 
 def _load_args(run: Run, json_path: Path) -> list[str]:
-    own = {key: value for key, value in run.load.items() if key != "pairs"}
+    own = {key: value for key, value in run.load.items() if key not in ("pairs", "flood_rate")}
     return ["--progress"] + _options(own | {"interval": pace.INTERVAL_S,
         "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
         "experiment": run.scenario.name, "repeat": run.repeat, "json": json_path})
@@ -179,6 +183,8 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     argv = [str(program(run.part.build, "mtcp-pair")), "--mode", mode, "--server-core", _list(server),
             "--client-core", _list(client), *_settings(run), *_sets("--server-set", run.part.server_set),
             *_sets("--client-set", run.part.client_set), *_faulty_ring(run), *_load_args(run, result)]
+    if run.flood_rate:
+        argv += flood.ring_settings(run.flood_rate, f"{netns.SERVER_ADDRESS}:{PAIR_PORT}", run.seed)
     argv += site.capture_args(run)
     # No network is needed, and none is given: the guard ends the program should we be killed.
     child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv], "mtcp-pair")
@@ -187,7 +193,35 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
         child.wait_end(_END_S)
     finally:
         child.stop()
+    return rows.read_program(result) | {"command": _command(argv), "flood_sent_per_s": flood.sent_per_s(child.tail)}
+
+
+def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
+    """No TCP: frames are received and given back. Over the ring their source is a thread of the same program."""
+    result = site.scratch / "packets.json"
+    target, server, client = f"{netns.SERVER_ADDRESS}:{PORT}", _list(site.server), _list(site.client)
+    argv = [str(program("", "mtcp-packets")), "--cores", server, *_load_args(run, result)]
+    with contextlib.ExitStack() as ends:
+        if run.in_process:
+            argv += ["--device", "ring:packets:0", "--source-cores", client,
+                     "--source", flood.device(_ALL, target, run.seed, "ring:packets:1")]
+            child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv], "mtcp-packets")
+        else:
+            pair = ends.enter_context(_own_pair(run, site))
+            sender = flood.start(pair, _ALL, target, run.seed, client)
+            ends.callback(sender.stop)
+            argv += ["--device", run.device.devargs]
+            child = Child(pair.inside(netns.SERVER, argv), "mtcp-packets")
+        ends.callback(child.stop)
+        window.watch(child)
+        child.wait_end(_END_S)
     return rows.read_program(result) | {"command": _command(argv)}
+
+
+def _own_pair(run: Run, site: Site) -> netns.NetPair:
+    if site.net_kind == "lo":
+        raise ChildFailed(f"device {run.device.name} needs network namespaces, which this machine does not allow", 3)
+    return netns.NetPair(site.net_kind)
 
 
 _SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy", "file_set", "tls_version", "tls_resume")  # options that both ends have to agree on
@@ -233,14 +267,14 @@ def _note_settings(line: str, record: dict[str, Any]) -> None:
 def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
     """Server and load as two processes, joined by veth, by a tap device or by the loopback."""
     tap = run.ours and run.device.tap
-    if run.ours and site.net_kind == "lo":
+    if (run.ours or run.flood_rate) and site.net_kind == "lo":
         raise ChildFailed(f"device {run.device.name} needs network namespaces, which this machine does not allow", 3)
     result, server_result = site.scratch / "load.json", site.scratch / "server.json"
     with netns.NetPair(site.net_kind) as pair:
         record = _prepare_net(run, site, pair)
         server_argv = _server_args(run, site, pair, server_result)
         server = Child(pair.inside(netns.SERVER, server_argv), "mtcp-server")
-        load = None
+        load = sender = None
         try:
             line = server.wait_line(lambda line: line.startswith("ready") or _event(line, "settings"), _START_S)
             if not line.startswith("ready"):
@@ -249,6 +283,10 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
             if tap:
                 pair.run(netns.SERVER, "ip", "link", "set", netns.PEER, "up")
                 pair.give_addresses(netns.SERVER, netns.CLIENT_ADDRESSES, netns.PEER)
+            if run.flood_rate:  # before the load: it learns from the load's ARP where the server is
+                if not run.ours:
+                    pair.run(netns.SERVER, "ip", "route", "add", flood.ROUTE, "via", netns.CLIENT_ADDRESSES[0])
+                sender = flood.start(pair, run.flood_rate, f"{pair.target}:{PORT}", run.seed, _list(site.client))
             argv = [str(program("", "mtcp-load")), "--stack", "kernel", "--target", f"{pair.target}:{PORT}",
                     "--sources", pair.sources, "--cores", _list(site.client),
                     "--watch-server-cpus", _list(site.server), *_load_args(run, result),
@@ -257,10 +295,11 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
             window.watch(load, server)
             load.wait_end(_END_S)
         finally:
-            if load:
-                load.stop()
+            for child in filter(None, (load, sender)):
+                child.stop()
             server.stop(grace=5.0)
     row = rows.read_program(result) | {"command": _command(server_argv, argv)}
+    row["flood_sent_per_s"] = flood.sent_per_s(sender.tail) if sender else None
     if server_result.exists():
         _join(row, rows.read_program(server_result), site.net_kind != "lo")
     return row
@@ -285,7 +324,7 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
             "loss": run.part.loss or None, "reorder": run.part.reorder or None,
             run.scenario.column: run.point, "concurrency": run.concurrency,
             "server_cores": _list(server), "client_cores": _list(client),
-            "device": run.device.name if run.ours else site.net_kind,
+            "device": run.device.name if run.over_device else site.net_kind,
             "steal_share": round(window.all.steal_share, 5),
             "foreign_share": round(window.foreign_share, 5) if not window.sampled else None,
             "intervals": window.pace.rates, "rate_drift": window.pace.drift(),
@@ -341,7 +380,8 @@ def measure(run: Run, site: Site) -> rows.Row:
     site.scratch.mkdir(parents=True, exist_ok=True)
     window = _Window(run, site)
     try:
-        row = _pair(run, site, window) if run.in_process else _apart(run, site, window)
+        make = _packets if run.stack == PACKETS else _pair if run.in_process else _apart
+        row = make(run, site, window)
         row = _finish(row, run, site, window)
     finally:
         window.discard()

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner import device
 from runner.device import Device
-from runner.scenario import OURS, Part, Scenario, Timing
+from runner.scenario import BASELINES, OURS, PACKETS, Part, Scenario, Timing
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,22 @@ class Run:
     @property
     def in_process(self) -> bool:
         """Are server and load one program?"""
-        return self.ours and self.device.in_process
+        return self.over_device and self.device.in_process
+
+    @property
+    def over_device(self) -> bool:
+        """Are the frames of the server's end taken from a DPDK device?"""
+        return self.ours or self.stack == PACKETS
+
+    @property
+    def flood_rate(self) -> float:
+        """SYNs per second that arrive beside the load."""
+        return float(self.load.get("flood_rate", 0))
 
     @property
     def arm(self) -> str:
         """What is skipped together when it cannot run here."""
-        place = f" on {self.part.device}" if self.ours and self.part.device else ""
+        place = f" on {self.part.device}" if self.over_device and self.part.device else ""
         lossy = " with loss" if self.part.loss else ""
         return f"{self.stack}{place}{lossy}{f' built with {self.part.build}' if self.part.build else ''}"
 
@@ -85,9 +95,9 @@ def _runs_of(scenario: Scenario, part: Part, repeat: int, options: Options) -> l
     runs = []
     wire = device.parse(part.device) if part.device else options.device
     for stack in part.stacks:
-        if stack not in OURS and options.baselines is not None and stack not in options.baselines:
+        if stack in BASELINES and options.baselines is not None and stack not in options.baselines:
             continue
-        kind = "mtcp" if stack in OURS and wire.in_process else "kernel"
+        kind = "mtcp" if stack not in BASELINES and wire.in_process else "kernel"
         timing = part.time[options.size][kind]
         if options.seconds:
             timing = replace(timing, seconds=options.seconds)

@@ -16,7 +16,8 @@ from runner.places import EXPERIMENTS
 
 OURS = ("mtcp", "mtcp-paired")
 BASELINES = ("kernel", "kernel-reuseport", "kernel-tuned", "kernel-uring")
-STACKS = OURS + BASELINES
+PACKETS = "packet-io"  # no TCP: frames received and given back
+STACKS = OURS + BASELINES + (PACKETS,)
 SIZES = ("quick", "normal", "full")
 # Option of the load that a point is of: the row's column, and what a reader calls it.
 AXES = {
@@ -26,9 +27,11 @@ AXES = {
     "message_bytes": ("message_bytes", "bytes per message"),
     "response_bytes": ("response_bytes", "bytes per response"),
     "pairs": ("pairs", "self-loop pairs"),
+    "flood_rate": ("flood_rate", "SYNs per second beside the load"),
 }
-# Beside warm-up and measuring: start, ramp (connections opened per second) and end, as seen on a 2-core machine.
-OVERHEAD_S = {"mtcp": 1.2, "kernel": 2.0}
+# Beside warm-up and measuring: start, ramp (connections opened per second), a steady rate, end, and the loops of known work
+# around a run, as seen on a 2-core machine.
+OVERHEAD_S = {"mtcp": 1.5, "kernel": 2.3}
 RAMP_PER_S = {"mtcp": 300_000, "kernel": 9_000}
 SAMPLING_S = 2.0
 _PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",

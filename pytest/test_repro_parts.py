@@ -178,6 +178,12 @@ def test_main_job_is_the_two_experiments_and_as_long_as_promised():
     assert minutes["quick"] < 2.2 and minutes["normal"] < 13.5
 
 
+def test_all_experiments_together_are_as_long_as_promised():
+    minutes = {size: sum(run.estimate for run in plan.make(list(scenario.load_all().values()), plan.Options(size))) / 60
+               for size in ("quick", "full")}
+    assert minutes["quick"] < 15 and minutes["full"] < 176, minutes  # the two extra builds of ablation take four of 180
+
+
 def test_quick_has_every_concurrency_for_mtcp_and_the_ends_for_the_kernel():
     runs = plan.make(scenario.choose(["concurrency"], scenario.load_all()), plan.Options("quick"))
     points = {stack: sorted(run.concurrency for run in runs if run.stack == stack) for stack in scenario.STACKS}

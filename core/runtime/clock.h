@@ -39,10 +39,10 @@ static inline uint64_t rt_ticks(void)
 }
 
 /*
- * CLOCK_MONOTONIC from the cycle counter, for the loop of one thread: the same as rt_now() but for
- * RT_CLOCK_LAG, so that it is never ahead of it; never goes back. The counter's rate is measured,
- * and measured again every 100 ms while somebody asks. Without a counter that the kernel itself
- * trusts, each reading is rt_now()'s.
+ * CLOCK_MONOTONIC from the cycle counter, for one loop, so one thread at a time: the same as
+ * rt_now() but for RT_CLOCK_LAG, so that it is never ahead of it; never goes back. The counter's
+ * rate is measured, and measured again every 100 ms while somebody asks. Without a counter that the
+ * kernel itself trusts, each reading is rt_now()'s.
  */
 #define RT_CLOCK_LAG (2 * MT_US)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The loop of one core around its stack: turns, idling, cycle accounting. Driven by one thread:
- * the application's (inline) or the stack's own (paired).
+ * The loop of one core around its stack: turns, idling, cycle accounting. Driven by one thread
+ * at a time: the application's (inline), or the stack's own (paired) but for a loan (pair.h).
  */
 #ifndef RUNTIME_LOOP_H
 #define RUNTIME_LOOP_H

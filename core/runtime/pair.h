@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Paired mode (paper section 3): an application thread and a stack thread on one CPU. Jobs go one
- * way and events the other, as records with their payload in two lock-free rings; nothing else is
- * shared but the baton.
+ * way and events the other, as records with their payload in two lock-free rings. Besides them and
+ * the baton only the stack itself is ever shared, and only by a loan (below).
  *
  * Ids. [0, n) name sockets opened by the application (listen, connect) and are chosen by it; [n,
  * 2n) name accepted connections and are chosen by the stack's side. JOB_CLOSE is the last job about

@@ -473,13 +473,16 @@ bool stk_jobs(struct pair *p)
 
 void stk_loan(struct pair *p)
 {
-	uint64_t t = rt_ticks();
+	uint64_t t;
 
 	if (atomic_exchange_explicit(&p->taken, 1, memory_order_acquire))
 		return;
+	t = rt_ticks(); /* not before: the stack's thread may just have made a later turn */
 	p->loop.now = rt_clock_at(&p->loop.clock, t);
 	if (stk_jobs(p)) {
 		p->loop.cycles.tcp += rt_ticks() - t;
+		p->loop.busy_at =
+			p->loop.now; /* an answer may come: the stack's thread polls first */
 		loop_flush(&p->loop);
 	}
 	atomic_store_explicit(&p->taken, 0, memory_order_release);

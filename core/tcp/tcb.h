@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The connection block. Private to core/tcp except for its size: the owner embeds a struct tcb and
- * looks at nothing inside.
+ * The connection block. Private to core/tcp except for its size: the owner embeds a struct tcb,
+ * reads a field here and there, and changes it by the calls of tcp.h, place.h and usual.h only.
  *
  * Sequence space of the send side:
  *

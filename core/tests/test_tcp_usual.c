@@ -272,7 +272,9 @@ static void call(struct twins *w)
 		else if (what == 1)
 			(void)tcp_close(t, w->now);
 		else if (what < 40 && n)
-			tcp_append(t, n, w->now);
+			(i == 0 ? tcp_wrote : tcp_append)(t, n, w->now);
+		else if (unread && i == 0)
+			tcp_took(t, unread); /* as stack does, in line */
 		else if (unread)
 			tcp_consumed(t, unread, w->now);
 	}

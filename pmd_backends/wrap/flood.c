@@ -102,14 +102,15 @@ static void send_due(struct flood *f, uint16_t queue)
 	f->due -= sent;
 }
 
-/* True when the frame is an answer to the flood. On the way it tells which MAC the target has. */
-static bool ours(struct flood *f, const struct nic_pkt *p)
+/* True when the frame is an answer to the flood. On the way it tells the queue that sends, the
+ * first, which MAC the target has. */
+static bool ours(struct flood *f, uint16_t queue, const struct nic_pkt *p)
 {
 	const uint8_t *ip = p->data + 14;
 
 	if (p->len < 34)
 		return false;
-	if (be16(p->data + 12) == ETH_ARP && memcmp(ip + 14, f->plan.to, 4) == 0)
+	if (queue == 0 && be16(p->data + 12) == ETH_ARP && memcmp(ip + 14, f->plan.to, 4) == 0)
 		memcpy(f->frame, p->data + 6, 6);
 	return be16(p->data + 12) == ETH_IPV4 && ip[16] == 198 && (ip[17] & 0xfe) == 18;
 }
@@ -122,7 +123,7 @@ static uint16_t flood_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 	if (queue == 0)
 		send_due(f, queue);
 	for (uint16_t i = 0; i < got; i++) {
-		if (ours(f, &pkts[i]))
+		if (ours(f, queue, &pkts[i]))
 			f->w.inner.ops->release(f->w.inner.dev, queue, &pkts[i], 1);
 		else
 			pkts[kept++] = pkts[i];

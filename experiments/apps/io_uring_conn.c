@@ -118,7 +118,7 @@ void uring_received(struct uring_io *u, int fd, const struct io_uring_cqe *cqe)
 		keep(u, c, cqe);
 	} else if (cqe->res == 0) {
 		c->eof = true;
-	} else if (cqe->res == -ENOBUFS && !c->starved) {
+	} else if (cqe->res == -ENOBUFS && !c->starved && !c->closing) {
 		c->starved = true;
 		u->n_starved++;
 	} else if (cqe->res != -ECANCELED && cqe->res != -ENOBUFS) {

@@ -5,6 +5,7 @@ import random
 import socket
 import struct
 import subprocess
+import time
 
 import pytest
 from apps import Peer, row_of, serving
@@ -124,10 +125,10 @@ def frame(source, target, seq, flags, data=b"", vlan=False, six=False):
     return b"\0" * 12 + (b"\x81\0\0\x05" if vlan else b"") + (b"\x86\xdd" if six else b"\x08\0") + ip + tcp
 
 
-def capture(path, packets, snap=65535):
+def capture(path, packets, snap=65535, link=1):
     """packets: (microseconds, frame)."""
     body = b"".join(struct.pack("<IIII", 1000 + at // 10**6, at % 10**6, min(len(data), snap), len(data)) + data[:snap] for at, data in packets)
-    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + body)
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link) + body)
     return path
 
 
@@ -193,6 +194,20 @@ def test_replay_captured_and_converted_is_the_trace_again(program, tmp_path):
     row_of([program("mtcp-pair"), "--app", "replay", "--trace", file, "--capture", wire, "--json", "-"])
     sizes = [[turn.split(":")[1:] for turn in line.split()[1:] if not turn.endswith(":0:0")] for line in converted(program, wire)]
     assert sizes == [[["310", "4096"], ["280", "900"]], [["12", "1"]], [["20000", "30000"], ["12", "70000"]]]
+
+
+def test_flows_made_to_look_alike_cost_no_more(program, tmp_path):
+    """Ends whose ports and addresses have the same sums: each SYN would be compared with all before it."""
+    packets = [(n, frame((f"10.0.0.{2 + n // 50000}", 1 + n % 50000), (f"10.0.0.{250 - n // 50000}", 60000 - n % 50000), 1, SYN)) for n in range(100000)]
+    began = time.monotonic()
+    done = trace_of(program, "--pcap", capture(tmp_path / "c", packets), check=False)
+    assert done.returncode == 1 and "no TCP connection with data" in done.stderr
+    assert time.monotonic() - began < 5
+
+
+def test_a_link_that_is_not_known_is_refused(program, tmp_path):
+    done = trace_of(program, "--pcap", capture(tmp_path / "c", TALK, link=105), check=False)
+    assert done.returncode == 1 and "link type 105 is not read" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_hostile_captures_give_a_trace_or_a_line(program, root, tmp_path):

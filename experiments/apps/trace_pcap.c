@@ -6,11 +6,13 @@
 #include <pcap/sll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define TABLE_BITS     18u
 #define FLOWS_MOST     500000u
 #define TURNS_MOST     2000u /* of a flow, as a line of a trace can hold; later ones are left out */
 #define NONE	       UINT32_MAX
+#define PRIME	       ((1ull << 61) - 1)
 #define ETHERTYPE_IPV4 0x0800u
 #define ETHERTYPE_IPV6 0x86ddu
 #define ETHERTYPE_VLAN 0x8100u
@@ -52,6 +54,7 @@ struct conversion {
 	struct flow *flows;
 	uint32_t n_flows, room;
 	uint32_t *buckets; /* the latest flow of each */
+	uint64_t key;	   /* of the buckets: below PRIME */
 	uint64_t first_us;
 	struct trace_pcap_counts *counts;
 };
@@ -78,6 +81,17 @@ static const uint8_t *cut(struct bytes *b, size_t n)
 	return at;
 }
 
+static bool is_known(int link)
+{
+	static const int known[] = {DLT_EN10MB, DLT_RAW,  DLT_IPV4,	 DLT_IPV6,
+				    DLT_NULL,	DLT_LOOP, DLT_LINUX_SLL, DLT_LINUX_SLL2};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (link == known[i])
+			return true;
+	return false;
+}
+
 /* Bytes of the network layer's packet, whichever link they crossed. False: none that we know. */
 static bool to_network(struct bytes *b, int link)
 {
@@ -96,7 +110,7 @@ static bool to_network(struct bytes *b, int link)
 		return cut(b, 16) != NULL;
 	case DLT_LINUX_SLL2:
 		return cut(b, 20) != NULL;
-	default:
+	default: /* DLT_EN10MB: others were refused */
 		p = cut(b, 14);
 		if (p == NULL)
 			return false;
@@ -174,19 +188,38 @@ static bool same(const struct endpoint *a, const struct endpoint *b)
 	return a->port == b->port && memcmp(a->address, b->address, sizeof(a->address)) == 0;
 }
 
-/* The same for both directions. */
-static uint32_t bucket_of(const struct segment *s)
+/* sum * key + word, modulo PRIME */
+static uint64_t add_word(uint64_t sum, uint64_t key, uint32_t word)
 {
-	uint64_t sum = (uint64_t)s->from.port + s->to.port;
+	unsigned __int128 product = (unsigned __int128)sum * key + word;
+	uint64_t folded = (uint64_t)(product & PRIME) + (uint64_t)(product >> 61);
 
-	for (unsigned i = 0; i < 16; i++)
-		sum = sum * 257 + (uint64_t)s->from.address[i] + s->to.address[i];
+	return folded >= PRIME ? folded - PRIME : folded;
+}
+
+static uint64_t add_address(uint64_t sum, uint64_t key, const struct endpoint *e)
+{
+	for (unsigned i = 0; i < sizeof(e->address); i += 4)
+		sum = add_word(sum, key, be32(e->address + i));
+	return sum;
+}
+
+/* The same for both directions. A polynomial at a secret place (Carter and Wegman 1979): whoever
+ * makes a capture cannot make its flows share a bucket. */
+static uint32_t bucket_of(const struct conversion *c, const struct segment *s)
+{
+	bool swap = memcmp(&s->from, &s->to, sizeof(s->from)) > 0;
+	const struct endpoint *low = swap ? &s->to : &s->from, *high = swap ? &s->from : &s->to;
+	uint64_t sum = add_address(c->key, c->key, low);
+
+	sum = add_address(sum, c->key, high);
+	sum = add_word(sum, c->key, (uint32_t)low->port << 16 | high->port);
 	return (uint32_t)(random_next(&sum) >> (64 - TABLE_BITS));
 }
 
 static struct flow *find(struct conversion *c, const struct segment *s)
 {
-	for (uint32_t i = c->buckets[bucket_of(s)]; i != NONE; i = c->flows[i].next_of_bucket) {
+	for (uint32_t i = c->buckets[bucket_of(c, s)]; i != NONE; i = c->flows[i].next_of_bucket) {
 		struct flow *f = &c->flows[i];
 
 		if ((same(&f->client, &s->from) && same(&f->server, &s->to)) ||
@@ -199,7 +232,7 @@ static struct flow *find(struct conversion *c, const struct segment *s)
 /* A new connection; NULL with -E2BIG or -ENOMEM in *ret. */
 static struct flow *begin(struct conversion *c, const struct segment *s, int *ret)
 {
-	uint32_t *bucket = &c->buckets[bucket_of(s)];
+	uint32_t *bucket = &c->buckets[bucket_of(c, s)];
 	bool reply = (s->flags & (SYN | ACK)) == (SYN | ACK);
 	struct flow *more;
 
@@ -379,6 +412,20 @@ static int read_packets(struct conversion *c, pcap_t *pcap)
 	return ret;
 }
 
+static int init(struct conversion *c)
+{
+	size_t len = sizeof(*c->buckets) << TABLE_BITS;
+
+	if (getrandom(&c->key, sizeof(c->key), 0) != (ssize_t)sizeof(c->key))
+		return -EIO;
+	c->key %= PRIME;
+	c->buckets = malloc(len);
+	if (c->buckets == NULL)
+		return -ENOMEM;
+	memset(c->buckets, 0xff, len);
+	return 0;
+}
+
 int trace_from_pcap(struct trace *t, const char *path, struct trace_pcap_counts *counts,
 		    char err[ERR_LEN])
 {
@@ -391,10 +438,17 @@ int trace_from_pcap(struct trace *t, const char *path, struct trace_pcap_counts 
 	*counts = (struct trace_pcap_counts){0};
 	if (pcap == NULL)
 		return err_set(-EINVAL, err, "%s", why);
-	c.buckets = malloc(sizeof(*c.buckets) << TABLE_BITS);
-	if (c.buckets != NULL)
-		memset(c.buckets, 0xff, sizeof(*c.buckets) << TABLE_BITS);
-	ret = c.buckets == NULL ? -ENOMEM : read_packets(&c, pcap);
+	if (!is_known(pcap_datalink(pcap))) {
+		err_set(-EINVAL, err,
+			"%s: link type %d is not read: Ethernet, raw IP, loopback and Linux cooked "
+			"are",
+			path, pcap_datalink(pcap));
+		pcap_close(pcap);
+		return -EINVAL;
+	}
+	ret = init(&c);
+	if (ret == 0)
+		ret = read_packets(&c, pcap);
 	pcap_close(pcap);
 	if (ret == 0)
 		ret = write_all(&c, t);

@@ -246,6 +246,7 @@ def test_made_up_traces(program):
     ("mtcp-trace", ["--trace", "/etc/passwd"], 1, "line 1: the first line"),
     ("mtcp-trace", ["--concurrency", "5", "--out", "/nonexistent/x"], 3, "/nonexistent/x"),
     ("mtcp-load", ["--stack", "kernel", "--target", "127.0.0.1:1", "--trace", "x"], 2, "--app replay"),
+    ("mtcp-load", ["--stack", "kernel", "--target", "127.0.0.1:1", "--app", "replay", "--concurrency", "276480", "--seconds", "60"], 2, "raise --ramp-rate"),
     ("mtcp-load", ["--stack", "kernel", "--target", "127.0.0.1:1", "--app", "replay", "--rate", "5"], 2, "its own timing"),
     ("mtcp-load", ["--stack", "kernel", "--target", "127.0.0.1:1", "--app", "replay", "--trace", "/etc/passwd"], 2, "line 1")])
 def test_wrong_usage(program, name, words, status, said):

@@ -110,12 +110,27 @@ static int make_trace(struct run_opts *o, char err[ERR_LEN])
 	l->trace = &o->trace;
 	if (o->trace_path == NULL) {
 		ret = trace_generate(&o->trace, &plan, err);
+		if (ret == -E2BIG)
+			err_set(ret, err,
+				"replay: %u flows at a time are more than %u in the %.0f s that "
+				"this run may take: lower --concurrency, --warmup or --seconds, or "
+				"raise --ramp-rate",
+				plan.concurrent, TRACE_FLOWS_MOST, plan.seconds);
 	} else {
 		ret = trace_load(&o->trace, o->trace_path, err);
 		l->connections = o->trace.n_flows;
 		l->concurrency = trace_peak(&o->trace);
 	}
 	return ret < 0 ? -EINVAL : 0;
+}
+
+static double usual_ramp(const struct load_conf *l, enum io_kind client)
+{
+	if (io_is_mtcp(client))
+		return fmin(fmax(MTCP_RAMP, l->concurrency / RAMP_S), RAMP_MOST);
+	/* what a trace has once all stand is no less: a slower ramp only makes it long */
+	return l->app == APP_REPLAY ? fmax(KERNEL_RAMP, trace_arrivals(l->concurrency))
+				    : KERNEL_RAMP;
 }
 
 int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
@@ -143,9 +158,7 @@ int run_opts_finish(struct run_opts *o, enum io_kind client, char err[ERR_LEN])
 	if (l->seconds == 0) /* not given */
 		l->seconds = o->trace_path != NULL ? 86400 : l->connections > 0 ? 600 : 5;
 	if (l->ramp_rate == 0)
-		l->ramp_rate = io_is_mtcp(client)
-				       ? fmin(fmax(MTCP_RAMP, l->concurrency / RAMP_S), RAMP_MOST)
-				       : KERNEL_RAMP;
+		l->ramp_rate = usual_ramp(l, client);
 	if (l->app == APP_REPLAY && (l->rate > 0 || l->messages > 1 || l->connections > 0))
 		return err_set(-EINVAL, err,
 			       "--app replay has its own timing: leave out --rate, --messages and "

@@ -112,9 +112,14 @@ static int failed(int ret, char err[ERR_LEN])
 	return err_set(ret, err, "no memory for the trace");
 }
 
+double trace_arrivals(uint32_t concurrent)
+{
+	return concurrent * (1 - MORE_TURNS) / WAIT_S;
+}
+
 int trace_generate(struct trace *t, const struct trace_plan *plan, char err[ERR_LEN])
 {
-	double per_s = plan->concurrent * (1 - MORE_TURNS) / WAIT_S, at = 0;
+	double per_s = trace_arrivals(plan->concurrent), at = 0;
 	uint64_t random = plan->seed;
 	int ret = 0;
 

@@ -52,6 +52,9 @@ struct trace_plan {
 	uint64_t seed;
 };
 
+/* Flows per second that keep so many at a time there. */
+double trace_arrivals(uint32_t concurrent);
+
 /* Each: 0, or -errno with err: -EINVAL for what is wrong, with its line; -ENOMEM; -E2BIG. The trace
  * is to be freed also then. */
 int trace_generate(struct trace *, const struct trace_plan *, char err[ERR_LEN]);

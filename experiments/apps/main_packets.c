@@ -86,6 +86,7 @@ static int poller_start(struct poller *p, char err[ERR_LEN])
 	if (ret == 0)
 		return 0;
 	nic_driver.close(&p->nic);
+	p->nic.ops = NULL; /* nothing to stop */
 	return err_set(-ret, err, "no thread: %s", strerror(ret));
 }
 

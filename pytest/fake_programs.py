@@ -47,6 +47,7 @@ def row(given, stack):
         "message_bytes": int(given["--message-bytes"]), "seconds": float(given["--seconds"]),
         "transactions": int(rate * float(given["--seconds"])), "transactions_per_s": rate, "connections_per_s": rate,
         "bytes_per_s": rate * 128, "failed": 0, "retransmits": 0, "drops": 0,
+        "failed_total": 0, "retransmits_total": 0, "tsc_hz": 2_500_000_000,
         "server_cpu_s": float(given["--seconds"]), "client_cpu_s": float(given["--seconds"]),
         "transactions_per_server_cpu_s": rate, "cycles_per_transaction": 2.5e9 / rate, "generator_lag": 1.0,
         "generator_limited": False, "ramp_incomplete": False, "failures": {}, "notes": [],

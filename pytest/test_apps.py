@@ -398,19 +398,44 @@ def test_open_loop_latency_counts_from_the_intended_start(program):
     assert row["generator_lag"] > 300_000, "with 10 connections most of them could not even be started"
 
 
+@pytest.mark.parametrize("rate, connections", [(5000, 500), (200000, 1)])
+def test_the_generator_of_an_open_loop_is_judged_by_its_lag(program, rate, connections):
+    """Where it waits for the next arrival without sleeping it is busy, and no limit; where connections are too few it is late."""
+    cores = sorted(os.sched_getaffinity(0))[:2]
+    if len(cores) < 2:
+        pytest.skip("one core is of the server, one of the load")
+    with serving(program("mtcp-server"), "--stack", "kernel", "--listen", "127.0.0.1:0", "--cores", cores[0]) as server:
+        row = row_of([program("mtcp-load"), "--stack", "kernel", "--cores", cores[1], "--watch-server-cpus", cores[0], "--target", target(server),
+                      "--rate", rate, "--concurrency", connections, "--warmup", "0.2", "--seconds", "1", "--json", "-"])
+    assert row["generator_limited"] == (row["generator_lag"] > 1000 and row["server_busy"] < 0.95), row
+    assert row["generator_lag"] > 1000 or connections > 1
+
+
+def test_what_failed_before_the_window_is_counted_too(program):
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        address = "127.0.0.1:%d" % found.getsockname()[1]
+    load = subprocess.Popen([program("mtcp-load"), "--stack", "kernel", "--target", address, "--concurrency", "10", "--warmup", "1",
+                             "--seconds", "0.5", "--json", "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    time.sleep(0.3)
+    with serving(program("mtcp-server"), "--stack", "kernel", "--listen", address):
+        row = json.loads(load.communicate(timeout=30)[0])
+    assert row["failed"] == 0 < row["failed_total"] and row["retransmits_total"] >= row["retransmits"]
+
+
 def test_the_server_writes_a_row(program, tmp_path):
     out = tmp_path / "server.json"
     with serving(program("mtcp-server"), "--stack", "kernel", "--listen", "127.0.0.1:0", "--json", out) as server:
         load = [program("mtcp-load"), "--stack", "kernel", "--target", target(server), "--connections", "100", "--json", "-"]
         for signum in (signal.SIGUSR1, signal.SIGUSR2, None):  # the window begins anew, and ends
-            row_of(load)
+            other = row_of(load)
             time.sleep(0.2)
             if signum:
                 server.process.send_signal(signum)
                 time.sleep(0.2)
     row = json.loads(out.read_text())
     assert list(row)[:len(FIELDS)] == FIELDS
-    assert row["transactions"] == 100 and row["accepted"] == 100 and row["failed"] == 0
+    assert row["transactions"] == 100 and row["accepted"] == 100 and row["failed"] == row["failed_total"] == 0
+    assert row["tsc_hz"] == pytest.approx(other["tsc_hz"], rel=0.01) if other["tsc_hz"] else row["tsc_hz"] is None
 
 
 # --- descriptors

@@ -215,18 +215,22 @@ static void measure(struct load *l)
 	struct cpu_time server[2], client[2];
 	struct load_result *r = l->result;
 	uint64_t begin, deadline;
+	struct clock_pair pair;
 
 	r->failed_before = totals(l).failed;
 	snapshot(l, &server[0], &client[0], true);
 	event("measure_begin");
-	begin = clock_ns();
+	pair = clock_pair();
+	begin = pair.ns;
 	deadline = begin + (uint64_t)(l->conf->seconds * (double)SEC_NS);
 	set_phase(l, LOAD_MEASURE);
 	while (!window_over(l, deadline))
 		tick(l, deadline);
 	set_phase(l, LOAD_DRAIN);
 	r->seconds = since(begin);
+	r->tsc_hz = tsc_hz_since(&pair);
 	snapshot(l, &server[1], &client[1], false);
+	r->failed_total = totals(l).failed;
 	event("measure_end");
 	r->server_cpu = cpus_time_since(&server[0], &server[1]);
 	r->client_cpu = cpus_time_since(&client[0], &client[1]);
@@ -270,6 +274,8 @@ static void collect(struct load *l)
 		if (w->bulk != NULL)
 			bulk_flows_add(w, &sum, &squares);
 	}
+	if (r->failed_total < r->failed_before + r->failed) /* a worker saw the end later */
+		r->failed_total = r->failed_before + r->failed;
 	r->fairness = squares > 0 ? sum * sum / (squares * l->conf->concurrency) : 0;
 	r->complete = true;
 }

@@ -66,10 +66,12 @@ struct load_hooks {
 
 struct load_result {
 	double seconds;
+	uint64_t tsc_hz;		    /* of the time-stamp counter; 0: unknown */
 	uint64_t transactions, connections; /* completed in the window */
 	uint64_t bytes;			    /* payload of completed transactions, both ways */
 	uint64_t failed, failures[LOAD_N_FAILURES];
 	uint64_t failed_before; /* the window */
+	uint64_t failed_total;	/* since the start, at the window's end */
 	uint64_t stuck; /* transactions under way at its end that had begun before its beginning */
 	bool ramp_incomplete, interrupted, complete;
 	bool steady;	     /* the rate had settled when the window began (steady.h) */

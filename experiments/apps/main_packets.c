@@ -142,7 +142,8 @@ static int measure(const struct options *o, struct poller *p, char err[ERR_LEN])
 				.client_cores = o->source_cores,
 				.note = o->run.note};
 	struct cpu_time begin, end;
-	uint64_t frames, bytes, at;
+	uint64_t frames, bytes;
+	struct clock_pair at;
 
 	hdr_reset(&r.latency);
 	hdr_reset(&r.lag);
@@ -152,9 +153,10 @@ static int measure(const struct options *o, struct poller *p, char err[ERR_LEN])
 	frames = counter_get(&p->frames);
 	bytes = counter_get(&p->bytes);
 	event("measure_begin");
-	at = clock_ns();
+	at = clock_pair();
 	r.interrupted = !pass(&o->run.load, p, o->run.load.seconds);
-	r.seconds = (double)(clock_ns() - at) / (double)SEC_NS;
+	r.seconds = (double)(clock_ns() - at.ns) / (double)SEC_NS;
+	r.tsc_hz = tsc_hz_since(&at);
 	r.transactions = counter_get(&p->frames) - frames;
 	r.bytes = counter_get(&p->bytes) - bytes;
 	event("measure_end");

@@ -32,7 +32,7 @@ struct session {
 	struct server *server;
 	struct server_window window;
 	struct cpu_time cpu_begin;
-	uint64_t begin;
+	struct clock_pair begin;
 	bool frozen;
 };
 
@@ -89,7 +89,7 @@ static void make_table(struct opt_table *t, struct options *o)
 static void window_open(struct session *s)
 {
 	s->frozen = false;
-	s->begin = clock_ns();
+	s->begin = clock_pair();
 	s->window.begin = server_counts(s->server);
 	s->stack->ops->stack_stats(s->stack, &s->window.stats_begin);
 	cpus_time(&s->stack->conf.cpus, &s->cpu_begin);
@@ -102,7 +102,8 @@ static void window_close(struct session *s)
 	if (s->frozen)
 		return;
 	s->frozen = true;
-	s->window.seconds = (double)(clock_ns() - s->begin) / (double)SEC_NS;
+	s->window.seconds = (double)(clock_ns() - s->begin.ns) / (double)SEC_NS;
+	s->window.tsc_hz = tsc_hz_since(&s->begin);
 	s->window.end = server_counts(s->server);
 	s->stack->ops->stack_stats(s->stack, &s->window.stats_end);
 	cpus_time(&s->stack->conf.cpus, &now);

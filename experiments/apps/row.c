@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GENERATOR_BUSY 0.97 /* the load's cores are the limit from here on ... */
-#define SERVER_BUSY    0.95 /* ... unless the server's are, too */
+#define GENERATOR_BUSY 0.97   /* the load's cores are the limit from here on ... */
+#define GENERATOR_LAG  1000.0 /* us: ... or, with a timing of its own, it is later than this ... */
+#define SERVER_BUSY    0.95   /* ... unless the server's cores are the limit */
 
 /* Shares of a stack's loop, by phase; NAN where unknown. */
 struct shares {
@@ -31,6 +32,12 @@ static json_t *real(double value)
 static json_t *integer(uint64_t value)
 {
 	return json_integer((json_int_t)value);
+}
+
+/* 0: unknown */
+static json_t *hz(uint64_t value)
+{
+	return value > 0 ? integer(value) : json_null();
 }
 
 static json_t *text(const char *value)
@@ -101,12 +108,18 @@ static void put_head(json_t *row, const struct row_info *info)
 	put(row, "client_cores", cores(&info->client_cores));
 }
 
-/* The generator's own limit: its share of busy time (closed loop), or how late it was (open loop).
- */
+/* The generator's own limit: its share of busy time (closed loop), or how late it was (open loop:
+ * the kernel's client waits for an arrival nearer than a millisecond without sleeping, and is busy
+ * with nothing). */
 struct generator {
 	double client_busy, server_busy, lag;
 	bool judged, limited;
 };
+
+static bool is_open_loop(const struct load_conf *conf)
+{
+	return conf->rate > 0 || conf->app == APP_REPLAY;
+}
 
 static struct generator generator_of(const struct row_info *info, const struct load_conf *conf,
 				     const struct load_result *r)
@@ -122,13 +135,12 @@ static struct generator generator_of(const struct row_info *info, const struct l
 	g.server_busy = isfinite(server.idle)
 				? 1 - server.idle
 				: busy_of(&r->server_cpu, info->server_cores.n, r->seconds);
-	g.lag = conf->rate > 0 || conf->app == APP_REPLAY
-			? (double)hdr_quantile(&r->lag, 0.99) / 1e3
-			: g.client_busy;
+	g.lag = is_open_loop(conf) ? (double)hdr_quantile(&r->lag, 0.99) / 1e3 : g.client_busy;
 	g.judged = info->server_cores.n > 0 &&
 		   !cpus_overlap(&info->server_cores, &info->client_cores) &&
 		   isfinite(g.client_busy) && isfinite(g.server_busy);
-	g.limited = g.judged && g.client_busy >= GENERATOR_BUSY && g.server_busy < SERVER_BUSY;
+	g.limited = g.judged && g.server_busy < SERVER_BUSY &&
+		    (is_open_loop(conf) ? g.lag > GENERATOR_LAG : g.client_busy >= GENERATOR_BUSY);
 	return g;
 }
 
@@ -151,7 +163,7 @@ static json_t *notes_of(const struct row_info *info, const struct load_conf *con
 
 	if (info->note != NULL)
 		put_note(notes, "%s", info->note);
-	if (conf->rate > 0 || conf->app == APP_REPLAY)
+	if (is_open_loop(conf))
 		put_note(notes, "generator_lag: 99th percentile of lateness, us");
 	else
 		put_note(notes, "generator_lag: busy share of the load's cores");
@@ -258,6 +270,7 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	put(row, "client_busy", real(g.client_busy));
 	put(row, "generator_limited", g.judged ? json_boolean(g.limited) : json_null());
 	put(row, "ramp_incomplete", json_boolean(r->ramp_incomplete));
+	put(row, "tsc_hz", hz(r->tsc_hz));
 	put(row, "steady",
 	    conf->warmup_s > 0 && conf->connections == 0 ? json_boolean(r->steady) : json_null());
 	put(row, "resident_bytes", integer(r->memory_end));
@@ -269,6 +282,10 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	put(row, "stuck", integer(r->stuck));
 	put(row, "fairness", r->fairness > 0 ? json_real(r->fairness) : json_null());
 	put(row, "failures", failures_of(r));
+	put(row, "failed_total", integer(r->failed_total));
+	put(row, "retransmits_total",
+	    integer(r->client_end.retransmits +
+		    (r->has_server_stats ? r->server_end.retransmits : 0)));
 	put(row, "notes", notes_of(info, conf, r, &g));
 	put(row, "server_counters", counters_of(&r->server_begin, &r->server_end));
 	put(row, "client_counters", counters_of(&r->client_begin, &r->client_end));
@@ -304,6 +321,9 @@ static void put_server_extras(json_t *row, const struct row_info *info,
 	put(row, "response_bytes",
 	    conf->app == APP_ECHO ? integer(conf->response_bytes) : json_null());
 	put(row, "steal_s", json_real(win->cpu.steal));
+	put(row, "tsc_hz", hz(win->tsc_hz));
+	put(row, "failed_total", integer(win->end.errors));
+	put(row, "retransmits_total", integer(win->stats_end.retransmits));
 	put(row, "accepted", integer(win->end.accepted - win->begin.accepted));
 	put(row, "listener_pauses", integer(win->end.pauses - win->begin.pauses));
 	put(row, "server_counters", counters_of(&win->stats_begin, &win->stats_end));

@@ -26,6 +26,7 @@ json_t *row_of_load(const struct row_info *, const struct load_conf *, const str
 /* What a server saw of itself between two moments. */
 struct server_window {
 	double seconds;
+	uint64_t tsc_hz; /* 0: unknown */
 	struct server_counts begin, end;
 	struct io_stats stats_begin, stats_end;
 	struct cpu_time cpu;

@@ -11,6 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#if defined(__x86_64__) || defined(__i386__)
+#include <x86intrin.h>
+#endif
+
 static volatile sig_atomic_t stop_signal;
 
 int err_set(int ret, char err[ERR_LEN], const char *fmt, ...)
@@ -154,6 +158,25 @@ void signals_setup(void)
 bool interrupted(void)
 {
 	return stop_signal != 0;
+}
+
+struct clock_pair clock_pair(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return (struct clock_pair){clock_ns(), __rdtsc()};
+#else
+	return (struct clock_pair){clock_ns(), 0};
+#endif
+}
+
+uint64_t tsc_hz_since(const struct clock_pair *begin)
+{
+	struct clock_pair now = clock_pair();
+
+	if (begin->ticks == 0 || now.ns == begin->ns)
+		return 0;
+	return (uint64_t)((double)(now.ticks - begin->ticks) * (double)SEC_NS /
+			  (double)(now.ns - begin->ns));
 }
 
 uint64_t resident_bytes(void)

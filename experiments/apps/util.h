@@ -43,6 +43,14 @@ static inline uint64_t clock_ns(void)
 	return (uint64_t)ts.tv_sec * SEC_NS + (uint64_t)ts.tv_nsec;
 }
 
+/* Both clocks at a moment. */
+struct clock_pair {
+	uint64_t ns, ticks; /* of the time-stamp counter; 0: there is none */
+};
+struct clock_pair clock_pair(void);
+/* Rate of the time-stamp counter, measured since then; 0: unknown. */
+uint64_t tsc_hz_since(const struct clock_pair *);
+
 /* A counter that one thread writes and others may read. */
 typedef _Atomic uint64_t counter;
 

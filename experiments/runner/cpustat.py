@@ -102,7 +102,7 @@ def layout() -> tuple[list[int], list[int]]:
 
 
 def clock_hz() -> float:
-    """Reference cycles per second of a core, to express seconds in cycles; 0 when not told."""
+    """Cycles per second of a core just now, where no program has measured the time-stamp counter; 0 when not told."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("cpu MHz"):
             return float(line.split(":")[1]) * 1e6

@@ -311,7 +311,7 @@ def _join(row: rows.Row, server: rows.Row, apart: bool) -> None:
     for key in ("cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified"):
         if row.get(key) is None:
             row[key] = server.get(key)
-    for key in ("retransmits", "drops"):
+    for key in ("retransmits", "retransmits_total", "drops"):
         if apart and server.get(key) is not None:
             row[key] = (row.get(key) or 0) + server[key]
 
@@ -335,7 +335,7 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     if row.get("transactions_per_server_cpu_s") is None and row.get("server_cpu_s"):
         row["transactions_per_server_cpu_s"] = row.get("transactions", 0) / row["server_cpu_s"]
     if not row.get("cycles_per_transaction") and row.get("transactions_per_server_cpu_s"):
-        row["cycles_per_transaction"] = cpustat.clock_hz() / row["transactions_per_server_cpu_s"] or None
+        row["cycles_per_transaction"] = (row.get("tsc_hz") or cpustat.clock_hz()) / row["transactions_per_server_cpu_s"] or None
     row["breakdown"] = window.breakdown(row)
     _choose_breakdown(row)
     row["notes"] = "; ".join([*_notes(row.get("notes"), row["breakdown"], run, site), *_unsteady(row)]) or None

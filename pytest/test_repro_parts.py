@@ -9,7 +9,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 from runner import claims, classify, coverage, cpustat, device, faults, figure_data, guard, measure, model, pace, packetdrill, plan
-from runner import rows, scenario, session, stats, suite, summary, tuning
+from runner import rows, sampling, scenario, session, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import SERVER
 
@@ -366,6 +366,14 @@ def test_packets_processed_inside_another_program_are_not_its_own():
               classify.Frame("main", "/usr/bin/cc")]
     assert not classify.Sample("cc", 0, frames).foreign
     assert classify.Sample("cc", 0, frames[2:]).foreign
+
+
+def test_static_functions_of_the_build_are_known(build_dir, monkeypatch):
+    monkeypatch.setenv("MTCP_BUILD", str(build_dir))
+    sampling.our_layers.cache_clear()
+    found = sampling.our_layers()
+    sampling.our_layers.cache_clear()
+    assert found["serve_some"] == found["tcp_output_any"] == "tcpip"
 
 
 def test_hostile_perf_text_is_passed_over():

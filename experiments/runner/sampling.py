@@ -96,7 +96,8 @@ def our_layers() -> classify.Layers:
     libraries = sorted(str(path) for path in (builds.program("", "mtcp-pair").parent.parent / "lib").glob("*.a"))
     if not libraries or not shutil.which("nm"):
         return {}
-    return classify.layers(procs.call(["nm", "-A", "--defined-only", *libraries]))
+    # With its plug-in for link-time optimisation nm would read the compiler's own table, which has no static functions.
+    return classify.layers(procs.call(["nm", "-A", "--defined-only", "--plugin=/dev/null", *libraries]))
 
 
 def breakdowns(samples: list[classify.Sample], ours: classify.Layers | None, server: list[int]) -> list[dict[str, Any]]:

@@ -41,6 +41,40 @@ def test_a_loss_at_one_point_shows_there():
     assert [item.pairs[0].key.point for item in found.regressions(0.05) if item in found.points] == [8192]
 
 
+def test_a_line_that_could_not_count_beside_the_others_says_so():
+    """Two in 252 (five repeats) times twelve lines is above 0.05; two in 924 (six) is not."""
+    for repeats, wanted in ((5, "too few repeats to tell"), (6, "worse")):
+        found = compare.compare(run(repeats=repeats), run(lambda *_: 0.5, repeats=repeats))
+        assert len(found.points) == 12 and {item.word for item in found.points} == {wanted}
+
+
+def test_hopeless_lines_do_not_weigh_on_the_others():
+    few = {"repeats": 2, "points": POINTS[1:]}
+    found = compare.compare(run(points=POINTS[:1]) + run(**few), run(lambda *_: 0.5, points=POINTS[:1]) + run(lambda *_: 0.5, **few))
+    assert [item.word for item in found.points if item.pairs[0].key.point == POINTS[0]] == ["worse"] * 2
+    assert {item.word for item in found.points if item.pairs[0].key.point != POINTS[0]} == {"too few repeats to tell"}
+
+
+@pytest.mark.parametrize("least, wanted", [([0.04], [True]), ([0.06], [False]), ([0.008] * 12, [False] * 12), ([0.002] * 12, [True] * 12),
+                                           ([0.02, 0.02, 0.3], [True, True, False]), ([], [])])
+def test_hopeful(least, wanted):
+    assert compare.hopeful(least) == wanted
+
+
+def test_what_is_gone_of_ours_is_told_and_ends_with_status_1(tmp_path, capsys):
+    whole, less = run(), [row for row in run() if (row["stack"], row["concurrency"]) != ("mtcp", 8192)]
+    zero = [row | {"transactions_per_server_cpu_s": 0.0} if (row["stack"], row["concurrency"]) == ("kernel", 8192) else row for row in run()]
+    for name, found in (("whole", whole), ("less", less), ("zero", zero)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    assert compare.main(tmp_path / "whole", tmp_path / "less", 5.0) == 1
+    assert "lost: concurrency mtcp (ring) at 8K: A has a value, B has none" in capsys.readouterr().out
+    assert compare.main(tmp_path / "less", tmp_path / "whole", 5.0) == 0
+    capsys.readouterr()
+    assert compare.main(tmp_path / "whole", tmp_path / "zero", 5.0) == 0  # the kernel's
+    assert "not compared, a value is missing or 0: concurrency kernel (veth) at 8K" in capsys.readouterr().out
+
+
 def test_one_changed_row_changes_the_outcome():
     first = run(repeats=1, stacks=("mtcp",))
     worse = [row | {"transactions_per_server_cpu_s": row["transactions_per_server_cpu_s"] * 0.9} for row in first]

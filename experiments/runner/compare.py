@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,12 @@ class Finding:
     ratio: Estimate
     p: float          # that chance alone differs so much
     least: float      # the smallest p that so few repeats could give
+    few: bool = False  # ... which is none that could still count beside the other comparisons
     corrected: float = 1.0
 
     @property
     def word(self) -> str:
-        if self.least > ALPHA:
+        if self.few:
             return _FEW
         if self.corrected >= ALPHA:
             return _SAME
@@ -101,11 +102,23 @@ def of_stack(pairs: Sequence[Pair]) -> Finding:
     low, high = np.exp(np.percentile(resampled, [2.5, 97.5]) / len(pairs))
     several = any(min(map(len, pair.values)) > 1 for pair in pairs)
     ratio = Estimate(math.exp(seen / len(pairs)), float(low) if several else None, float(high) if several else None, len(pairs))
-    return Finding(tuple(pairs), ratio, p, 2.0 / ways)
+    return Finding(tuple(pairs), ratio, p, max(2.0 / ways, 1 / (1 + _DRAWS)))
+
+
+def hopeful(least: Sequence[float]) -> list[bool]:
+    """Which comparisons could show anything at all once corrected for those that could (Tarone, 1990). By the number of repeats
+    alone, so that leaving the others out of the correction favours nobody."""
+    for count in range(1, len(least) + 1):
+        found = [p * count <= ALPHA for p in least]
+        if sum(found) <= count:
+            return found
+    return []
 
 
 def _correct(found: list[Finding]) -> list[Finding]:
-    return [Finding(item.pairs, item.ratio, item.p, item.least, p) for item, p in zip(found, holm([item.p for item in found]))]
+    able = hopeful([item.least for item in found])
+    corrected = iter(holm([item.p for item, counts in zip(found, able) if counts]))
+    return [replace(item, few=not counts, corrected=next(corrected) if counts else 1.0) for item, counts in zip(found, able)]
 
 
 @dataclass(frozen=True)
@@ -113,6 +126,8 @@ class Comparison:
     stacks: list[Finding]
     points: list[Finding]
     only: tuple[int, int]   # lines that only A, only B has
+    left_out: list[Key]     # in both, but one has no value above 0
+    lost: list[Key]         # of ours: A has a value, B has none
 
     def regressions(self, threshold: float) -> list[Finding]:
         return [found for found in (*self.stacks, *self.points) if found.regressed(threshold)]
@@ -123,18 +138,26 @@ class Comparison:
         return any(found.pairs[0].key.stack not in OURS and found.word in (_FASTER, _SLOWER) for found in self.stacks)
 
 
+def _sound(values: Sequence[float]) -> bool:
+    """Can quotients be made of them?"""
+    return bool(values) and min(values) > 0
+
+
 def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
     """Each experiment by the column that it is about. UsageError when the two have nothing in common."""
     before, after = ({line.key: line for line in lines(found)} for found in (first, second))
-    pairs = [Pair(key, metric_of(key.experiment), before[key], after[key]) for key in before if key in after]
-    pairs = [pair for pair in pairs if all(values and min(values) > 0 for values in pair.values)]
+    both = [Pair(key, metric_of(key.experiment), before[key], after[key]) for key in before if key in after]
+    pairs = [pair for pair in both if all(map(_sound, pair.values))]
+    compared = {pair.key for pair in pairs}
+    lost = [key for key, line in before.items() if key.stack in OURS and key not in compared and _sound(line.values(metric_of(key.experiment)))]
     if not pairs:
         raise UsageError("the two have no experiment, stack, variant, device and point in common")
     groups: dict[tuple[str, ...], list[Pair]] = {}
     for pair in pairs:
         groups.setdefault((pair.key.experiment, pair.key.variant, pair.key.stack, pair.key.device), []).append(pair)
     return Comparison(_correct([of_stack(group) for group in groups.values()]), _correct([of_line(pair) for pair in pairs]),
-                      (len(before.keys() - after.keys()), len(after.keys() - before.keys())))
+                      (len(before.keys() - after.keys()), len(after.keys() - before.keys())),
+                      [pair.key for pair in both if pair.key not in compared], lost)
 
 
 def tables(found: Comparison) -> list[Any]:
@@ -153,8 +176,12 @@ def tables(found: Comparison) -> list[Any]:
     return [stacks, points]
 
 
+def _told(key: Key) -> str:
+    return " ".join(filter(None, (key.experiment, key.stack, key.variant, f"({key.device})", f"at {kilo(key.point)}")))
+
+
 def main(first: Path, second: Path, percent: float) -> int:
-    """Tables, then what is worse by more than so many percent: exit status 1 if anything is."""
+    """Tables, then what is worse by more than so many percent, or gone: exit status 1 if anything is."""
     found = compare(rows.read(first), rows.read(second))
     console = terminal.console()
     print(f"A: {first}\nB: {second}")
@@ -163,6 +190,8 @@ def main(first: Path, second: Path, percent: float) -> int:
     for count, name in zip(found.only, "AB"):
         if count:
             print(f"only in {name}: {count} lines")
+    for key in found.left_out:
+        print(f"not compared, a value is missing or 0: {_told(key)}")
     if found.other_machine:
         print("the kernel's lines differ, too: the machine was not the same, or not as busy")
     regressions = found.regressions(percent / 100)
@@ -171,6 +200,8 @@ def main(first: Path, second: Path, percent: float) -> int:
         where = f"at {kilo(key.point)}" if item in found.points else "over all points"
         print(f"regression: {key.experiment} {name_of(item.pairs[0].before)} {where}: {with_interval(item.ratio, '.3f')} times, "
               f"corrected p {item.corrected:.4f}")
-    if not regressions:
+    for key in found.lost:
+        print(f"lost: {_told(key)}: A has a value, B has none")
+    if not regressions and not found.lost:
         print(f"no regression beyond {percent:g}%")
-    return 1 if regressions else 0
+    return 1 if regressions or found.lost else 0

@@ -93,7 +93,8 @@ def test_changed_sources_go_along_as_a_difference(results, tmp_path, commit):
         before = git("rev-parse", f"{commit}~1")
     except subprocess.CalledProcessError:
         pytest.skip("the checkout has one commit only")
-    manifest.write(results, {"command": "./repro run", "source": {"commit": before, "dirty": True}})
+    differs = manifest.digest(manifest.changes_since(before))
+    manifest.write(results, {"command": "./repro run", "source": {"commit": before, "dirty": True, "diff": differs}})
     (tmp_path / "x.tar.gz").write_bytes(pack.archive(results, "x"))
     (tmp_path / "there").mkdir()
     inside = unpacked(tmp_path / "x.tar.gz", tmp_path / "there")
@@ -101,6 +102,12 @@ def test_changed_sources_go_along_as_a_difference(results, tmp_path, commit):
     subprocess.run(["sh", "-ec", line], cwd=inside, check=True, capture_output=True)
     name = git("diff", "--name-only", "--diff-filter=AM", before).splitlines()[0]
     assert (inside / "mtcp" / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+def test_sources_that_have_changed_since_the_run_are_refused(results, commit):
+    manifest.write(results, {"command": "./repro run", "source": {"commit": commit, "dirty": True, "diff": "0" * 12}})
+    with pytest.raises(CannotRun, match="the sources have changed since"):
+        pack.archive(results, "x")
 
 
 def test_what_cannot_be_packed_says_why(results, tmp_path):

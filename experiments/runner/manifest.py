@@ -68,9 +68,24 @@ def _virtualisation() -> str:
 def _source() -> dict[str, Any]:
     git = ["git", "-C", str(ROOT), "-c", "safe.directory=*"]
     status = output(*git, "status", "--porcelain", "--untracked-files=no")
-    changes = output(*git, "diff", "HEAD") if status else ""
+    changes = changes_since("HEAD") if status else None
     return {"commit": output(*git, "rev-parse", "HEAD"), "dirty": None if status is None else bool(status),
-            "diff": hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else None}
+            "diff": digest(changes) if changes else None}
+
+
+def changes_since(commit: str) -> bytes | None:
+    """What the sources differ in from a commit, as git apply takes it; None when git does not tell."""
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), "-c", "safe.directory=*", "diff", "--binary", "--full-index", "--no-color",
+                               "--no-ext-diff", commit],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def digest(changes: bytes) -> str:
+    return hashlib.sha256(changes).hexdigest()[:12]
 
 
 def machine() -> dict[str, Any]:

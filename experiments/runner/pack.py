@@ -58,8 +58,17 @@ def _git(*words: str) -> bytes:
     return done.stdout
 
 
+def _changes(commit: str, digest: object) -> bytes:
+    """The run's own: refused where the sources are others by now, as they are kept nowhere else."""
+    found = manifest.changes_since(commit)
+    if found is None or manifest.digest(found) != digest:
+        raise CannotRun(f"the run was made from {commit[:12]} with uncommitted changes, and the sources have changed since: "
+                        "bring them back to that state, or commit and measure again")
+    return found
+
+
 def _sources(about: dict[str, object]) -> _Sources:
-    """Of the commit that the rows are from. Where the tree had changes then, what differs from it now goes along."""
+    """Of the commit that the rows are from, and the changes that the tree had then."""
     source = about.get("source")
     known = source if isinstance(source, dict) else {}
     commit = str(known.get("commit") or "")
@@ -69,9 +78,9 @@ def _sources(about: dict[str, object]) -> _Sources:
     unpack = f"tar xf source/mtcp-{commit[:12]}.tar"
     told = f"commit {commit}"
     if known.get("dirty"):
-        files["changes.diff"] = _git("diff", commit)
-        told += " and uncommitted changes: source/changes.diff is what differed from it when this archive was made"
-        unpack += " && patch -p1 -d mtcp <source/changes.diff"
+        files["changes.diff"] = _changes(commit, known.get("diff"))
+        told += " and uncommitted changes, source/changes.diff"
+        unpack += " && (cd mtcp && GIT_CEILING_DIRECTORIES=$OLDPWD git apply ../source/changes.diff)"
     files["COMMIT"] = f"{commit}\n".encode()
     return _Sources(files, told, unpack, int(_git("show", "-s", "--format=%ct", commit)))
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as tree
 
 import pytest
 from conftest import ROOT
-from runner import byhand, classify, figure_data, figures, flame, rows, sampling, scenario, summary
+from runner import byhand, classify, figure_data, figures, flame, rows, sampling, scenario, summary, svg
 from runner.errors import UsageError
 from test_repro_parts import breakdown, make_row
 
@@ -161,3 +161,9 @@ def test_repeats_go_together_and_are_drawn_again_when_newer(tmp_path):
     assert list(drawn) == ["cpu-breakdown-mtcp-8192"] and "all: 10 samples" in drawn["cpu-breakdown-mtcp-8192"].read_text()
     (tmp_path / "stacks" / "cpu-breakdown-mtcp-8192-r3.folded").write_text("p;a 5\n")
     assert "all: 15 samples" in flame.draw_all(tmp_path)["cpu-breakdown-mtcp-8192"].read_text()
+
+
+def test_a_backslash_in_a_name_is_a_backslash():
+    drawn = svg.finish("<svg><title>x</title><desc>y</desc></svg>", r"of a\1", r"b\g<0>")
+    assert r"<title>of a\1</title>" in drawn and r"<desc>b\g&lt;0&gt;</desc>" in drawn
+    assert r'aria-label="f\1 C:\q"' in svg.inline(drawn, "x", r"f\1 C:\q")

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
@@ -124,6 +125,23 @@ def test_a_disturbed_run_is_made_again_and_counted(tmp_path, monkeypatch):
     assert about["repeated"][0]["transactions_per_s"]  # what was not kept is told
 
 
+def test_the_first_look_after_a_run_is_kept_beside_the_settled_one(tmp_path, monkeypatch):
+    looks = iter((0.01, 0.02))
+    monkeypatch.setattr(guard, "Guard", lambda _: SimpleNamespace(on=True, settle=lambda: next(looks), slowdown=lambda: 0.5))
+    row, _ = attempts(tmp_path, monkeypatch, make_row())
+    assert (row["calibration"], row["calibration_at_once"]) == (0.02, 0.5) and not rows.faults(row)
+
+
+def test_checks_that_failed_stand_in_the_manifest(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    monkeypatch.setattr(session.figures, "draw", lambda *_: None)
+    monkeypatch.setattr(session.report, "write", lambda _folder, found, _about, _known: claims.judge_all(found, {}))
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}}
+    work = session.Session([], measure.Site("none", tmp_path, [0], [0], [0]), tmp_path, Silent(), about, [make_row(retransmits=1)])
+    work.finish("complete")
+    assert json.loads((tmp_path / "manifest.json").read_text())["failed_checks"] == ["no-failures"]
+
+
 def test_a_machine_that_stays_disturbed_ends_after_three(tmp_path, monkeypatch):
     row, about = attempts(tmp_path, monkeypatch, *[make_row(steal_share=0.2)] * 3)
     assert row["attempt"] == 3 and len(about["repeated"]) == 2
@@ -143,6 +161,16 @@ def test_rates_of_the_window_are_kept_and_shown():
     for line in ("{", "[]", '{"event":"progress"}', '{"event":"progress","transactions_per_s":null}', "ready", '{"event":["x"]}'):
         found.event(line)
     assert len(found.rates) == 5 and pace.Pace().drift() is None
+
+
+def test_a_sender_beside_the_load_is_no_other_program(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cpustat, "of_ours", lambda pids, _: seen.append(pids) or 0.0)
+    child = {name: SimpleNamespace(process=SimpleNamespace(pid=pid, send_signal=lambda _: None), wait_line=lambda *_: None)
+             for pid, name in enumerate(("load", "server", "sender"), 1 << 30)}
+    run = plan.make(scenario.choose(["syn-flood"], scenario.load_all()), plan.Options("quick"))[0]
+    measure._Window(run, measure.Site("none", tmp_path, [0], [0], [0])).watch(child["load"], child["server"], child["sender"])
+    assert seen == [[found.process.pid for found in child.values()]] * 2
 
 
 def test_a_rate_that_was_none_is_remarked():
@@ -498,6 +526,17 @@ def test_broken_rows_are_named(tmp_path, text):
     (tmp_path / "rows.jsonl").write_text(text + "\n" if text else "")
     with pytest.raises(UsageError):
         rows.read(tmp_path)
+
+
+def test_variants_that_are_loads_are_compared_inside_themselves_only():
+    """Handshakes with sessions taken up are not faster than the kernel without."""
+    found = [make_row(stack, 4096, experiment="tls", variant=variant, cycles_per_transaction=cycles) for stack, variant, cycles in (
+        ("mtcp", "1.3", 900.0), ("kernel", "1.3", 1000.0), ("mtcp", "1.3, sessions taken up", 300.0), ("kernel-tuned", "1.3, sessions taken up", 330.0))]
+    all_lines = summary.lines(found)
+    ratios = {line.key.variant: summary.ratio_to_best(all_lines, line, "cycles_per_transaction").value for line in all_lines if line.key.stack == "mtcp"}
+    assert ratios == {"1.3": pytest.approx(1000 / 900), "1.3, sessions taken up": pytest.approx(1.1)}
+    bars = figure_data.ratios(all_lines, scenario.Plot("x", "x", "ratios", "cycles_per_transaction")).blocks[""]
+    assert [row[0] for row in bars if row[0].startswith("over")] == ["over kernel 1.3 4K", "over kernel-tuned 1.3, sessions taken up 4K"]
 
 
 def test_best_line_has_ratio_one():

@@ -128,14 +128,15 @@ class _Window:
         self.pace = pace.Pace(site.show_rate)
         self._kernel = memory.kernel()
 
-    def watch(self, load: Child, server: Child | None = None) -> None:
-        """Waits for the window and its end; a server of its own is told, so that its row covers the same seconds."""
+    def watch(self, load: Child, server: Child | None = None, sender: Child | None = None) -> None:
+        """Waits for the window and its end; a server of its own is told, so that its row covers the same seconds.
+        sender: of frames beside the load; its time is the run's, too."""
         if self._recording:
             self._recording.prepare()
         load.wait_line(lambda line: self.pace.event(line) == "measure_begin", _START_S + _RAMP_S + self._run.timing.warmup)
         if server:
             server.process.send_signal(signal.SIGUSR1)
-        children = [child.process.pid for child in (load, server) if child]
+        children = [child.process.pid for child in (load, server, sender) if child]
         before, both, own = cpustat.read(self._server), cpustat.read(self._cores), cpustat.of_ours(children, self._cores)
         self.pace.begin()
         if self._recording:
@@ -202,6 +203,7 @@ def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
     target, server, client = f"{netns.SERVER_ADDRESS}:{PORT}", _list(site.server), _list(site.client)
     argv = [str(program("", "mtcp-packets")), "--cores", server, *_load_args(run, result)]
     with contextlib.ExitStack() as ends:
+        sender = None
         if run.in_process:
             argv += ["--device", "ring:packets:0", "--source-cores", client,
                      "--source", flood.device(_ALL, target, run.seed, "ring:packets:1")]
@@ -213,7 +215,7 @@ def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
             argv += ["--device", run.device.devargs]
             child = Child(pair.inside(netns.SERVER, argv), "mtcp-packets")
         ends.callback(child.stop)
-        window.watch(child)
+        window.watch(child, sender=sender)
         child.wait_end(_END_S)
     return rows.read_program(result) | {"command": _command(argv)}
 
@@ -292,7 +294,7 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
                     "--watch-server-cpus", _list(site.server), *_load_args(run, result),
                     *_sets("--set", tuning.profile("mtcp-peer" if run.ours else run.stack, run.part.tuning)["load"])]
             load = Child(pair.inside(netns.SERVER if tap else netns.CLIENT, argv), "mtcp-load")
-            window.watch(load, server)
+            window.watch(load, server, sender)
             load.wait_end(_END_S)
         finally:
             for child in filter(None, (load, sender)):

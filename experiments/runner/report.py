@@ -11,7 +11,7 @@ from typing import Any
 from runner import claims, figures, flame, manifest, paper, rows, svg
 from runner.errors import Stop
 from runner.scenario import Scenario, load_all
-from runner.summary import METRICS, RATE, Line, axis_label, far_from_others, kilo, lines, metric_text, milliseconds, name_of, number
+from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_text, milliseconds, name_of, number
 from runner.summary import ratio_to_best, with_interval
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -87,7 +87,7 @@ def _runs(all_lines: list[Line], metric: str) -> list[dict[str, str]]:
     told = METRICS[metric]
     return [{"line": f"{name_of(line)}, {kilo(line.key.point)}", "repeat": str(row["repeat"]),
              "value": "-" if row.get(metric) is None else format(row[metric] * told.scale, told.form),
-             "far": "far from the others" if far_from_others(row.get(metric), line.values(metric)) else "",
+             "far": "far from the others" if row in line.far(metric) else "",
              "stolen": "-" if row.get("steal_share") is None else f"{row['steal_share']:.1%}", "attempt": str(row.get("attempt") or 1),
              "command": row.get("command") or "not recorded"} for line in all_lines for row in line.rows]
 

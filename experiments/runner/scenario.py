@@ -91,6 +91,7 @@ class Scenario:
     note: str                                                 # what it leaves out, and why
     plots: tuple[Plot, ...]
     needs: str = ""                                           # what is still missing for it to run: it is skipped
+    variants_are_loads: bool = False                          # a line is compared with lines of its own variant only
 
     @property
     def column(self) -> str:
@@ -146,7 +147,7 @@ def _parse(path: Path) -> Scenario:
                          for size in SIZES},
         repeats=raw["repeats"], note=raw.get("note", ""),
         plots=tuple(Plot(**plot | {"variants": tuple(plot.get("variants", ()))}) for plot in raw.get("plot", [])),
-        needs=raw.get("needs", ""),
+        needs=raw.get("needs", ""), variants_are_loads=raw.get("variants_are_loads", False),
     )
 
 

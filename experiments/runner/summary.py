@@ -30,6 +30,7 @@ METRICS = {
     RATE: Metric("per s", "per s"),
     "cycles_per_transaction": Metric("cycles per transaction", "cycles", lowest=True),
     "latency_p50_us": Metric("p50 us", "us", ",.1f", lowest=True),
+    "latency_p90_us": Metric("p90 us", "us", ",.1f", lowest=True),
     "latency_p99_us": Metric("p99 us", "us", ",.1f", lowest=True),
     "latency_p999_us": Metric("p99.9 us", "us", ",.1f", lowest=True),
     "bytes_per_s": Metric("Gb/s", "Gb/s", ",.2f", 8e-9),
@@ -65,13 +66,15 @@ class Line:
     def total(self, name: str) -> int:
         return int(sum(self.values(name)))
 
-    def _outliers(self) -> list[str]:
-        """They are kept, and named."""
-        name = metric_of(self.key.experiment)
+    def far(self, name: str) -> list[Row]:
+        """Rows whose value lies far from the others': kept, and named."""
         kept = [row for row in self.rows if row.get(name) is not None]
-        far = stats.outliers([row[name] for row in kept])
-        middle = stats.median([row[name] for row in kept]).value if kept else 0.0
-        return [f"outlier kept: repeat {row['repeat']}, {row[name] / middle - 1:+.0%}" for row, out in zip(kept, far) if out and middle]
+        return [row for row, out in zip(kept, stats.outliers(self.values(name))) if out]
+
+    def _outliers(self) -> list[str]:
+        name = metric_of(self.key.experiment)
+        middle = stats.median(self.values(name)).value if self.values(name) else 0.0
+        return [f"outlier kept: repeat {row['repeat']}, {row[name] / middle - 1:+.0%}" for row in self.far(name) if middle]
 
     @property
     def remarks(self) -> str:
@@ -114,15 +117,19 @@ def lines(rows: Iterable[Row]) -> list[Line]:
     return [Line(found, groups[found]) for found in sorted(groups, key=order)]
 
 
-def _same(a: Row, b: Row) -> bool:
-    """Are two rows under the same load? Variants may differ: they are what is compared."""
-    return (a["experiment"], point(a)) == (b["experiment"], point(b)) and \
-        all(a.get(name) == b.get(name) for name in ("mtu", "rate", "messages_per_connection", "message_bytes", "app", "loss", "reorder"))
+_LOAD = ("mtu", "rate", "messages_per_connection", "message_bytes", "app", "loss", "reorder")
+
+
+def _same(a: Row, b: Row, columns: tuple[str, ...]) -> bool:
+    """Are two rows under the same load?"""
+    return (a["experiment"], point(a)) == (b["experiment"], point(b)) and all(a.get(name) == b.get(name) for name in columns)
 
 
 def lines_like(all_lines: list[Line], like: Line) -> list[Line]:
-    """The kernel's lines under the same load."""
-    return [line for line in all_lines if line.key.stack in BASELINES and _same(line.rows[0], like.rows[0])]
+    """The kernel's lines under the same load. Variants may differ, as they are what is compared, unless they are loads."""
+    known = load_all().get(like.key.experiment)
+    columns = (*_LOAD, "variant") if known and known.variants_are_loads else _LOAD
+    return [line for line in all_lines if line.key.stack in BASELINES and _same(line.rows[0], like.rows[0], columns)]
 
 
 def best_kernel(all_lines: list[Line], like: Line, metric: str = PER_CORE) -> Line | None:
@@ -146,16 +153,6 @@ def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE) -> 
     if best is line:
         return Estimate(1.0, None, None, len(line.values(metric)))
     return ratio_of(line, best, metric) if best else None
-
-
-def far_from_others(value: float | None, values: list[float]) -> bool:
-    """More than three and a half robust standard deviations from the median (Iglewicz and Hoaglin): kept all the same, and shown as
-    such. Of fewer than four values none is."""
-    if value is None or len(values) < 4:
-        return False
-    middle = stats.median(values).value
-    spread = 1.4826 * stats.median([abs(other - middle) for other in values]).value
-    return abs(value - middle) > 3.5 * spread
 
 
 def kilo(connections: int) -> str:

@@ -31,7 +31,7 @@ def dark_style() -> str:
 def finish(text: str, title: str, words: str) -> str:
     """A whole file: as gnuplot wrote it, with title, description and dark colours."""
     text = _COLOUR.sub(lambda found: f'{found[1]}="#{_hex(found[3])}"', text)
-    text = re.sub(r"<title>.*?</title>", f"<title>{escape(title)}</title>", text, count=1, flags=re.DOTALL)
+    text = re.sub(r"<title>.*?</title>", lambda _: f"<title>{escape(title)}</title>", text, count=1, flags=re.DOTALL)
     text = re.sub(r"<desc>.*?</desc>", lambda _: f"<desc>{escape(words)}</desc>\n<style>{dark_style()}</style>", text, count=1, flags=re.DOTALL)
     return re.sub(r"<svg\b", '<svg class="figure" role="img"', text, count=1)
 
@@ -42,4 +42,4 @@ def inline(text: str, prefix: str, label: str) -> str:
     body = re.sub(r"""\bid=(["'])""", rf"id=\1{prefix}-", body)
     body = re.sub(r"url\(\s*#", f"url(#{prefix}-", body)
     body = re.sub(r"""(href=["'])#""", rf"\1#{prefix}-", body)
-    return re.sub(r"<svg\b", f'<svg aria-label="{escape(label)}"', body, count=1)
+    return re.sub(r"<svg\b", lambda _: f'<svg aria-label="{escape(label)}"', body, count=1)

@@ -69,7 +69,7 @@ def _count(value: float) -> str:
 
 _FORMS: dict[str, Callable[[float], str]] = {
     "stack-ratio": _times, "point-ratio": _times, "worst-ratio": _times, "kernel-share": _percent, "method-gap": _percent,
-    "unclassified": _percent, "failures": _count,
+    "unclassified": _percent, "failures": _count, "efficiency": _percent,
 }
 
 
@@ -125,6 +125,15 @@ def _stack_ratio(claim: Claim, rows: list[Row]) -> Estimate:
 def _point_ratio(claim: Claim, rows: list[Row]) -> Estimate:
     over = _metric(_at(rows, claim["over"], claim["at"], claim.get("variant")), claim["metric"])
     return stats.ratio(over, _metric(_at(rows, claim["over"], claim["base"], claim.get("variant")), claim["metric"]))
+
+
+def _efficiency(claim: Claim, rows: list[Row]) -> Estimate:
+    """Of each of the most self-loop pairs that were measured: its rate over that of one alone."""
+    most = max((point(row) for row in rows if row["stack"] == claim["over"]), default=0)
+    if most < 2:
+        raise Untestable("no more than one self-loop pair was measured")
+    many = [value / most for value in _metric(_at(rows, claim["over"], most), claim["metric"])]
+    return stats.ratio(many, _metric(_at(rows, claim["over"], 1), claim["metric"]))
 
 
 def _value(claim: Claim, rows: list[Row]) -> Estimate:
@@ -191,7 +200,7 @@ def _failures(_: Claim, rows: list[Row]) -> Estimate:
 
 
 _MEASURES: dict[str, Callable[[Claim, list[Row]], Estimate]] = {
-    "stack-ratio": _stack_ratio, "point-ratio": _point_ratio, "value": _value, "worst-ratio": _worst_ratio,
+    "stack-ratio": _stack_ratio, "point-ratio": _point_ratio, "value": _value, "efficiency": _efficiency, "worst-ratio": _worst_ratio,
     "kernel-share": _kernel_share,
     "method-gap": _method_gap, "unclassified": _unclassified, "failures": _failures,
 }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What outsiders are given: citation, artifact description, container and workflow say what is there."""
+import json
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -32,7 +34,8 @@ def test_the_artifact_names_claims_and_experiments_that_exist():
     text = (ROOT / "docs" / "artifact.md").read_text()
     table = re.findall(r"^\|[^|]+\| ((?:`[a-z0-9-]+`(?:, )?)+) \| `\./repro run ([^`]+)` \|$", text, re.MULTILINE)
     known = {claim["name"]: claim for claim in claims.load()}
-    assert len(table) >= 8
+    told = re.findall(r"`([^`]+)`", " ".join(names for names, _ in table))
+    assert sorted(told) == sorted(claim["name"] for claim in known.values() if claim["kind"] == "claim")
     for names, command in table:
         experiments = command.split()
         assert set(experiments) <= set(scenario.load_all())
@@ -65,6 +68,18 @@ def test_workflows_run_what_is_there(path):
         else:
             assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
     assert "experiments/ci/Dockerfile" in text and "mtcp run --quick" in text and "mtcp pack" in text
+
+
+@pytest.mark.parametrize("change, status", [({}, 0), ({"failures": [{"run": "x", "why": "y"}]}, 1), ({"failed_checks": ["no-failures"]}, 1),
+                                            ({"state": "interrupted"}, 1), ({"failed_checks": None}, 1)])
+def test_workflows_stop_where_a_run_or_a_check_failed(tmp_path, change, status):
+    if not shutil.which("jq"):
+        pytest.skip("jq is not installed")
+    (tmp_path / "results" / "quick").mkdir(parents=True)
+    about = {"state": "complete", "failures": [], "failed_checks": []} | change
+    (tmp_path / "results" / "quick" / "manifest.json").write_text(json.dumps(about))
+    step = next(step for step in steps(WORKFLOWS[0]) if step.get("name") == "Sound")
+    assert subprocess.run(["bash", "-ec", step["run"]], cwd=tmp_path, capture_output=True).returncode == status
 
 
 def test_both_workflows_do_the_same():

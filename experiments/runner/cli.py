@@ -67,7 +67,7 @@ def _parser() -> _Parser:
     size = run.add_mutually_exclusive_group()
     size.add_argument("--quick", dest="size", action="store_const", const="quick", default="normal",
                       help="one repeat, the kernel at fewer points")
-    size.add_argument("--full", dest="size", action="store_const", const="full", help="5 repeats")
+    size.add_argument("--full", dest="size", action="store_const", const="full", help="5 repeats or more (kernel-knobs and idle: 3)")
     run.add_argument("--device", metavar="DEV", default="ring", help=f"{', '.join(device.NAMES)}, or DPDK devargs (default: ring)")
     run.add_argument("--baseline", metavar="LIST", help=f"kernel stacks to compare with: {', '.join(scenario.BASELINES)}; none: no kernel")
     run.add_argument("--seed", metavar="N", type=_seed, default=1, help="of the order of runs and of all that is random (default: 1)")
@@ -79,7 +79,7 @@ def _parser() -> _Parser:
     commands.add_parser("list", help="experiments", allow_abbrev=False)
     report = commands.add_parser("report", help="figures and report again", allow_abbrev=False)
     report.add_argument("dir", type=Path, metavar="DIR")
-    compare = commands.add_parser("compare", help="two runs side by side; status 1 when the second is worse", allow_abbrev=False)
+    compare = commands.add_parser("compare", help="two runs side by side; status 1 when the second is worse, or lacks a line of ours", allow_abbrev=False)
     compare.add_argument("--threshold", type=_percent, metavar="PERCENT", default=5.0,
                          help="a regression of ours is a loss beyond this that chance does not explain (default: 5)")
     compare.add_argument("first", type=Path, metavar="DIR")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Medians, and bootstrap 95% intervals of medians and of their ratios."""
+"""Medians, and bootstrap 95% intervals of medians and of their ratios. Of fewer than five values such an interval is in effect their range,
+and is called so where it is told."""
 from __future__ import annotations
 
 import math

@@ -77,16 +77,6 @@ static void in_cookie(struct rt_core *c, uint32_t id, uint64_t cookie)
 	stack_set_cookie(sc_of(c), id, cookie);
 }
 
-static uint32_t in_ready(struct rt_core *c, uint32_t id)
-{
-	return stack_ready(sc_of(c), id);
-}
-
-static ssize_t in_recv(struct rt_core *c, uint32_t id, void *buf, size_t len)
-{
-	return sent(c, stack_recv(sc_of(c), id, buf, len, c->now));
-}
-
 static ssize_t in_peek(struct rt_core *c, uint32_t id, uint32_t off, void *buf, size_t len)
 {
 	return stack_peek(sc_of(c), id, off, buf, len);
@@ -95,11 +85,6 @@ static ssize_t in_peek(struct rt_core *c, uint32_t id, uint32_t off, void *buf, 
 static ssize_t in_recvv(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
 {
 	return sent(c, stack_recvv(sc_of(c), id, iov, n, c->now));
-}
-
-static ssize_t in_send(struct rt_core *c, uint32_t id, const void *buf, size_t len)
-{
-	return sent(c, stack_send(sc_of(c), id, buf, len, c->now));
 }
 
 static ssize_t in_sendv(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
@@ -199,11 +184,6 @@ static int in_set_sources(struct rt_core *c, const struct ip_addr *base, uint32_
 	return stack_set_sources(sc_of(c), base, n);
 }
 
-static unsigned in_events(struct rt_core *c, struct stack_event *ev, unsigned max)
-{
-	return stack_events(sc_of(c), ev, max);
-}
-
 static int in_poll(struct rt_core *c, mt_time until)
 {
 	struct loop *l = &c->own;
@@ -243,11 +223,8 @@ static const struct rt_ops inline_ops = {
 	.accept = in_accept,
 	.connect = in_connect,
 	.cookie = in_cookie,
-	.ready = in_ready,
-	.recv = in_recv,
 	.peek = in_peek,
 	.recvv = in_recvv,
-	.send = in_send,
 	.sendv = in_sendv,
 	.zc_peek = in_zc_peek,
 	.zc_drop = in_zc_drop,
@@ -266,7 +243,6 @@ static const struct rt_ops inline_ops = {
 	.names = in_names,
 	.look = in_look,
 	.set_sources = in_set_sources,
-	.events = in_events,
 	.poll = in_poll,
 	.flush = in_flush,
 	.fini = in_fini,

@@ -481,8 +481,8 @@ void stk_loan(struct pair *p)
 	p->loop.now = rt_clock_at(&p->loop.clock, t);
 	if (stk_jobs(p)) {
 		p->loop.cycles.tcp += rt_ticks() - t;
-		p->loop.busy_at =
-			p->loop.now; /* an answer may come: the stack's thread polls first */
+		/* An answer may come: the stack's thread polls before it naps. */
+		p->loop.busy_at = p->loop.now;
 		loop_flush(&p->loop);
 	}
 	atomic_store_explicit(&p->taken, 0, memory_order_release);

@@ -64,6 +64,8 @@ struct rt_ops {
 	int64_t (*connect)(struct rt_core *, const struct ip_endpoint *local,
 			   const struct ip_endpoint *remote, const struct rt_opts *opts);
 	void (*cookie)(struct rt_core *, uint32_t id, uint64_t cookie);
+	/* ready, recv, send and events: paired only, to be called as rt_ready, rt_recv ... below.
+	 */
 	uint32_t (*ready)(struct rt_core *, uint32_t id);
 	ssize_t (*recv)(struct rt_core *, uint32_t id, void *buf, size_t len);
 	/* Bytes from off on, which stay; 0 where there are only so many. */

@@ -10,7 +10,6 @@
 
 #define MAX_HELD 4  /* frames that wait for later ones to overtake them */
 #define MAX_IDLE 64 /* empty polls after which they need not wait any longer */
-#define PREFIX	 "fault:"
 
 struct fault_queue {
 	struct rng rng;
@@ -145,8 +144,9 @@ static void fault_free(struct wrap *w)
 }
 
 /* One "key=value" of the plan; false if there is no such key or the value is out of range. */
-static bool set(struct fault_plan *plan, const char *text, size_t len)
+static bool set(void *of, const char *text, size_t len)
 {
+	struct fault_plan *plan = of;
 	static const char *const keys[] = {"loss=", "dup=", "reorder=", "corrupt="};
 	double *const values[] = {&plan->loss, &plan->dup, &plan->reorder, &plan->corrupt};
 	char *end;
@@ -169,31 +169,13 @@ static bool set(struct fault_plan *plan, const char *text, size_t len)
 int fault_parse(const char *device, struct fault_plan *plan, const char **rest,
 		char err[NIC_ERR_LEN])
 {
-	const char *at = device + strlen(PREFIX);
+	static const struct wrap_syntax syntax = {
+		"fault:", "loss= dup= reorder= corrupt= (0 to 1), seed=", set};
+	int ret;
 
 	*plan = (struct fault_plan){.seed = 1};
-	*rest = device;
-	if (strncmp(device, PREFIX, strlen(PREFIX)))
-		return 0;
-	while (*at && *at != '/') {
-		size_t len = strcspn(at, ",/");
-
-		if (!set(plan, at, len)) {
-			snprintf(err, NIC_ERR_LEN,
-				 "fault: '%.*s' is not one of loss= dup= reorder= "
-				 "corrupt= (0 to 1), seed=",
-				 (int)(len < 40 ? len : 40), at);
-			return -EINVAL;
-		}
-		at += len + (at[len] == ',');
-	}
-	if (*at != '/') {
-		snprintf(err, NIC_ERR_LEN,
-			 "fault: the device is missing: fault:loss=0.01/ring:w:0");
-		return -EINVAL;
-	}
-	*rest = at + 1;
-	return 0;
+	ret = wrap_parse(&syntax, device, plan, rest, err);
+	return ret < 0 ? ret : 0;
 }
 
 int fault_wrap(struct nic *nic, const struct fault_plan *plan, char err[NIC_ERR_LEN])

@@ -14,7 +14,6 @@
 #include "base/rng.h"
 #include "wrap.h"
 
-#define PREFIX	  "flood:"
 #define BURST	  64
 #define FRAME_LEN 60u	     /* the shortest there is */
 #define BEHIND_NS 10000000.0 /* what was not sent within this is not made up for */
@@ -167,8 +166,9 @@ static bool set_target(struct flood_plan *plan, const char *text, size_t len)
 	return *end == '\0' && port > 0 && port < 65536 && inet_pton(AF_INET, copy, plan->to) == 1;
 }
 
-static bool set(struct flood_plan *plan, const char *text, size_t len)
+static bool set(void *of, const char *text, size_t len)
 {
+	struct flood_plan *plan = of;
 	char *end;
 
 	if (strncmp(text, "to=", 3) == 0)
@@ -186,32 +186,19 @@ static bool set(struct flood_plan *plan, const char *text, size_t len)
 int flood_parse(const char *device, struct flood_plan *plan, const char **rest,
 		char err[NIC_ERR_LEN])
 {
-	const char *at = device + strlen(PREFIX);
+	static const struct wrap_syntax syntax = {
+		"flood:", "rate= (SYNs per second), to=ADDRESS:PORT, seed=", set};
+	int ret;
 
 	*plan = (struct flood_plan){.seed = 1};
-	*rest = device;
-	if (strncmp(device, PREFIX, strlen(PREFIX)))
-		return 0;
-	while (*at && *at != '/') {
-		size_t len = strcspn(at, ",/");
-
-		if (!set(plan, at, len)) {
-			snprintf(err, NIC_ERR_LEN,
-				 "flood: '%.*s' is not one of rate= (SYNs per second), "
-				 "to=ADDRESS:PORT, seed=",
-				 (int)(len < 40 ? len : 40), at);
-			return -EINVAL;
-		}
-		at += len + (at[len] == ',');
-	}
-	if (*at != '/' || plan->rate <= 0 || plan->port == 0) {
+	ret = wrap_parse(&syntax, device, plan, rest, err);
+	if (ret > 0 && (plan->rate <= 0 || plan->port == 0)) {
 		snprintf(err, NIC_ERR_LEN,
-			 "flood: it wants a rate, a target and a device: "
+			 "flood: it wants a rate and a target: "
 			 "flood:rate=1000,to=10.0.0.1:80/ring:w:0");
 		return -EINVAL;
 	}
-	*rest = at + 1;
-	return 0;
+	return ret < 0 ? ret : 0;
 }
 
 static void make_frame(struct flood *f)

@@ -35,6 +35,16 @@ void csum_complete(struct nic_pkt *);
  * the file shows what a wire would. 0, or -errno with one line in err. */
 int capture_wrap(struct nic *nic, const char *path, char err[NIC_ERR_LEN]);
 
+/* "PREFIX:key=value,.../DEVICE": each pair is given to set, which refuses by false; *rest is
+ * DEVICE, or `device` itself if the prefix is another. 1: read; 0: another prefix; -EINVAL with one
+ * line in err, which tells `known`: the keys. */
+struct wrap_syntax {
+	const char *prefix, *known;
+	bool (*set)(void *plan, const char *text, size_t len);
+};
+int wrap_parse(const struct wrap_syntax *, const char *device, void *plan, const char **rest,
+	       char err[NIC_ERR_LEN]);
+
 /* What happens to received frames, as probabilities. */
 struct fault_plan {
 	double loss, dup, reorder, corrupt;

@@ -209,7 +209,8 @@ def test_main_job_is_the_two_experiments_and_as_long_as_promised():
 def test_all_experiments_together_are_as_long_as_promised():
     minutes = {size: sum(run.estimate for run in plan.make(list(scenario.load_all().values()), plan.Options(size))) / 60
                for size in ("quick", "full")}
-    assert minutes["quick"] < 15 and minutes["full"] < 176, minutes  # the two extra builds of ablation take four of 180
+    # of 15 and 180: disturbed runs are repeated, two more builds of ablation take four
+    assert minutes["quick"] < 13 and minutes["full"] < 176, minutes
 
 
 def test_quick_has_every_concurrency_for_mtcp_and_the_ends_for_the_kernel():

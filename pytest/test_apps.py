@@ -14,6 +14,7 @@ import time
 
 import pytest
 from apps import SIZES, Peer, make_site, row_of, serving, wait_for
+from runner import gather
 
 KERNEL = ("kernel", "kernel-reuseport", "kernel-uring")
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -372,6 +373,30 @@ def test_events_on_standard_error(echo, program):
     assert names.index("measure_begin") < names.index("progress") < names.index("measure_end")
     assert all(event["concurrency"] <= 1 and event["transactions_per_s"] > 10 for event in events
                if event["event"] == "progress")
+
+
+def test_a_window_that_is_held_begins_when_it_is_let_go(echo, program):
+    """So that those of several loads begin together; and all latencies are in the row, so that they can be joined."""
+    load = subprocess.Popen([program("mtcp-load"), "--stack", "kernel", "--target", target(echo), "--concurrency", "20", "--seconds", "0.5", "--warmup", "0.1",
+                             "--hold", "--histogram", "--json", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert json.loads(load.stderr.readline()) == {"event": "ready"}
+    time.sleep(0.7)
+    let_go = time.time()
+    load.send_signal(signal.SIGUSR1)
+    out, told = load.communicate(timeout=30)
+    begin, end = (json.loads(line) for line in told.splitlines())
+    assert (begin["event"], end["event"]) == ("measure_begin", "measure_end")
+    assert let_go <= begin["at"] < let_go + 0.4 and 0.45 < end["at"] - begin["at"] < 1
+    row = json.loads(out)
+    assert row["seconds"] < 0.7 and sum(count for _, count in row["latency_histogram"]) == row["transactions"] > 100
+    assert gather.quantiles([row["latency_histogram"]]) == pytest.approx({name: row[name] for name in gather.quantiles([])}, rel=0.005)
+
+
+def test_a_load_that_is_held_can_be_interrupted(echo, program):
+    load = subprocess.Popen([program("mtcp-load"), "--stack", "kernel", "--target", target(echo), "--warmup", "0.1", "--hold"], stderr=subprocess.PIPE, text=True)
+    assert "ready" in load.stderr.readline()
+    load.send_signal(signal.SIGINT)
+    assert "interrupted before the window" in load.communicate(timeout=10)[1] and load.returncode == 130
 
 
 def test_open_loop_keeps_its_rate(echo, program):

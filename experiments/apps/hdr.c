@@ -25,7 +25,7 @@ static unsigned bucket_of(uint64_t value)
 	return ((shift + 1) << HDR_SUB_BITS) + (unsigned)(value >> shift) - SUB_COUNT;
 }
 
-static uint64_t middle_of(unsigned bucket)
+uint64_t hdr_middle(unsigned bucket)
 {
 	unsigned octave = bucket >> HDR_SUB_BITS;
 	uint64_t sub = bucket & (SUB_COUNT - 1);
@@ -75,7 +75,7 @@ uint64_t hdr_quantile(const struct hdr *h, double q)
 		seen += h->count[i];
 		if (seen < rank)
 			continue;
-		value = middle_of(i);
+		value = hdr_middle(i);
 		/* a bucket's middle may lie outside what was recorded */
 		return value < h->min ? h->min : value > h->max ? h->max : value;
 	}

@@ -78,6 +78,17 @@ static void event(const char *name)
 	fflush(stderr);
 }
 
+/* With the time of day, by which windows on several hosts are compared. */
+static void event_now(const char *name)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	fprintf(stderr, "{\"event\":\"%s\",\"at\":%lld.%06ld}\n", name, (long long)now.tv_sec,
+		now.tv_nsec / 1000);
+	fflush(stderr);
+}
+
 static double since(uint64_t at)
 {
 	return (double)(clock_ns() - at) / (double)SEC_NS;
@@ -179,6 +190,22 @@ static int warm_up(struct load *l, char err[ERR_LEN])
 	}
 }
 
+/* The load goes on, unmeasured, until the window may begin. 0, -EINTR or -errno. */
+static int hold(struct load *l, char err[ERR_LEN])
+{
+	if (l->hooks->released == NULL)
+		return 0;
+	event("ready");
+	while (!l->hooks->released(l->hooks->arg)) {
+		if (interrupted())
+			return -EINTR;
+		if (!team_running(&l->shared.team))
+			return err_set(-EIO, err, "a worker failed while waiting for events");
+		tick(l, UINT64_MAX);
+	}
+	return 0;
+}
+
 static void snapshot(struct load *l, struct cpu_time *server, struct cpu_time *client, bool begin)
 {
 	struct load_result *r = l->result;
@@ -219,7 +246,7 @@ static void measure(struct load *l)
 
 	r->failed_before = totals(l).failed;
 	snapshot(l, &server[0], &client[0], true);
-	event("measure_begin");
+	event_now("measure_begin");
 	pair = clock_pair();
 	begin = pair.ns;
 	deadline = begin + (uint64_t)(l->conf->seconds * (double)SEC_NS);
@@ -231,7 +258,7 @@ static void measure(struct load *l)
 	r->tsc_hz = tsc_hz_since(&pair);
 	snapshot(l, &server[1], &client[1], false);
 	r->failed_total = totals(l).failed;
-	event("measure_end");
+	event_now("measure_end");
 	r->server_cpu = cpus_time_since(&server[0], &server[1]);
 	r->client_cpu = cpus_time_since(&client[0], &client[1]);
 	for (unsigned i = 0; i < l->n_workers;
@@ -334,6 +361,8 @@ int load_run(struct io_stack *stack, const struct load_conf *conf, const struct 
 		set_phase(l, LOAD_WARMUP);
 		ret = warm_up(l, err);
 	}
+	if (ret == 0)
+		ret = hold(l, err);
 	if (ret == 0)
 		measure(l);
 	set_phase(l, LOAD_DRAIN);

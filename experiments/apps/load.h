@@ -62,6 +62,8 @@ struct load_hooks {
 	void *arg;
 	void (*server_stats)(void *arg, struct io_stats *out); /* at begin and end of the window */
 	const struct team_aside *aside;			       /* on the workers' threads, too */
+	/* The event "ready" is told after the warm-up, and the window begins once this is true */
+	bool (*released)(void *arg);
 };
 
 struct load_result {

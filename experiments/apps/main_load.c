@@ -1,23 +1,42 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* mtcp-load: the load generator as a program. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "load_opts.h"
 
 static const char *const more =
-	"On standard error: {\"event\":\"measure_begin\"} and {\"event\":\"measure_end\"} at the "
-	"ends of\n"
-	"the window, with --progress a line per second. bytes_per_s counts payload both ways.\n"
+	"On standard error: {\"event\":\"measure_begin\",\"at\":T} and \"measure_end\" at the ends "
+	"of\n"
+	"the window, T seconds since 1970; with --progress a line per second. bytes_per_s counts "
+	"payload both ways.\n"
 	"Many connections from the kernel's stack want --sources (64 thousand ports per "
-	"address).\n";
+	"address).\n"
+	"Several generators at once: --hold each, wait for {\"event\":\"ready\"} of all, then "
+	"SIGUSR1 to all.\n";
 
 struct options {
 	struct stack_opts stack;
 	struct run_opts run;
 	struct io_sources sources;
+	bool hold, histogram;
 };
+
+static volatile sig_atomic_t let_go;
+
+static void on_let_go(int signum)
+{
+	(void)signum;
+	let_go = 1;
+}
+
+static bool released(void *arg)
+{
+	(void)arg;
+	return let_go != 0;
+}
 
 static void make_table(struct opt_table *t, struct options *o)
 {
@@ -35,6 +54,10 @@ static void make_table(struct opt_table *t, struct options *o)
 	    .doc = "source addresses, as 10.0.0.2-10.0.0.9");
 	OPT(t, "watch-server-cpus", "LIST", OPT_CPUS, &l->server_cpus,
 	    .doc = "the server's CPUs, where they are of this machine");
+	OPT(t, "hold", NULL, OPT_FLAG, &o->hold,
+	    .doc = "after the warm-up tell {\"event\":\"ready\"}, and begin the window at SIGUSR1");
+	OPT(t, "histogram", NULL, OPT_FLAG, &o->histogram,
+	    .doc = "all latencies in the row, so that those of several generators can be joined");
 	opts_add_run(t, &o->run);
 }
 
@@ -77,8 +100,9 @@ static int run(struct options *o, char err[ERR_LEN])
 				.repeat = o->run.repeat,
 				.server_cores = l->server_cpus,
 				.client_cores = o->stack.cores,
-				.note = o->run.note};
-	struct load_hooks hooks = {0};
+				.note = o->run.note,
+				.histogram = o->histogram};
+	struct load_hooks hooks = {.released = o->hold ? released : NULL};
 	struct opt_lines lines;
 	struct io_conf conf;
 	struct io_stack *stack;
@@ -108,6 +132,7 @@ int main(int argc, char **argv)
 {
 	static struct options o = {.run.load.path = "/"};
 	struct opt_table table;
+	struct sigaction go = {.sa_handler = on_let_go};
 	char err[ERR_LEN] = "";
 	int ret;
 
@@ -120,6 +145,7 @@ int main(int argc, char **argv)
 	if (ret < 0 || check(&o, err) < 0)
 		return complain(table.prog, err, EXIT_USAGE);
 	signals_setup();
+	sigaction(SIGUSR1, &go, NULL);
 	ret = run(&o, err);
 	return ret == EXIT_DONE ? ret : complain(table.prog, err, ret);
 }

@@ -207,6 +207,17 @@ static void put_latency(json_t *row, const struct hdr *h)
 	put(row, "latency_max_us", us_at(h, 1));
 }
 
+static json_t *histogram_of(const struct hdr *h)
+{
+	json_t *pairs = json_array();
+
+	for (unsigned i = 0; i < HDR_BUCKETS; i++)
+		if (h->count[i] > 0)
+			json_array_append_new(pairs, json_pack("[I, I]", (json_int_t)hdr_middle(i),
+							       (json_int_t)h->count[i]));
+	return pairs;
+}
+
 static void put_counts(json_t *row, const struct load_conf *conf, const struct load_result *r)
 {
 	uint64_t retransmits = r->client_end.retransmits - r->client_begin.retransmits;
@@ -302,6 +313,8 @@ json_t *row_of_load(const struct row_info *info, const struct load_conf *conf,
 	put_head(row, info);
 	put_counts(row, conf, r);
 	put_latency(row, &r->latency);
+	if (info->histogram)
+		put(row, "latency_histogram", histogram_of(&r->latency));
 	put(row, "server_cpu_s",
 	    info->server_cores.n > 0 ? json_real(r->server_cpu.busy) : json_null());
 	put(row, "client_cpu_s", json_real(r->client_cpu.busy));

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from runner import claims, classify, coverage, cpustat, device, faults, figure_data, guard, measure, model, pace, packetdrill, plan
+from runner import claims, classify, conclude, coverage, cpustat, device, faults, figure_data, guard, measure, model, pace, packetdrill, plan
 from runner import rows, sampling, scenario, session, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import SERVER
@@ -174,8 +174,8 @@ def test_a_sender_beside_the_load_is_no_other_program(tmp_path, monkeypatch):
 
 
 def test_a_rate_that_was_none_is_remarked():
-    assert measure._unsteady({"steady": True, "rate_drift": 0.05}) == []
-    assert measure._unsteady({"steady": False, "rate_drift": -0.2}) == \
+    assert conclude.unsteady({"steady": True, "rate_drift": 0.05}) == []
+    assert conclude.unsteady({"steady": False, "rate_drift": -0.2}) == \
         ["the rate had not settled when the window began", "the window's second half was -20% on its first"]
 
 

@@ -69,6 +69,8 @@ def _parser() -> _Parser:
                       help="one repeat, the kernel at fewer points")
     size.add_argument("--full", dest="size", action="store_const", const="full", help="5 repeats or more (kernel-knobs and idle: 3)")
     run.add_argument("--device", metavar="DEV", default="ring", help=f"{', '.join(device.NAMES)}, or DPDK devargs (default: ring)")
+    run.add_argument("--inventory", metavar="FILE", help="measure on other machines: an Ansible inventory as experiments/cluster/hosts.example.yml "
+                     "(docs/testbed.md); it says the devices, too")
     run.add_argument("--baseline", metavar="LIST", help=f"kernel stacks to compare with: {', '.join(scenario.BASELINES)}; none: no kernel")
     run.add_argument("--seed", metavar="N", type=_seed, default=1, help="of the order of runs and of all that is random (default: 1)")
     run.add_argument("--repeats", type=_positive(int), metavar="N")
@@ -136,12 +138,24 @@ def _check_resume(arguments: argparse.Namespace) -> None:
     resume.earlier(arguments.resume)
 
 
+def _check_inventory(arguments: argparse.Namespace) -> None:
+    """What can be told before Ansible reads it."""
+    if not Path(arguments.inventory).is_file():
+        raise UsageError(f"--inventory {arguments.inventory}: no such file: write one as experiments/cluster/hosts.example.yml")
+    if arguments.device != "ring":
+        raise UsageError("--inventory has each host's device (mtcp_device): leave out --device")
+    if arguments.capture:
+        raise UsageError("--capture is written on one machine only: leave it out, or --inventory")
+
+
 def check(arguments: argparse.Namespace) -> None:
     """What can be told without running anything: UsageError or CannotRun."""
     if arguments.command == "run":
         scenario.choose(arguments.names, scenario.load_all())
         device.parse(arguments.device)
         scenario.choose_baselines(arguments.baseline)
+        if arguments.inventory:
+            _check_inventory(arguments)
         if arguments.resume:
             _check_resume(arguments)
     if arguments.command == "test":

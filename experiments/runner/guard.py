@@ -36,7 +36,7 @@ class Guard:
         self.on = os.environ.get("MTCP_GUARD") != "off"
         self._cores = cores
         self._best: dict[int, float] = {}
-        if self.on:
+        if self.on and cores:
             self.settle()
 
     def slowdown(self) -> float:

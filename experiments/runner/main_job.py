@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
 
-from runner import claims, device, display, manifest, pdf, plan, resume, scenario, session, table
+from runner import claims, cluster, device, display, inventory, manifest, pdf, plan, resume, scenario, session, table
 from runner.builds import program
 from runner.errors import CannotRun, UsageError
 
@@ -46,29 +47,59 @@ def _place(arguments: argparse.Namespace, words: list[str], before: dict[str, An
     return folder, about
 
 
+def _hosts(arguments: argparse.Namespace) -> cluster.Cluster | None:
+    """Other machines that measure; None: this one does."""
+    if not arguments.inventory:
+        return None
+    arguments.inventory = str(Path(arguments.inventory).absolute())
+    return cluster.Cluster(inventory.read(Path(arguments.inventory)))
+
+
+def _open(hosts: cluster.Cluster, folder: Path, about: dict[str, Any], shown: display.Display) -> None:
+    """Nothing is left of a folder in which nothing began."""
+    try:
+        hosts.open(folder / ".scratch", about, shown)
+    except BaseException:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
 def run(arguments: argparse.Namespace, words: list[str]) -> int:
     before = resume.earlier(arguments.resume) if arguments.resume else None
     if before:
         arguments = argparse.Namespace(**vars(arguments) | before["choices"])
-    chosen = device.parse(arguments.device)
+    hosts = _hosts(arguments)
+    chosen = cluster.wire(hosts.inventory) if hosts else device.parse(arguments.device)
     baselines = scenario.choose_baselines(arguments.baseline)
     captures = bool(arguments.capture) or chosen.capture
     seconds = arguments.seconds or (_CAPTURE_SECONDS if captures else None)
     scenarios = scenario.choose(arguments.names, scenario.load_all())
     runs = plan.make(scenarios, plan.Options(arguments.size, baselines, arguments.repeats, seconds,
                                              arguments.seed, chosen))
-    _programs(runs)
+    if not hosts:
+        _programs(runs)
     folder, about = _place(arguments, words, before)
     kept = resume.rows_of(folder) if before else []
     runs = resume.missing(runs, kept)
-    site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about)
-    if before:
-        resume.check_network(folder, before, about)
-    session.make_builds(runs, about)
     shown = display.make()
-    work = session.Session(runs, site, folder, shown, about, kept)
-    work.note_missing(scenarios)
-    state = "interrupted"
+    with contextlib.closing(hosts) if hosts else contextlib.nullcontext():
+        if hosts:
+            runs = cluster.choose(runs, hosts.inventory, about)
+            _open(hosts, folder, about, shown)
+            resume.check_hosts(folder, before or about, about)
+        site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about, hosts)
+        if before:
+            resume.check_network(folder, before, about)
+        session.make_builds(runs, about)
+        work = session.Session(runs, site, folder, shown, about, kept)
+        work.note_missing(scenarios)
+        return _work(work, folder)
+
+
+def _work(work: session.Session, folder: Path) -> int:
+    """Makes the runs; the exit status."""
+    about, state = work.about, "interrupted"
     try:
         work.work()
         state = "complete"

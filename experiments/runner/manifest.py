@@ -48,7 +48,8 @@ def packages_listed() -> list[str]:
     return [line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def _packages() -> dict[str, str]:
+def installed() -> dict[str, str]:
+    """Versions of those that are."""
     text = output("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", *packages_listed())
     if text is None:  # some are not installed: dpkg-query then fails, yet tells of the others
         text = "\n".join(filter(None, (output("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}", name)
@@ -105,7 +106,7 @@ def begin(argv: list[str], seed: int) -> dict[str, Any]:
     return {
         "schema_version": rows.version(), "state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": shlex.join(["./repro", *argv]),
         "seed": seed, "source": _source(), "machine": machine(), "dpdk": output("pkg-config", "--modversion", "libdpdk"),
-        "python": sys.version.split()[0], "packages": _packages(), "load_average_before": os.getloadavg(),
+        "python": sys.version.split()[0], "packages": installed(), "load_average_before": os.getloadavg(),
         "settings": {}, "skipped": {}, "failures": [], "repeated": [],
     }
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shlex
 import shutil
 import signal
 from collections.abc import Callable
@@ -13,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import cpustat, flood, memory, netns, pace, rows, sampling, tuning
+from runner import conclude, cpustat, flood, memory, netns, pace, rows, sampling, tuning, words
 from runner.builds import program
-from runner.places import ROOT
+from runner.cluster import Cluster
 from runner.plan import Run
 from runner.procs import Child, ChildFailed
 from runner.scenario import PACKETS
@@ -43,6 +41,7 @@ class Site:
     many: bool = True                # a capture file for each run, named after it
     settings: dict[str, Any] = field(default_factory=dict)  # what tuning recorded, by profile
     show_rate: Callable[[float], None] | None = None        # gets the rate of a run while it runs
+    hosts: Cluster | None = None     # other machines, where both ends are
 
     def capture_args(self, run: Run) -> list[str]:
         if not self.capture:
@@ -58,29 +57,6 @@ def _cores(run: Run, site: Site) -> tuple[list[int], list[int]]:
     return site.server, site.client
 
 
-def _list(cores: list[int]) -> str:
-    return ",".join(map(str, cores))
-
-
-def _options(values: dict[str, Any]) -> list[str]:
-    """Words of the command line; True: an option without a value."""
-    named = ((f"--{key.replace('_', '-')}", value) for key, value in values.items())
-    return [word for name, value in named for word in ([name] if value is True else [name, str(value)])]
-
-
-def _load_args(run: Run, json_path: Path) -> list[str]:
-    own = {key: value for key, value in run.load.items() if key not in ("pairs", "flood_rate")}
-    return ["--progress"] + _options(own | {"interval": pace.INTERVAL_S,
-        "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
-        "experiment": run.scenario.name, "repeat": run.repeat, "json": json_path})
-
-
-def _settings(run: Run) -> list[str]:
-    """Configuration keys of our stack."""
-    keys = run.part.set | ({"mtu": run.part.mtu} if run.part.mtu else {})
-    return _sets("--set", keys)
-
-
 def _faulty_ring(run: Run) -> list[str]:
     """Both ends of the ring with faults on what they receive."""
     faults = {"loss": run.part.loss, "reorder": run.part.reorder}
@@ -89,19 +65,6 @@ def _faulty_ring(run: Run) -> list[str]:
         return []
     ends = (("--server-set", 0), ("--client-set", 1))
     return [word for option, end in ends for word in (option, f"device=fault:{keys},seed={run.seed * 2 + end}/ring:lossy:{end}")]
-
-
-def _sets(option: str, keys: dict[str, Any]) -> list[str]:
-    return [word for key, value in keys.items() for word in (option, f"{key}={value}")]
-
-
-def _command(*commands: list[str]) -> str:
-    """As it can be typed again in the folder of the sources: the row comes to standard output."""
-    told = []
-    for program_path, *words in commands:
-        words = ["-" if before == "--json" else word for before, word in zip([program_path, *words], words)]
-        told.append(shlex.join([os.path.relpath(program_path, ROOT), *words]))
-    return " ; ".join(told)
 
 
 def _event(line: str, name: str) -> bool:
@@ -181,9 +144,9 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     result = site.scratch / "pair.json"
     mode = "paired" if run.stack == "mtcp-paired" else "inline"
     server, client = _cores(run, site)
-    argv = [str(program(run.part.build, "mtcp-pair")), "--mode", mode, "--server-core", _list(server),
-            "--client-core", _list(client), *_settings(run), *_sets("--server-set", run.part.server_set),
-            *_sets("--client-set", run.part.client_set), *_faulty_ring(run), *_load_args(run, result)]
+    argv = [str(program(run.part.build, "mtcp-pair")), "--mode", mode, "--server-core", words.cpu_list(server),
+            "--client-core", words.cpu_list(client), *words.settings(run), *words.sets("--server-set", run.part.server_set),
+            *words.sets("--client-set", run.part.client_set), *_faulty_ring(run), *words.load(run, json=result)]
     if run.flood_rate:
         argv += flood.ring_settings(run.flood_rate, f"{netns.SERVER_ADDRESS}:{PAIR_PORT}", run.seed)
     argv += site.capture_args(run)
@@ -194,14 +157,14 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
         child.wait_end(_END_S)
     finally:
         child.stop()
-    return rows.read_program(result) | {"command": _command(argv), "flood_sent_per_s": flood.sent_per_s(child.tail)}
+    return rows.read_program(result) | {"command": words.command(argv), "flood_sent_per_s": flood.sent_per_s(child.tail)}
 
 
 def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
     """No TCP: frames are received and given back. Over the ring their source is a thread of the same program."""
     result = site.scratch / "packets.json"
-    target, server, client = f"{netns.SERVER_ADDRESS}:{PORT}", _list(site.server), _list(site.client)
-    argv = [str(program("", "mtcp-packets")), "--cores", server, *_load_args(run, result)]
+    target, server, client = f"{netns.SERVER_ADDRESS}:{PORT}", words.cpu_list(site.server), words.cpu_list(site.client)
+    argv = [str(program("", "mtcp-packets")), "--cores", server, *words.load(run, json=result)]
     with contextlib.ExitStack() as ends:
         sender = None
         if run.in_process:
@@ -217,7 +180,7 @@ def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
         ends.callback(child.stop)
         window.watch(child, sender=sender)
         child.wait_end(_END_S)
-    return rows.read_program(result) | {"command": _command(argv)}
+    return rows.read_program(result) | {"command": words.command(argv)}
 
 
 def _own_pair(run: Run, site: Site) -> netns.NetPair:
@@ -226,17 +189,14 @@ def _own_pair(run: Run, site: Site) -> netns.NetPair:
     return netns.NetPair(site.net_kind)
 
 
-_SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy", "file_set", "tls_version", "tls_resume")  # options that both ends have to agree on
-
-
 def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:
     argv = [str(program(run.part.build, "mtcp-server")), "--stack", run.stack, "--listen", f"{pair.target}:{PORT}",
-            *_options({key: run.load[key] for key in _SERVER_WANTS if key in run.load}),
-            "--cores", _list(site.server), "--max-conns", str(run.concurrency * 2), "--json", str(json_path)]
+            *words.options({key: run.load[key] for key in words.SERVER_WANTS if key in run.load}),
+            "--cores", words.cpu_list(site.server), "--max-conns", str(run.concurrency * 2), "--json", str(json_path)]
     if run.ours:
         return argv + ["--device", run.device.devargs, "--address", f"{netns.SERVER_ADDRESS}/{netns.PREFIX_LEN}",
-                       *_settings(run), *site.capture_args(run)]
-    return argv + _sets("--set", tuning.profile(run.stack, run.part.tuning)["server"])
+                       *words.settings(run), *site.capture_args(run)]
+    return argv + words.sets("--set", tuning.profile(run.stack, run.part.tuning)["server"])
 
 
 def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> dict[str, Any]:
@@ -288,11 +248,11 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
             if run.flood_rate:  # before the load: it learns from the load's ARP where the server is
                 if not run.ours:
                     pair.run(netns.SERVER, "ip", "route", "add", flood.ROUTE, "via", netns.CLIENT_ADDRESSES[0])
-                sender = flood.start(pair, run.flood_rate, f"{pair.target}:{PORT}", run.seed, _list(site.client))
+                sender = flood.start(pair, run.flood_rate, f"{pair.target}:{PORT}", run.seed, words.cpu_list(site.client))
             argv = [str(program("", "mtcp-load")), "--stack", "kernel", "--target", f"{pair.target}:{PORT}",
-                    "--sources", pair.sources, "--cores", _list(site.client),
-                    "--watch-server-cpus", _list(site.server), *_load_args(run, result),
-                    *_sets("--set", tuning.profile("mtcp-peer" if run.ours else run.stack, run.part.tuning)["load"])]
+                    "--sources", pair.sources, "--cores", words.cpu_list(site.client),
+                    "--watch-server-cpus", words.cpu_list(site.server), *words.load(run, json=result),
+                    *words.sets("--set", tuning.profile("mtcp-peer" if run.ours else run.stack, run.part.tuning)["load"])]
             load = Child(pair.inside(netns.SERVER if tap else netns.CLIENT, argv), "mtcp-load")
             window.watch(load, server, sender)
             load.wait_end(_END_S)
@@ -300,7 +260,7 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
             for child in filter(None, (load, sender)):
                 child.stop()
             server.stop(grace=5.0)
-    row = rows.read_program(result) | {"command": _command(server_argv, argv)}
+    row = rows.read_program(result) | {"command": words.command(server_argv, argv)}
     row["flood_sent_per_s"] = flood.sent_per_s(sender.tail) if sender else None
     if server_result.exists():
         _join(row, rows.read_program(server_result), site.net_kind != "lo")
@@ -325,7 +285,7 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
             "axis": run.scenario.column, "variant": run.part.name or None, "mtu": run.part.mtu,
             "loss": run.part.loss or None, "reorder": run.part.reorder or None,
             run.scenario.column: run.point, "concurrency": run.concurrency,
-            "server_cores": _list(server), "client_cores": _list(client),
+            "server_cores": words.cpu_list(server), "client_cores": words.cpu_list(client),
             "device": run.device.name if run.over_device else site.net_kind,
             "steal_share": round(window.all.steal_share, 5),
             "foreign_share": round(window.foreign_share, 5) if not window.sampled else None,
@@ -334,35 +294,11 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     for column, option in (("messages_per_connection", "messages"), ("message_bytes", "message_bytes"),
                            ("response_bytes", "response_bytes")):
         row.setdefault(column, run.load.get(option))
-    if row.get("transactions_per_server_cpu_s") is None and row.get("server_cpu_s"):
-        row["transactions_per_server_cpu_s"] = row.get("transactions", 0) / row["server_cpu_s"]
-    if not row.get("cycles_per_transaction") and row.get("transactions_per_server_cpu_s"):
-        row["cycles_per_transaction"] = (row.get("tsc_hz") or cpustat.clock_hz()) / row["transactions_per_server_cpu_s"] or None
+    conclude.per_core(row, cpustat.clock_hz())
     row["breakdown"] = window.breakdown(row)
-    _choose_breakdown(row)
-    row["notes"] = "; ".join([*_notes(row.get("notes"), row["breakdown"], run, site), *_unsteady(row)]) or None
+    conclude.choose_breakdown(row)
+    row["notes"] = "; ".join([*_notes(row.get("notes"), row["breakdown"], run, site), *conclude.unsteady(row)]) or None
     return rows.complete(row)
-
-
-def _choose_breakdown(row: rows.Row) -> None:
-    """The columns cpu_*: the method that is the same for all stacks, where there is one."""
-    methods = [("perf", "caller"), ("cycles", "phase"), ("proc-stat", "-")]
-    own = [entry for entry in row["breakdown"] if entry["cpus"] == "server" and (entry["method"], entry["attribution"]) in methods]
-    if own:
-        best = min(own, key=lambda entry: methods.index((entry["method"], entry["attribution"])))
-        rows.shares_to_columns(row, best["shares"])
-        row["cpu_method"] = best["method"]
-
-
-def _unsteady(row: rows.Row) -> list[str]:
-    """Remarks on a rate that was none."""
-    notes = []
-    if row.get("steady") is False:
-        notes.append("the rate had not settled when the window began")
-    drift = row.get("rate_drift")
-    if drift is not None and abs(drift) > pace.DRIFT_LIMIT:
-        notes.append(f"the window's second half was {drift:+.0%} on its first")
-    return notes
 
 
 def _notes(said: list[str] | str | None, breakdown: list[dict[str, Any]], run: Run, site: Site) -> list[str]:
@@ -377,16 +313,22 @@ def _notes(said: list[str] | str | None, breakdown: list[dict[str, Any]], run: R
     return notes
 
 
-def measure(run: Run, site: Site) -> rows.Row:
-    """Makes one run. ChildFailed says why there is no row; nothing is left running."""
-    site.scratch.mkdir(parents=True, exist_ok=True)
+def _here(run: Run, site: Site) -> rows.Row:
+    """Both ends on this machine."""
     window = _Window(run, site)
     try:
         make = _packets if run.stack == PACKETS else _pair if run.in_process else _apart
-        row = make(run, site, window)
-        row = _finish(row, run, site, window)
+        return _finish(make(run, site, window), run, site, window)
     finally:
         window.discard()
+
+
+def measure(run: Run, site: Site) -> rows.Row:
+    """Makes one run. ChildFailed says why there is no row; nothing is left running."""
+    site.scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        row = site.hosts.measure(run, site.settings, site.show_rate) if site.hosts else _here(run, site)
+    finally:
         shutil.rmtree(site.scratch, ignore_errors=True)
     wrong = rows.faults(row)
     if wrong:

@@ -98,7 +98,8 @@ def _runs_of(scenario: Scenario, part: Part, repeat: int, options: Options) -> l
         if stack in BASELINES and options.baselines is not None and stack not in options.baselines:
             continue
         kind = "mtcp" if stack not in BASELINES and wire.in_process else "kernel"
-        timing = part.time[options.size][kind]
+        times = part.time[options.size]
+        timing = times.get(kind) or next(iter(times.values()))  # of experiments that are of one kind only
         if options.seconds:
             timing = replace(timing, seconds=options.seconds)
         for point in scenario.points_of(part, stack, options.size) if part.points[options.size] else ():

@@ -29,12 +29,13 @@ class ChildFailed(Stop):
 class Child:
     """A running program whose standard error is read line by line; standard output joins it."""
 
-    def __init__(self, argv: list[str], name: str | None = None):
+    def __init__(self, argv: list[str], name: str | None = None, listens: bool = False):
+        """listens: it has an open standard input, and outlives stop_all(): whoever started it ends it."""
         self.name = name or Path(argv[0]).name
         # Were we killed outright, the kernel would end the child; after nsenter, which drops that wish.
         try:
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                argv, stdin=subprocess.PIPE if listens else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 start_new_session=True, text=True, errors="replace")
         except OSError as error:
             raise ChildFailed(f"cannot start {argv[0]}: {error.strerror}") from error
@@ -42,7 +43,8 @@ class Child:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        _living.append(self)
+        if not listens:
+            _living.append(self)
 
     def _read(self) -> None:
         assert self.process.stdout

@@ -14,7 +14,7 @@ from runner.plan import Run
 # Of the manifest's machine: what must be the same. Clock and load may differ.
 _MACHINE = {"cpu": "processor", "cores_usable": "cores", "memory_mib": "memory in MiB", "kernel": "kernel", "governor": "governor",
             "virtualisation": "virtualisation"}
-_CHOICES = ("names", "size", "device", "baseline", "seed", "repeats", "seconds", "capture")
+_CHOICES = ("names", "size", "device", "inventory", "baseline", "seed", "repeats", "seconds", "capture")
 
 
 def choices(arguments: Any) -> dict[str, Any]:
@@ -36,6 +36,8 @@ def lock(folder: Path) -> int:
 def earlier(folder: Path) -> dict[str, Any]:
     """The manifest that was left there. UsageError when there is none to go on from."""
     found = manifest.read(folder)
+    if isinstance(found.get("choices"), dict):
+        found["choices"].setdefault("inventory", None)  # of before there were any
     if not isinstance(found.get("choices"), dict) or set(found["choices"]) != set(_CHOICES):
         raise UsageError(f"{folder}: no manifest.json there that says what was to be run: name a folder that ./repro run wrote")
     return found
@@ -87,6 +89,22 @@ def check_network(folder: Path, before: dict[str, Any], about: dict[str, Any]) -
         raise UsageError(f"{folder}: cannot be gone on with here: network {old} then, {new} now: start a new run")
     if new == "none":
         about["network"] = before.get("network", about["network"])
+
+
+def check_hosts(folder: Path, before: dict[str, Any], about: dict[str, Any]) -> None:
+    """The same for other machines that measure; clocks may differ."""
+    said = []
+    for name, now in about["hosts"].items():
+        then = before.get("hosts", {}).get(name)
+        if then is None:
+            said.append(f"host {name} was not among them")
+            continue
+        said += [f"host {name}: {key} {then.get(key)} then, {now[key]} now" for key in now if key not in ("machine", "clock") and then.get(key) != now[key]]
+        said += [f"host {name}: {told} {then['machine'].get(key)} then, {now['machine'].get(key)} now"
+                 for key, told in _MACHINE.items() if then["machine"].get(key) != now["machine"].get(key)]
+    said += [f"host {name} is not among them now" for name in before.get("hosts", {}) if name not in about["hosts"]]
+    if said:
+        raise UsageError(f"{folder}: cannot be gone on with here: {'; '.join(said)}: start a new run")
 
 
 def carry_over(before: dict[str, Any], about: dict[str, Any]) -> None:

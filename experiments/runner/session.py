@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import builds, claims, cpustat, figures, guard, manifest, netns, procs, report, rows, sampling
+from runner.cluster import Cluster
 from runner.display import Display
 from runner.errors import CannotRun, Stop, UsageError
 from runner.measure import Site, measure
@@ -41,7 +42,7 @@ class Session:
         site.settings |= about["settings"]
         self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
         self._reported = 0.0
-        self._guard = guard.Guard(site.usable)
+        self._guard = site.hosts.calm() if site.hosts else guard.Guard(site.usable)
         site.show_rate = display.rate
         self._cpu = cpustat.read(cpustat.usable_cores())
 
@@ -163,8 +164,12 @@ def make_folder(wanted: str | None) -> Path:
     return folder
 
 
-def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[str, Any]) -> Site:
-    """Looks at what this machine allows; reasons for second-best go into the manifest."""
+def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[str, Any], hosts: Cluster | None = None) -> Site:
+    """Looks at what this machine allows; reasons for second-best go into the manifest. hosts: it is not this machine that measures."""
+    if hosts:
+        about["network"] = {"kind": "hosts", "refused": []}
+        about["perf"] = "perf is not driven on other hosts"
+        return Site("hosts", folder / ".scratch", [], [], [], about["perf"], hosts=hosts)
     server, client = cpustat.layout()
     kind, refused = netns.best_kind() if any(not run.in_process for run in plan) else ("none", [])
     about["network"] = {"kind": kind, "refused": refused}

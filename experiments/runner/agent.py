@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""On a host of --inventory: does what ./repro asks for over one ssh session, a JSON object per line both ways. When the
+session ends, however it does, its programs are ended and its settings put back.
+
+Started as: python3 -m runner.agent FOLDER NAME, in FOLDER what is kept between sessions.
+"""
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import queue
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from runner import cpustat, guard, manifest, memory, pace, procs, rows, upkeep
+from runner.errors import CannotRun, Stop
+from runner.procs import Child, ChildFailed
+
+LEASE_S = 60.0    # without a word, not even an empty line: whoever asked has gone
+_START_S = 20.0
+_END_S = 30.0
+_INTERFACE = re.compile(r"^(?:net_)?(?:af_packet|af_xdp)\d*(?::|,iface=)([^,]+)")
+
+
+class Ended(Exception):
+    """The session is over."""
+
+
+def interface_of(device: str) -> str:
+    """The kernel's interface that a device of ours takes its frames from; empty where it is a card's."""
+    found = _INTERFACE.match(device)
+    return found[1] if found else ""
+
+
+def _driver(interface: str) -> str:
+    told = manifest.output("ethtool", "-i", interface) or ""
+    return next((line.split(": ", 1)[1] for line in told.splitlines() if line.startswith("driver: ")), "kernel")
+
+
+def _refuse_control(interface: str) -> None:
+    """Addresses of the experiment's interface are taken away: not of one that the host is reached by."""
+    own = upkeep.addresses_of(interface)
+    reached = os.environ.get("SSH_CONNECTION", "").split()
+    routes = json.loads(manifest.output("ip", "-j", "route", "show", "default") or "[]")
+    if len(reached) == 4 and reached[2] in [address.split("/")[0] for address in own]:
+        raise CannotRun(f"interface {interface} is the one that this host is reached by: name another, of the experiment's own network")
+    if any(route.get("dev") == interface for route in routes):
+        raise CannotRun(f"interface {interface} has the default route: name another, of the experiment's own network")
+
+
+class Agent:
+    def __init__(self, folder: Path, name: str):
+        self._stop = threading.Event()
+        self._heard = time.monotonic()
+        self._asked: queue.Queue[str | None] = queue.Queue()
+        self._ends = contextlib.ExitStack()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock(folder, name)
+        self._upkeep = upkeep.Upkeep(folder / f"undo-{name}.json")
+        self._scratch = Path(self._ends.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        self._program: Child | None = None
+        self._serves = False
+        self._result = Path()
+        self._kernel = 0
+        self._run_mark = 0
+        self._guard: guard.Guard | None = None
+
+    def _lock(self, folder: Path, name: str) -> None:
+        file = self._ends.enter_context((folder / f"lock-{name}").open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotRun("another ./repro run is at work on this host") from None
+
+    # ---- the session ----
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            self._heard = time.monotonic()
+            if line.strip():
+                self._asked.put(line)
+        self._over()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(1.0):
+            if time.monotonic() - self._heard > LEASE_S:
+                self._over()
+
+    def _over(self) -> None:
+        self._stop.set()
+        self._asked.put(None)
+        if self._program and self._program.process.poll() is None:
+            self._program.process.terminate()  # whoever waits for it goes on at once
+
+    def serve(self) -> None:
+        for work in (self._listen, self._watch):
+            threading.Thread(target=work, daemon=True).start()
+        signal.signal(signal.SIGTERM, lambda *_: self._over())
+        signal.signal(signal.SIGHUP, lambda *_: self._over())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            while (line := self._asked.get()) is not None:
+                self._answer(json.loads(line))
+        except Ended:
+            pass
+        finally:
+            procs.stop_all()
+            self._upkeep.restore()
+            self._ends.close()
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        number = asked.pop("id")
+        try:
+            answer = {"answer": getattr(self, f"do_{asked.pop('do')}")(**asked)}
+        except Stop as error:
+            answer = {"error": str(error), "code": error.code if isinstance(error, ChildFailed) else error.status}
+        _say({"id": number} | answer)
+
+    def _sleep_until(self, at: float) -> None:
+        if self._stop.wait(max(0.0, at - time.time())):
+            raise Ended
+
+    # ---- what may be asked ----
+
+    def do_clock(self) -> float:
+        return time.time()
+
+    def do_hello(self, interface: str, device: str) -> dict[str, Any]:
+        """What this host is; refused where it cannot take part."""
+        if os.geteuid() != 0:
+            raise CannotRun("not root there: give ansible_user: root, or ansible_become: true with sudo without a password")
+        interfaces = {name for name in (interface, interface_of(device)) if name}
+        for name in sorted(interfaces):
+            if not Path(f"/sys/class/net/{name}").exists():
+                there = ", ".join(sorted(path.name for path in Path("/sys/class/net").iterdir()))
+                raise CannotRun(f"no interface {name} there: it has {there}")
+            _refuse_control(name)
+        return manifest.machine() | {"boot": manifest.text_of("/proc/sys/kernel/random/boot_id"), "dpdk": manifest.output("pkg-config", "--modversion", "libdpdk"), "packages": manifest.installed(),
+                                     "interfaces": {name: {"driver": _driver(name), "addresses": upkeep.addresses_of(name)} for name in interfaces}}
+
+    def do_reserve(self, hugepages: int) -> int:
+        """For as long as the session lasts."""
+        found = int(self._upkeep.write("/proc/sys/vm/nr_hugepages", str(hugepages)))
+        if found < hugepages:
+            raise CannotRun(f"only {found} of {hugepages} hugepages could be reserved: reserve them when the machine starts")
+        return found
+
+    def do_calm(self, cores: list[int], settle: bool) -> float:
+        """How much slower than at its best the slowest core is."""
+        if self._guard is None:
+            self._guard = guard.Guard(cores)
+        return self._guard.settle() if settle else self._guard.slowdown()
+
+    def do_prepare(self, profile: dict[str, Any], interface: str, addresses: list[str], mtu: int | None, mask: str,
+                   plain: bool) -> dict[str, Any]:
+        """Settings of one run. interface: empty where no kernel's takes part; mask: cores that receive work goes to; plain:
+        whole checksums, and frames no longer than the MTU."""
+        self._upkeep.restore(self._run_mark)
+        self._run_mark = self._upkeep.mark()
+        setting = upkeep.Setting(self._upkeep)
+        for entry in profile["sysctl"]:
+            setting.write(entry["key"], "/proc/sys/" + entry["key"].replace(".", "/"), entry["value"])
+        if not interface:
+            return setting.about
+        setting.link(interface, mtu)
+        setting.addresses(interface, addresses)
+        if not addresses:  # the stack's own: only its frames pass here
+            return setting.about
+        for name, value in profile["ethtool"].items():
+            setting.feature(interface, name, value)
+        for name, value in profile["iface"].items():
+            setting.write(f"{interface} {name}", f"/sys/class/net/{interface}/{name}", value)
+        if mask:
+            setting.steer(interface, mask)
+        if plain and _driver(interface) in ("veth", "virtio_net", "tun"):  # the others' checksums are completed by a card
+            for name in ("tx", "tso", "gso"):
+                setting.feature(interface, name, "off")
+        return setting.about | {"offloads": upkeep.offloads(interface)}
+
+    def do_start(self, argv: list[str], serves: bool, timeout: float) -> dict[str, Any]:
+        """Starts a program. A server is waited for until it listens, a load until its window may begin. What it told of settings."""
+        self._serves = serves
+        self._result = self._scratch / "row.json"
+        self._result.unlink(missing_ok=True)
+        self._kernel = memory.kernel()
+        self._pace = pace.Pace(lambda rate: _say({"rate": rate}))
+        told: dict[str, Any] = {}
+        guarded = ["setpriv", "--pdeathsig", "KILL", "--", *argv, "--json", str(self._result)]
+        self._program = Child(guarded, Path(argv[0]).name)
+
+        def ready(line: str) -> bool:
+            name = self._pace.event(line)
+            if name == "settings":
+                told.update(json.loads(line))
+            return name == "ready" or line.startswith("ready ")
+
+        self._program.wait_line(ready, _START_S + timeout)
+        return told
+
+    def do_window(self, at: float, seconds: float, cores: list[int]) -> dict[str, Any]:
+        """The measured seconds, from an instant of this host's clock on."""
+        assert self._program
+        self._sleep_until(at)
+        self._program.process.send_signal(signal.SIGUSR1)
+        begin = time.time() if self._serves else self._event("measure_begin", _START_S)
+        before, own = cpustat.read(cores), self._own(cores)
+        self._pace.begin()
+        if self._serves:
+            self._sleep_until(at + seconds)
+            self._program.process.send_signal(signal.SIGUSR2)
+        end = time.time() if self._serves else self._event("measure_end", seconds + _END_S)
+        cpu, own = cpustat.read(cores) - before, self._own(cores) - own
+        foreign = max(0.0, cpu.user + cpu.nice + cpu.system - own)
+        return {"begin": begin, "end": end, "cpu": dataclasses.asdict(cpu), "foreign_share": foreign / cpu.total if cpu.total else 0.0,
+                "memory": max(0, memory.kernel() - self._kernel) + memory.process(self._program.process.pid), "rates": self._pace.rates}
+
+    def _event(self, name: str, timeout: float) -> float:
+        """When the load told it, by this host's clock."""
+        assert self._program
+        return float(json.loads(self._program.wait_line(lambda line: self._pace.event(line) == name, timeout))["at"])
+
+    def _own(self, cores: list[int]) -> float:
+        assert self._program
+        return cpustat.of_ours([self._program.process.pid], cores)
+
+    def do_result(self) -> dict[str, Any]:
+        """The row of the program, which ends."""
+        assert self._program
+        if self._serves:
+            self._program.stop(grace=5.0)
+        else:
+            self._program.wait_end(_END_S)
+        return rows.read_program(self._result)
+
+    def do_end(self) -> list[str]:
+        """Ends what still runs of this run, and puts its settings back; what could not be."""
+        if self._program:
+            self._program.stop(grace=5.0)
+            self._program = None
+        return self._upkeep.restore(self._run_mark)
+
+
+def _say(told: dict[str, Any]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+
+
+def main(folder: str, name: str) -> int:
+    try:
+        agent = Agent(Path(folder), name)
+    except (Stop, OSError) as error:
+        _say({"id": 0, "error": str(error), "code": CannotRun.status})
+        return CannotRun.status
+    _say({"id": 0, "answer": None})
+    agent.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Settings of a host that is not ours alone: each is recorded with what was there before, and put back. What was to be
+put back is also in a file, so that the next start does it where the last one was killed outright."""
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runner import procs, tuning
+from runner.procs import ChildFailed
+
+
+class _Here:
+    """This machine, as tuning's helpers want a side of a pair."""
+
+    def run(self, _side: str, *argv: str) -> str:
+        return procs.call(list(argv))
+
+
+def offloads(interface: str) -> dict[str, str]:
+    return tuning.offloads(_Here(), "", interface)  # type: ignore[arg-type]
+
+
+class Upkeep:
+    def __init__(self, path: Path):
+        self._path = path
+        self._undo: list[dict[str, Any]] = []
+        if path.is_file():
+            self._undo = json.loads(path.read_text())
+            self.restore()
+
+    def mark(self) -> int:
+        """For restore(): what is set from here on."""
+        return len(self._undo)
+
+    def write(self, path: str, value: str) -> str:
+        """What is there afterwards; ChildFailed when it was refused."""
+        file = Path(path)
+        try:
+            with self._noted({"path": path, "value": file.read_text().strip()}):
+                file.write_text(value + "\n")
+            return file.read_text().strip()
+        except OSError as error:
+            raise ChildFailed(f"{path}: {error.strerror}") from error
+
+    def call(self, do: list[str], undo: list[str]) -> None:
+        with self._noted({"argv": undo}):
+            procs.call(do)
+
+    def restore(self, mark: int = 0) -> list[str]:
+        """The youngest first; what could not be put back."""
+        failed = []
+        while len(self._undo) > mark:
+            step = self._undo[-1]
+            try:
+                if "argv" in step:
+                    procs.call(step["argv"])
+                else:
+                    Path(step["path"]).write_text(step["value"] + "\n")
+            except (ChildFailed, OSError) as error:
+                failed.append(str(error))
+            self._undo.pop()
+            self._keep()
+        return failed
+
+    @contextlib.contextmanager
+    def _noted(self, step: dict[str, Any]) -> Iterator[None]:
+        """Before it is done; what was refused needs no undoing."""
+        self._undo.append(step)
+        self._keep()
+        try:
+            yield
+        except (ChildFailed, OSError):
+            self._undo.pop()
+            self._keep()
+            raise
+
+    def _keep(self) -> None:
+        if not self._undo:
+            self._path.unlink(missing_ok=True)
+            return
+        half = self._path.with_suffix(".half")
+        half.write_text(json.dumps(self._undo))
+        half.replace(self._path)
+
+
+class Setting:
+    """What was set for a run, as read back, and what was refused."""
+
+    def __init__(self, upkeep: Upkeep):
+        self.upkeep = upkeep
+        self.about: dict[str, Any] = {"set": {}, "refused": []}
+
+    def write(self, what: str, path: str, value: str) -> None:
+        try:
+            self.about["set"][what] = self.upkeep.write(path, value)
+        except ChildFailed as error:
+            self.about["refused"].append(f"{what}={value}: {str(error).rsplit(': ', 1)[-1]}")
+
+    def feature(self, interface: str, name: str, value: str) -> None:
+        """Of ethtool -K."""
+        before = offloads(interface).get(name)
+        if before is None:
+            self.about["refused"].append(f"{interface} {name} {value}: ethtool does not tell of it")
+            return
+        if before == value:
+            return
+        try:
+            self.upkeep.call(["ethtool", "-K", interface, name, value], ["ethtool", "-K", interface, name, before])
+            self.about["set"][f"{interface} {name}"] = value
+        except ChildFailed as error:
+            self.about["refused"].append(f"{interface} {name} {value}: {str(error).rsplit(': ', 1)[-1]}")
+
+    def steer(self, interface: str, mask: str) -> None:
+        """Receive work of all its queues goes to these cores (RPS)."""
+        for queue in sorted(Path(f"/sys/class/net/{interface}/queues").glob("rx-*")):
+            self.write(f"{interface} {queue.name} rps_cpus", str(queue / "rps_cpus"), mask)
+
+    def link(self, interface: str, mtu: int | None) -> None:
+        """Up, and of this MTU. ChildFailed: without that there is no run."""
+        if not int(Path(f"/sys/class/net/{interface}/flags").read_text(), 16) & 1:  # IFF_UP
+            self.upkeep.call(["ip", "link", "set", interface, "up"], ["ip", "link", "set", interface, "down"])
+        if mtu:
+            self.about["set"][f"{interface} mtu"] = self.upkeep.write(f"/sys/class/net/{interface}/mtu", str(mtu))
+
+    def addresses(self, interface: str, wanted: list[str]) -> None:
+        """These and no others: beside a stack of ours, whose address the kernel must not answer for, none. What was known of
+        neighbours is forgotten: the other end may have another card now."""
+        before = addresses_of(interface)
+        for address in reversed(before):  # with the first of a network the others would go, too
+            if address not in wanted:
+                self.upkeep.call(["ip", "address", "del", address, "dev", interface], ["ip", "address", "add", address, "dev", interface])
+        for address in wanted:
+            if address not in before:
+                self.upkeep.call(["ip", "address", "add", address, "dev", interface], ["ip", "address", "del", address, "dev", interface])
+        procs.call(["ip", "neigh", "flush", "dev", interface])
+
+
+def addresses_of(interface: str) -> list[str]:
+    """Its IPv4 addresses, ADDR/LEN."""
+    told = json.loads(procs.call(["ip", "-j", "-4", "address", "show", "dev", interface]) or "[]")
+    return [f"{entry['local']}/{entry['prefixlen']}" for found in told for entry in found.get("addr_info", [])]

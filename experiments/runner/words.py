@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The words of our programs' command lines, as a run wants them."""
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Any
+
+from runner import pace
+from runner.places import ROOT
+from runner.plan import Run
+
+# Options of the load that the server has to agree on.
+SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy", "file_set", "tls_version", "tls_resume")
+
+
+def cpu_list(cores: list[int]) -> str:
+    return ",".join(map(str, cores))
+
+
+def options(values: dict[str, Any]) -> list[str]:
+    """Words of the command line; True: an option without a value."""
+    named = ((f"--{key.replace('_', '-')}", value) for key, value in values.items())
+    return [word for name, value in named for word in ([name] if value is True else [name, str(value)])]
+
+
+def load(run: Run, **more: Any) -> list[str]:
+    """Of the load generator; more: further options, or others than the run's."""
+    own = {key: value for key, value in run.load.items() if key not in ("pairs", "flood_rate")}
+    return ["--progress"] + options(own | {"interval": pace.INTERVAL_S,
+        "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
+        "experiment": run.scenario.name, "repeat": run.repeat} | more)
+
+
+def settings(run: Run) -> list[str]:
+    """Configuration keys of our stack."""
+    keys = run.part.set | ({"mtu": run.part.mtu} if run.part.mtu else {})
+    return sets("--set", keys)
+
+
+def sets(option: str, keys: dict[str, Any]) -> list[str]:
+    return [word for key, value in keys.items() for word in (option, f"{key}={value}")]
+
+
+def command(*commands: list[str]) -> str:
+    """As it can be typed again in the folder of the sources: the row comes to standard output."""
+    told = []
+    for program_path, *rest in commands:
+        rest = ["-" if before == "--json" else word for before, word in zip([program_path, *rest], rest)]
+        told.append(shlex.join([os.path.relpath(program_path, ROOT), *rest]))
+    return " ; ".join(told)

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""./repro run --inventory without hosts: what an inventory may say, what can be run on several machines, how rows are joined."""
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from runner import cluster, deploy, gather, inventory, plan, remote, resume, scenario
+from runner.cpustat import CpuTime
+from runner.errors import CannotRun, UsageError
+from runner.upkeep import Setting, Upkeep
+from runner.remote import Clock
+
+SERVER = {"mtcp_address": "10.0.0.1/24", "mtcp_device": "af_packet:eth1", "mtcp_interface": "eth1"}
+CLIENT = {"mtcp_address": "10.0.0.16/24", "mtcp_interface": "eth1", "mtcp_addresses": 8}
+
+
+def listed(a=None, b=None, **groups):
+    """As ansible-inventory --list has it: one server a, one client b, unless told otherwise."""
+    found = {"server": {"hosts": ["a"]}, "clients": {"hosts": ["b"]}} | groups
+    return found | {"_meta": {"hostvars": {"a": SERVER | (a or {}), "b": CLIENT | (b or {}),
+                                           "c": CLIENT | {"mtcp_address": "10.0.0.32/24"}}}}
+
+
+def parse(*words, **groups):
+    return inventory.parse(Path("hosts.yml"), listed(*words, **groups))
+
+
+def test_hosts_have_what_the_inventory_says():
+    found = parse({"mtcp_cores": "0,2-3", "ansible_host": "192.0.2.1"}, clients={"hosts": ["b"], "children": ["more"]}, more={"hosts": ["c", "b"]})
+    assert found.server.cores == (0, 2, 3) and found.server.ssh == {"ansible_host": "192.0.2.1"} and found.server.serves
+    assert [host.name for host in found.clients] == ["b", "c"] and [host.name for host in found.hosts] == ["a", "b", "c"]
+    assert found.clients[0].span == "10.0.0.16-10.0.0.23" and found.server.span == "10.0.0.1"
+    assert found.clients[0].all_addresses[::7] == ["10.0.0.16/24", "10.0.0.23/24"]
+
+
+@pytest.mark.parametrize("server, client, said", [
+    ({"mtcp_adress": "x"}, {}, "host a: unknown variable mtcp_adress: did you mean mtcp_address?"),
+    ({"mtcp_address": "10.0.0.1"}, {}, "host a: mtcp_address: '10.0.0.1': give an IPv4 address with its network's length, as 10.0.0.1/24"),
+    ({"mtcp_device": "", "mtcp_interface": "eth1"}, {}, "host a: mtcp_device: '': give a device that reaches another host"),
+    ({"mtcp_device": "ring:w:0"}, {}, "host a: mtcp_device: 'ring:w:0': give a device that reaches another host"),
+    ({"mtcp_addresses": 2}, {}, "host a: mtcp_addresses is for clients"),
+    ({"mtcp_set": "gateway"}, {}, "host a: mtcp_set: 'gateway': give keys and values"),
+    ({"mtcp_build": "/b"}, {}, "host a: mtcp_build without mtcp_sources"),
+    ({"ansible_connection": "docker"}, {}, "host a: ansible_connection: 'docker': only ssh is driven"),
+    ({"ansible_password": "x"}, {}, "host a: ansible_password: passwords are not used: give a key"),
+    ({"ansible_become": "maybe"}, {}, "host a: ansible_become: 'maybe': give true or false"),
+    ({"ansible_become": True, "ansible_become_method": "doas"}, {}, "host a: ansible_become_method: 'doas': only sudo is used"),
+    ({}, {"mtcp_cores": "0-"}, "host b: mtcp_cores: '0-': give a list of CPUs as 0,2-5"),
+    ({}, {"mtcp_cores": "0,0"}, "host b: mtcp_cores: '0,0': give each CPU once"),
+    ({}, {"mtcp_addresses": 0}, "host b: mtcp_addresses: 0: give a whole number from 1 to 1024"),
+    ({}, {"mtcp_addresses": 240}, "host b: mtcp_addresses: 240 from 10.0.0.16 on leave the network 10.0.0.0/24"),
+    ({}, {"mtcp_load": "udp"}, "host b: mtcp_load: 'udp': give one of kernel, mtcp"),
+    ({}, {"mtcp_load": "mtcp"}, "host b: mtcp_device is missing: mtcp_load is mtcp"),
+    ({}, {"mtcp_interface": "no such one"}, "host b: mtcp_interface: 'no such one': give the name of an interface"),
+    ({}, {"mtcp_dir": "mtcp"}, "host b: mtcp_dir: 'mtcp': give an absolute path"),
+    ({}, {"mtcp_address": "10.0.1.2/24"}, "host b: mtcp_address 10.0.1.2/24 is not in the server's network 10.0.0.0/24"),
+    ({"mtcp_address": "10.0.0.20/24"}, {}, "host b: address 10.0.0.20 is a's, too: give each host its own"),
+    ({}, {"mtcp_clock_limit_ms": "soon"}, "host b: mtcp_clock_limit_ms: 'soon': give a number from 0.001 to 60000"),
+])
+def test_what_is_wrong_is_named_with_host_and_mend(server, client, said):
+    with pytest.raises(UsageError) as error:
+        parse(server, client)
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("groups, said", [
+    ({"server": {"hosts": []}}, "hosts.yml: group server has no hosts: give it one"),
+    ({"server": {"hosts": ["a", "c"]}}, "hosts.yml: group server has 2 hosts: give it one"),
+    ({"clients": {}}, "hosts.yml: group clients has no hosts: give it one or more"),
+    ({"clients": {"hosts": ["a"]}}, "hosts.yml: host a is in both groups"),
+])
+def test_groups_are_checked(groups, said):
+    with pytest.raises(UsageError) as error:
+        parse(**groups)
+    assert str(error.value).startswith(said)
+
+
+def test_all_clients_have_one_kind_of_load():
+    two = listed(clients={"hosts": ["b", "c"]})
+    two["_meta"]["hostvars"]["c"] |= {"mtcp_load": "mtcp", "mtcp_device": "af_packet:eth1"}
+    with pytest.raises(UsageError, match="mtcp_load differs between clients"):
+        inventory.parse(Path("hosts.yml"), two)
+
+
+def test_a_variable_that_is_missing_is_named():
+    bare = listed()
+    del bare["_meta"]["hostvars"]["b"]["mtcp_interface"]
+    with pytest.raises(UsageError, match="host b: mtcp_interface is missing: the load runs on the kernel's TCP"):
+        inventory.parse(Path("hosts.yml"), bare)
+    del bare["_meta"]["hostvars"]["a"]["mtcp_address"]
+    with pytest.raises(UsageError, match="host a: mtcp_address is missing"):
+        inventory.parse(Path("hosts.yml"), bare)
+
+
+@pytest.mark.skipif(not shutil.which("ansible-inventory"), reason="ansible-core is not installed (experiments/packages.txt lists it)")
+def test_the_example_is_an_inventory(tmp_path):
+    found = inventory.read(ROOT / "experiments" / "cluster" / "hosts.example.yml")
+    assert len(found.clients) == 2 and found.server.device == "pci:0000:41:00.0" and found.server.hugepages == 1024
+    broken = tmp_path / "hosts.yml"
+    broken.write_text("server: [\n")
+    with pytest.raises(UsageError, match="hosts.yml: Ansible cannot read it"):
+        inventory.read(broken)
+
+
+def test_ssh_is_told_what_ansible_is_told():
+    host = parse({"ansible_host": "192.0.2.1", "ansible_port": 2222, "ansible_user": "root", "ansible_ssh_private_key_file": "/k e/y",
+                  "ansible_ssh_common_args": "-o StrictHostKeyChecking=no"}).server
+    words = remote.ssh(host)
+    assert words[-7:] == ["-p", "2222", "-l", "root", "-i", "/k e/y", "192.0.2.1"] and "StrictHostKeyChecking=no" in words
+
+
+def runs(name, size="quick"):
+    return plan.make(scenario.choose([name], scenario.load_all()), plan.Options(size, device=cluster.wire(parse())))
+
+
+def test_what_runs_on_several_hosts_and_what_is_told_as_skipped():
+    found = parse()
+    for name in ("concurrency", "messages", "message-size", "accept-rate", "cpu-breakdown", "static-web"):
+        about = {"skipped": {}}
+        assert cluster.choose(runs(name), found, about) == runs(name) and not about["skipped"]
+    kept = cluster.choose(runs("latency-load"), found, about)
+    assert {(run.part.name, run.stack) for run in kept} == {("veth", stack) for stack in ("mtcp", "kernel", "kernel-tuned")}
+    assert about["skipped"] == {f"latency-load ring {stack}": "it is about the wire ring" for stack in ("mtcp", "mtcp-paired")}
+    about = {"skipped": {}}
+    assert {run.part.device for run in cluster.choose(runs("same-wire"), found, about) if run.ours} == {"af_packet"} and about["skipped"]
+    for name, why in (("scaling", "self-loop pairs are of one machine"), ("syn-flood", "the sender of a flood"), ("gap", "packet I/O")):
+        about = {"skipped": {}}
+        cluster.choose(runs(name), found, about)
+        assert any(text.startswith(why) for text in about["skipped"].values()), about
+
+
+def test_without_a_device_only_the_kernel_runs():
+    bare = listed()
+    del bare["_meta"]["hostvars"]["a"]["mtcp_device"]
+    found, about = inventory.parse(Path("hosts.yml"), bare), {"skipped": {}}
+    assert {run.stack for run in cluster.choose(runs("concurrency"), found, about)} == {"kernel", "kernel-reuseport", "kernel-tuned", "kernel-uring"}
+    assert about["skipped"]["concurrency mtcp"] == "host a has no mtcp_device"
+
+
+def test_loads_are_shared_out():
+    assert gather.shares(10, 3) == [4, 3, 3] and gather.shares(9.0, 2, False) == [4.5, 4.5] and sum(gather.shares(8193, 7)) == 8193
+
+
+def window(begin, end, **more):
+    told = {"cpu": CpuTime(idle=1.0), "foreign_share": 0.0, "memory": 100, "rates": [1.0, 2.0]} | more
+    return gather.Window(begin, end, **told)
+
+
+def test_windows_have_to_overlap():
+    assert gather.overlap([window(0, 1), window(0.02, 1.02), window(0.01, 1.01)]) == pytest.approx(0.98 / 1.02)
+    with pytest.raises(gather.Apart, match="open together for 33% of the time only"):
+        gather.overlap([window(0, 1), window(0.5, 1.5)])
+    with pytest.raises(gather.Apart, match="for 0% of"):
+        gather.overlap([window(0, 1), window(2, 3)])
+
+
+def load(**more):
+    return {"transactions": 100, "transactions_per_s": 50.0, "connections_per_s": 50.0, "bytes_per_s": 6400.0, "failed": 1, "retransmits": 2,
+            "drops": 0, "failed_total": 1, "retransmits_total": 2, "client_cpu_s": 1.5, "concurrency": 8, "seconds": 2.0, "generator_lag": 0.5,
+            "steady": True, "ramp_incomplete": False, "fairness": None, "failures": {"ETIMEDOUT": 1}, "notes": ["generator_lag: x"], "latency_max_us": 9.0,
+            "latency_histogram": [[1000, 50], [2000, 50]], "client_counters": {"a": 1}} | more
+
+
+def joined(*loads, server=None, watched=None, cores=1):
+    told = {"seconds": 2.0, "server_cpu_s": 2.0, "retransmits": 3, "retransmits_total": 4, "drops": 5, "cpu_idle": 0.25, "tsc_hz": 7} | (server or {})
+    named = dict(zip("bcd", loads))
+    return gather.join(told, named, watched or window(0, 2), {name: window(0, 2) for name in named}, cores)
+
+
+def test_rows_are_summed_and_the_worst_stands():
+    row = joined(load(), load(transactions=300, transactions_per_s=150.0, generator_lag=0.9, latency_max_us=30.0, steady=False, seconds=2.1,
+                              latency_histogram=[[3000, 300]], notes=["slow"]))
+    assert (row["transactions"], row["transactions_per_s"], row["failed"], row["concurrency"]) == (400, 200.0, 2, 16)
+    assert (row["retransmits"], row["retransmits_total"], row["drops"]) == (7, 8, 5)
+    assert row["failures"] == {"ETIMEDOUT": 2} and row["client_counters"] == {"a": 2} and row["tsc_hz"] == 7
+    assert (row["latency_p50_us"], row["latency_p90_us"], row["latency_max_us"]) == (3.0, 3.0, 30.0) and "latency_histogram" not in row
+    assert row["generator_lag"] == 0.9 and row["steady"] is False and row["seconds"] == 2.1 and row["notes"] == ["c: slow"]
+    assert row["intervals"] == [2.0, 4.0] and row["memory_bytes"] == 300 and row["window_overlap"] == 1
+
+
+def test_latencies_of_unlike_loads_are_weighed_by_their_number():
+    found = gather.quantiles([[[1000, 1]], [[5000, 98], [9000, 1]]])
+    assert found == {"latency_p50_us": 5.0, "latency_p90_us": 5.0, "latency_p99_us": 5.0, "latency_p999_us": 9.0}
+    assert gather.quantiles([[]])["latency_p50_us"] is None
+
+
+@pytest.mark.parametrize("lags, idle, limited", [((0.5, 0.98), 0.25, True), ((0.5, 0.9), 0.25, False), ((0.98, 0.98), 0.01, False)])
+def test_one_load_at_its_limit_is_the_limit_unless_the_server_is(lags, idle, limited):
+    assert joined(*(load(generator_lag=lag) for lag in lags), server={"cpu_idle": idle})["generator_limited"] is limited
+
+
+def test_a_kernel_server_is_busy_by_its_cores():
+    row = joined(load(), server={"cpu_idle": None, "server_cpu_s": 3.0}, watched=window(0, 2, cpu=CpuTime(user=3.0, steal=1.0)), cores=2)
+    assert row["server_busy"] == pytest.approx(3 / (2 * 2 - 1)) and row["steal_share"] == 0.25
+
+
+def test_fairness_is_that_of_all_flows():
+    flows = [[4.0, 4.0], [1.0, 2.0, 3.0]]
+    each = [load(fairness=sum(own)**2 / (len(own) * sum(x * x for x in own)), bytes_per_s=sum(own), concurrency=len(own)) for own in flows]
+    every = [x for own in flows for x in own]
+    assert joined(*each)["fairness"] == pytest.approx(sum(every)**2 / (len(every) * sum(x * x for x in every)))
+
+
+@pytest.mark.parametrize("offset, bound, fine", [(0.01, 0.001, True), (-0.06, 0.001, False), (0.04, 0.02, False)])
+def test_a_clock_that_may_be_too_far_off_is_refused(offset, bound, fine):
+    host = parse().server
+    if fine:
+        cluster.check_clock(host, Clock(offset, bound))
+        return
+    with pytest.raises(CannotRun, match="host a: its clock is .* more than mtcp_clock_limit_ms: 50: let chrony"):
+        cluster.check_clock(host, Clock(offset, bound))
+
+
+def test_what_ansible_says_of_a_host_becomes_a_line_with_the_mend():
+    lines = ["TASK [Reach it] ****", 'fatal: [a]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect: No route to host", "unreachable": true}',
+             "TASK [Build] *******", 'fatal: [b]: FAILED! => {"msg": "non-zero return code", "stderr": "", "stdout": "x.c:1: error"}', "ok: [c]"]
+    said = deploy.failures(lines, {host.name: host for host in parse().hosts})
+    assert said[0].startswith("host a cannot be reached: Failed to connect: No route to host: see whether `ssh ") and said[0].endswith(" a true` works")
+    assert said[1:] == ["host b: Build: x.c:1: error"]
+
+
+def test_the_sources_are_those_of_git_with_uncommitted_changes(tmp_path):
+    tree = deploy.archive(tmp_path / "sources.tar")
+    assert len(tree) == 12 and (tmp_path / "sources.tar").stat().st_size > 100_000
+
+
+def test_hosts_that_are_others_now_are_not_gone_on_with(tmp_path):
+    machine = {"cpu": "x", "kernel": "6"}
+    before = {"hosts": {"a": {"role": "server", "machine": machine, "clock": {"offset_ms": 1}}, "b": {"role": "client", "machine": machine, "clock": {}}}}
+    resume.check_hosts(tmp_path, before, before)
+    resume.check_hosts(tmp_path, before, {"hosts": before["hosts"] | {"a": before["hosts"]["a"] | {"clock": {"offset_ms": 2}}}})
+    now = {"hosts": {"a": {"role": "server", "machine": machine | {"kernel": "7"}, "clock": {}}}}
+    with pytest.raises(UsageError, match="host a: kernel 6 then, 7 now; host b is not among them now: start a new run"):
+        resume.check_hosts(tmp_path, before, now)
+
+
+@pytest.mark.parametrize("words, said", [
+    (("--inventory", "none.yml"), "--inventory none.yml: no such file: write one as experiments/cluster/hosts.example.yml"),
+    (("--inventory", "hosts.yml", "--device", "af_xdp"), "--inventory has each host's device (mtcp_device): leave out --device"),
+    (("--inventory", "hosts.yml", "--capture", "x.pcapng"), "--capture is written on one machine only"),
+])
+def test_words_that_do_not_go_together_are_refused(repro, tmp_path, words, said):
+    (tmp_path / "hosts.yml").write_text("")
+    done = repro("run", *words)
+    assert done.returncode == 2 and said in done.stderr
+
+
+def test_settings_are_put_back_the_youngest_first(tmp_path):
+    knob = tmp_path / "knob"
+    knob.write_text("1\n")
+    kept = Upkeep(tmp_path / "undo.json")
+    setting = Setting(kept)
+    setting.write("knob", str(knob), "2")
+    mark = kept.mark()
+    setting.write("knob", str(knob), "3")
+    setting.write("none", str(tmp_path / "no" / "such"), "3")
+    setting.write("refused", "/proc/version", "3")
+    assert setting.about["set"] == {"knob": "3"} and [text.split(":")[0] for text in setting.about["refused"]] == ["none=3", "refused=3"]
+    assert kept.restore(mark) == [] and knob.read_text() == "2\n"
+    assert kept.restore() == [] and knob.read_text() == "1\n" and not (tmp_path / "undo.json").exists()
+
+
+def test_what_one_that_was_killed_left_set_is_put_back_by_the_next(tmp_path):
+    knob = tmp_path / "knob"
+    knob.write_text("before\n")
+    Setting(Upkeep(tmp_path / "undo.json")).write("knob", str(knob), "after")
+    assert knob.read_text() == "after\n"
+    Upkeep(tmp_path / "undo.json")
+    assert knob.read_text() == "before\n" and not (tmp_path / "undo.json").exists()

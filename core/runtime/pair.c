@@ -99,7 +99,7 @@ int pair_wait(struct pair *p, uint32_t value, mt_time ns)
 }
 
 /* The loop may sleep on the baton. */
-static void idle(struct pair *p)
+static STACK_PHASE void pair_idle(struct pair *p)
 {
 	if (!p->loop.busy_poll)
 		atomic_fetch_add(&p->n_asleep, 1);
@@ -138,7 +138,7 @@ static void rest(struct pair *p, uint32_t baton, bool busy)
 
 		lend(p, nap);
 	} else if (!busy) {
-		idle(p);
+		pair_idle(p);
 	}
 }
 

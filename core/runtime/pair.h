@@ -222,7 +222,7 @@ void stk_loan(struct pair *);
 
 /* ---- application's thread (pair_app.c) ---- */
 /* Takes in all events that wait. True if one of them is of interest to the application. */
-bool app_drain(struct pair *);
+STACK_PHASE bool app_drain(struct pair *);
 /* A job with room for len bytes of payload, then app_post; waits for the stack if the ring is full.
  */
 struct pair_msg *app_job(struct pair *, enum pair_type, uint32_t id, uint32_t len);

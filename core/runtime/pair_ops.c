@@ -368,6 +368,15 @@ static unsigned pa_events(struct rt_core *c, struct stack_event *ev, unsigned ma
 }
 
 /* ---- running ---- */
+static bool take_in(struct rt_core *c)
+{
+	uint64_t t = rt_ticks();
+	bool interest = app_drain(c->pair);
+
+	c->take_ticks += rt_ticks() - t;
+	return interest;
+}
+
 static int pa_poll(struct rt_core *c, mt_time until)
 {
 	struct pair *p = c->pair;
@@ -375,12 +384,12 @@ static int pa_poll(struct rt_core *c, mt_time until)
 
 	c->app_ticks += rt_ticks() - c->left_at;
 	c->now = rt_now();
-	if (!app_drain(p) && until > c->now && list_empty(&p->app.events)) {
+	if (!take_in(c) && until > c->now && list_empty(&p->app.events)) {
 		r = app_hand_over(p, PAIR_STACK, mt_min(until, c->now + PAIR_WAIT_MAX));
-		app_drain(p);
+		take_in(c);
 	} else if (p->app.posted || ++p->app.polls >= PAIR_STARVE) {
 		(void)app_hand_over(p, PAIR_TURN, MT_NEVER);
-		app_drain(p);
+		take_in(c);
 	}
 	c->now = rt_now();
 	c->left_at = rt_ticks();

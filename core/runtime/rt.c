@@ -184,9 +184,12 @@ void rt_core_stats(const struct rt_core *c, struct mtcp_stats *out)
 void rt_core_cycles(const struct rt_core *c, struct mtcp_cycles *out)
 {
 	mt_time age = rt_now() - c->born_at;
+	uint64_t take;
 
 	copy_counters(out, &c->loop->cycles, sizeof(*out));
 	copy_counters(&out->app, &c->app_ticks, sizeof(out->app));
+	copy_counters(&take, &c->take_ticks, sizeof(take));
+	out->tcp += take;
 	out->total = rt_ticks() - c->born_ticks;
 	out->hz = age ? (uint64_t)((double)out->total * 1e9 / (double)age) : 0;
 }

@@ -117,8 +117,9 @@ struct rt_core {
 	struct loop *loop; /* paired: belongs to the stack's thread, only counters are read here */
 	struct loop own;   /* inline's loop */
 	struct pair *pair;
-	uint64_t app_ticks; /* between poll and poll */
-	uint64_t left_at;   /* ticks when poll was left */
+	uint64_t app_ticks;  /* between poll and poll */
+	uint64_t take_ticks; /* paired: inside poll, for events that came; of the stack's work */
+	uint64_t left_at;    /* ticks when poll was left */
 	uint64_t born_ticks;
 	mt_time born_at;
 	uint16_t queue;

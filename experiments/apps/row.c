@@ -83,18 +83,20 @@ static double busy_of(const struct cpu_time *cpu, unsigned n_cores, double secon
 	return n_cores > 0 && available > 0 ? cpu->busy / available : NAN;
 }
 
-static void put_shares(json_t *row, const struct shares *s)
+/* Our loop runs no kernel code of its own: what no phase has is the way from one phase to the next.
+ * Paired, that is the change from the application's thread to the stack's and back, which the
+ * kernel does. */
+static void put_shares(json_t *row, const struct shares *s, enum io_kind kind)
 {
-	bool known = isfinite(s->idle);
+	double rest = fmax(0, 1 - s->app - s->tcpip - s->packet_io - s->idle);
+	bool known = isfinite(s->idle), paired = kind == IO_MTCP_PAIRED;
 
 	put(row, "cpu_app", real(s->app));
 	put(row, "cpu_tcpip", real(s->tcpip));
 	put(row, "cpu_packet_io", real(s->packet_io));
-	/* our loop runs no kernel code of its own; what the kernel took shows in server_cpu_s */
-	put(row, "cpu_kernel_other", known ? json_real(0) : json_null());
+	put(row, "cpu_kernel_other", known ? json_real(paired ? rest : 0) : json_null());
 	put(row, "cpu_idle", real(s->idle));
-	put(row, "cpu_unclassified",
-	    known ? real(fmax(0, 1 - s->app - s->tcpip - s->packet_io - s->idle)) : json_null());
+	put(row, "cpu_unclassified", known ? json_real(paired ? 0 : rest) : json_null());
 }
 
 static void put_head(json_t *row, const struct row_info *info)
@@ -318,7 +320,7 @@ json_t *row_of_load(const struct row_info *info, const struct load_conf *conf,
 	put(row, "server_cpu_s",
 	    info->server_cores.n > 0 ? json_real(r->server_cpu.busy) : json_null());
 	put(row, "client_cpu_s", json_real(r->client_cpu.busy));
-	put_shares(row, info->one_thread ? &unknown : &server);
+	put_shares(row, info->one_thread ? &unknown : &server, info->kind);
 	put(row, "cycles_per_transaction",
 	    r->transactions > 0 ? real(server.busy_cycles / (double)r->transactions) : json_null());
 	put(row, "generator_lag", real(g.lag));
@@ -368,7 +370,7 @@ json_t *row_of_server(const struct row_info *info, const struct server_conf *con
 	put_latency(row, &none);
 	put(row, "server_cpu_s", json_real(win->cpu.busy));
 	put(row, "client_cpu_s", json_null());
-	put_shares(row, &s);
+	put_shares(row, &s, info->kind);
 	put(row, "cycles_per_transaction",
 	    messages > 0 ? real(s.busy_cycles / (double)messages) : json_null());
 	put(row, "generator_lag", json_null());

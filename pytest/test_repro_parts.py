@@ -360,7 +360,7 @@ def parts_of(ours, attribution, cpu):
 
 def test_kernel_server_by_leaf():
     assert parts_of(None, "leaf", 0) == ["idle", "kernel_other", "kernel_other", "packet_io", "kernel_other", "application",
-                                         "kernel_other"]
+                                         "unclassified"]
 
 
 def test_kernel_server_by_caller():
@@ -383,6 +383,23 @@ def test_our_stack_by_library():
 
 def test_our_stack_by_phase():
     assert parts_of({}, "phase", 1) == ["tcpip", "packet_io", "unclassified", "packet_io", "idle", "tcpip"]
+
+
+@pytest.mark.parametrize("way, wanted", [
+    ("start_thread server_turn mtcp_epoll_wait pa_poll app_drain bq_append", "tcpip"),   # events are taken in: the stack's work
+    ("start_thread server_turn mtcp_epoll_wait pa_poll [schedule", "kernel_other"),       # the other thread's turn
+    ("start_thread server_turn mtcp_epoll_wait pa_poll", "kernel_other"),
+    ("start_thread server_turn mtcp_epoll_wait pa_poll app_hand_over stk_jobs stack_recv", "tcpip"),  # on loan
+    ("start_thread server_turn mtcp_epoll_wait pa_poll app_hand_over stack_tx ring_tx_burst", "packet_io"),
+    ("start_thread __sched_yield [new_in_this_kernel", "kernel_other"),                   # the way up is lost in the library
+    ("start_thread __sched_yield", "kernel_other"),
+    ("start_thread stack_thread loop_idle rt_futex_wait [schedule", "idle"),
+    ("start_thread server_turn mtcp_read pa_recv", "application"),
+    ("start_thread stack_thread [schedule", "kernel_other"),
+])
+def test_a_pair_of_threads_by_phase(way, wanted):
+    frames = [classify.Frame(name.lstrip("["), "[kernel.kallsyms]" if name[0] == "[" else "/opt/mtcp-pair") for name in reversed(way.split())]
+    assert classify.classify(classify.Sample("mtcp-pair", 0, frames), {}, "phase") == wanted
 
 
 def test_other_programs_are_left_out_and_counted():
@@ -456,6 +473,21 @@ def test_kernel_share_prefers_samples_and_leaves_idle_out():
 def test_a_retransmission_over_the_ring_fails_the_check():
     verdict = judge("no-failures", [make_row(retransmits=1)])
     assert verdict.outcome == claims.NOT and claims.failed([verdict])
+
+
+@pytest.mark.parametrize("name", ["failed_total", "retransmits_total"])
+def test_what_was_lost_before_measuring_fails_the_check(name):
+    assert judge("no-failures", [make_row(failed_total=0, retransmits_total=0)]).outcome == claims.REPRODUCED
+    assert judge("no-failures", [make_row(**{name: 1})]).outcome == claims.NOT
+
+
+@pytest.mark.parametrize("sent, outcome", [(950_000.0, claims.REPRODUCED), (620_000.0, claims.UNTESTED), (None, claims.UNTESTED)])
+def test_a_flood_that_was_not_sent_proves_nothing(sent, outcome):
+    about = {"experiment": "syn-flood", "axis": "flood_rate"}
+    found = [make_row(flood_rate=1000.0, flood_sent_per_s=1000.0, **about), make_row(flood_rate=1e6, flood_sent_per_s=sent, **about)]
+    verdict = judge("goal-syn-flood", found)
+    assert verdict.outcome == outcome
+    assert outcome != claims.UNTESTED or "of 1,000,000 SYNs per second were sent" in verdict.ours
 
 
 def test_goals_do_not_decide():

@@ -7,16 +7,16 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 PARTS = ("application", "tcpip", "packet_io", "kernel_other", "idle", "unclassified")
 _RULES = Path(__file__).with_name("symbols.toml")
 _HEAD = re.compile(r"^(?P<comm>\S.*?)\s+\d+(?:/\d+)?\s+\[(?P<cpu>\d+)\]\s")
 _FRAME = re.compile(r"^\s+[0-9a-f]+\s+(?P<symbol>.+?)\s+\((?P<file>[^()]*(?:\([^()]*\))?)\)\s*$")
-_CLONE = re.compile(r"\.(?:isra|constprop|part|cold|lto_priv|llvm)\b.*$")
+_CLONE = re.compile(r"(?:\.(?:isra|constprop|part|cold|lto_priv|llvm|\d+)\b|@).*$")  # what compilers and the linker make of a name
+_PADDING = re.compile(r"^__(?:pfx|cfi)_")  # before a function's entry, named after it
 _OURS = ("mtcp-", "eal-", "rte_", "dpdk-")  # names of our programs' threads
 _ON_BEHALF = ("net_rx_action", "net_tx_action", "handle_softirqs", "__do_softirq", "process_backlog")
 
@@ -49,6 +49,11 @@ class Sample:
         return not any(frame.symbol in _ON_BEHALF for frame in self.frames)
 
 
+def plain(symbol: str) -> str:
+    """The function's name in the sources."""
+    return _PADDING.sub("", _CLONE.sub("", symbol))
+
+
 def parse(lines: Iterable[str]) -> Iterator[Sample]:
     """Samples from the text of `perf script -F comm,pid,cpu,event,ip,sym,dso`. Lines it does not know are passed over."""
     sample: Sample | None = None
@@ -61,25 +66,39 @@ def parse(lines: Iterable[str]) -> Iterator[Sample]:
             continue
         frame = _FRAME.match(line)
         if frame and sample:
-            sample.frames.append(Frame(_CLONE.sub("", frame["symbol"].split("+0x")[0]), frame["file"]))
+            sample.frames.append(Frame(plain(frame["symbol"].split("+0x")[0]), frame["file"]))
     if sample:
         yield sample
 
 
+@dataclass(frozen=True)
+class Rule:
+    part: str
+    match: re.Pattern[str]
+    file: re.Pattern[str] | None = None
+    first: bool = False
+
+
+def _any_of(patterns: list[str]) -> re.Pattern[str]:
+    """Of shell patterns: one that matches what any of them does."""
+    return re.compile("|".join(map(translate, patterns)))
+
+
 @cache
-def _rules() -> dict[str, list[dict[str, Any]]]:
+def rules() -> dict[str, list[Rule]]:
+    """By table, in the file's order."""
     with _RULES.open("rb") as file:
-        return tomllib.load(file)
+        tables = tomllib.load(file)
+    return {name: [Rule(rule["part"], _any_of(rule["match"]), _any_of(rule["file"]) if "file" in rule else None, rule.get("first", False))
+                   for rule in found] for name, found in tables.items()}
 
 
 def _first_match(table: str, name: str, file: str = "", first: bool | None = None) -> str | None:
-    for rule in _rules()[table]:
-        if first is not None and rule.get("first", False) != first:
+    for rule in rules()[table]:
+        if first is not None and rule.first != first:
             continue
-        if "file" in rule and not any(fnmatchcase(file, pattern) for pattern in rule["file"]):
-            continue
-        if any(fnmatchcase(name, pattern) for pattern in rule["match"]):
-            return str(rule["part"])
+        if rule.match.match(name) and (rule.file is None or rule.file.match(file)):
+            return rule.part
     return None
 
 
@@ -102,14 +121,14 @@ def layers(nm_output: str) -> Layers:
         if len(words) >= 3 and words[-2] in "tTwW":
             part = _first_match("library", Path(words[0].split(":")[0]).name)
             if part:
-                found.setdefault(_CLONE.sub("", words[-1]), set()).add(part)
+                found.setdefault(plain(words[-1]), set()).add(part)
     return {symbol: parts.pop() for symbol, parts in found.items() if len(parts) == 1}
 
 
-def _book(frame: Frame, ours: Layers | None) -> str:
-    """The part of a frame; helper where that is for its caller to say, unknown where no rule has it."""
+def book(frame: Frame, ours: Layers | None) -> str:
+    """The part of a frame; skip and helper where that is for its caller to say, unknown where no rule has it."""
     if frame.in_kernel:
-        return _by_name(frame, None) or "helper"
+        return _by_name(frame, None) or "unknown"
     if ours is None:
         return "application"
     return _by_name(frame, True) or ours.get(frame.symbol) or _by_name(frame, False) or "unknown"
@@ -123,7 +142,7 @@ def by_function(sample: Sample, ours: Layers | None, leaf: bool) -> str:
     for frame in sample.frames:
         if entered and not frame.in_kernel:  # time in the kernel is never its caller's outside
             return "kernel_other"
-        part = _book(frame, ours)
+        part = book(frame, ours)
         if part in PARTS:
             return part
         if part == "helper" and frame.in_kernel:
@@ -140,10 +159,10 @@ def by_phase(sample: Sample, ours: Layers | None) -> str:
             part = _phase_of(frame.symbol, between)
             if part and between and frame is not sample.frames[0]:
                 # The phase is missing from the way: the interrupted function had no frame of its own yet.
-                return by_function(sample, ours, True)
+                return "kernel_other" if sample.frames[0].in_kernel else by_function(sample, ours, True)
             if part:
                 return part
-    if any(not frame.in_kernel and _book(frame, ours) == "application" for frame in sample.frames):
+    if any(not frame.in_kernel and book(frame, ours) == "application" for frame in sample.frames):
         return "application"
     return by_function(sample, ours, False)  # the way there was lost, as in libraries without frame pointers
 

@@ -2,8 +2,9 @@
 """./repro compare: what differs, what is chance, what is a regression."""
 import json
 
+import numpy as np
 import pytest
-from runner import compare, scenario
+from runner import agree, claims, compare, scenario, summary
 from runner.errors import UsageError
 from test_repro_parts import make_row
 
@@ -84,8 +85,6 @@ def test_one_changed_row_changes_the_outcome():
 
 
 def test_noise_alone_is_rarely_a_regression():
-    import numpy as np
-
     rng, alarms = np.random.default_rng(7), 0
     for _ in range(40):
         both = [[row | {"transactions_per_server_cpu_s": row["transactions_per_server_cpu_s"] * rng.lognormal(0, 0.3)}
@@ -137,3 +136,58 @@ def test_the_commands_status_follows(repro, tmp_path):
     assert repro("compare", "b", "a").returncode == 0
     done = repro("compare", "a", "b", "--threshold", "100")
     assert done.returncode == 2 and "share in percent" in done.stderr
+
+
+# --- do two runs say the same?
+
+def agreement(first, second):
+    pairs = zip(summary.lines(first), summary.lines(second))
+    return agree.of(first, second, list(pairs))
+
+
+def test_the_same_rows_agree_and_it_is_said(tmp_path, capsys):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in run()))
+    assert compare.main(tmp_path / "a", tmp_path / "b", 5.0) == 0
+    told = capsys.readouterr().out
+    judged = len(claims.judge_all(run(), {}))
+    assert f"verdicts: {judged} of {judged} alike" in told and "12 of 12 points, 100% (90% are asked for)" in told
+    assert told.endswith("A and B agree\n") and "outside" not in told
+
+
+def test_a_verdict_that_differs_is_named_and_they_do_not_agree():
+    found = agreement(run(), run(lambda stack, _: 0.2 if stack == "mtcp" else 1.0))
+    assert "concurrency-8k" in [first.claim["name"] for first, _ in found.differ] and not found.holds
+    assert any(line.startswith("verdict differs: concurrency-8k: reproduced (20.0x") and ", then partly (" in line for line in found.words())
+    assert found.words()[-1] == "A and B do not agree"
+
+
+@pytest.mark.parametrize("far, holds", [(1, True), (2, False)])
+def test_nine_tenths_of_the_points_have_to_agree(far, holds):
+    """One of twelve is below a tenth, two are above it; no verdict looks at these points."""
+    moved = POINTS[1:1 + far]
+    found = agreement(run(), run(lambda stack, point: 1.2 if stack == "kernel" and point in moved else 1.0))
+    assert not found.differ and found.holds is holds and len(found.inside) == 12 - far
+    assert [key.point for key, _ in found.outside] == list(moved)
+    assert found.outside[0][1].count("[") == 2  # both medians with their intervals
+
+
+def test_a_claim_that_only_one_run_judges_is_no_difference():
+    found = agree.of(run(), run() + run(experiment="messages"), [])
+    assert found.verdicts and all(first.claim["experiment"] == "concurrency" for first, _ in found.verdicts)
+
+
+def test_one_repeat_has_no_interval_to_agree_with():
+    found = agreement(run(repeats=1), run(lambda *_: 3.0, repeats=1))
+    assert found.share is None and found.single == 12 and "12 points have one repeat in each run, and no interval" in found.words()
+    assert agreement(run(repeats=1), run()).share == 1.0  # one side's is enough
+
+
+def test_chance_alone_leaves_more_than_nine_tenths():
+    rng = np.random.default_rng(3)
+    drawn = [[compare.stats.median(list(rng.lognormal(0, 0.1, 5))) for _ in "AB"] for _ in range(150)]
+    agreed = np.mean([agree.within(*both) for both in drawn])
+    strictly = np.mean([agree.within(first, compare.stats.Estimate(second.value, None, None, 1)) and
+                        agree.within(second, compare.stats.Estimate(first.value, None, None, 1)) for first, second in drawn])
+    assert agreed > agree.SHARE > strictly

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import rows, stats
+from runner import agree, manifest, rows, stats
 from runner import table as terminal
 from runner.errors import UsageError
 from runner.scenario import OURS
@@ -176,13 +176,10 @@ def tables(found: Comparison) -> list[Any]:
     return [stacks, points]
 
 
-def _told(key: Key) -> str:
-    return " ".join(filter(None, (key.experiment, key.stack, key.variant, f"({key.device})", f"at {kilo(key.point)}")))
-
-
 def main(first: Path, second: Path, percent: float) -> int:
-    """Tables, then what is worse by more than so many percent, or gone: exit status 1 if anything is."""
-    found = compare(rows.read(first), rows.read(second))
+    """Tables, what is worse by more than so many percent, or gone: exit status 1 if anything is; then whether the two say the same."""
+    before, after = rows.read(first), rows.read(second)
+    found = compare(before, after)
     console = terminal.console()
     print(f"A: {first}\nB: {second}")
     for item in tables(found):
@@ -191,7 +188,7 @@ def main(first: Path, second: Path, percent: float) -> int:
         if count:
             print(f"only in {name}: {count} lines")
     for key in found.left_out:
-        print(f"not compared, a value is missing or 0: {_told(key)}")
+        print(f"not compared, a value is missing or 0: {agree.told_of(key)}")
     if found.other_machine:
         print("the kernel's lines differ, too: the machine was not the same, or not as busy")
     regressions = found.regressions(percent / 100)
@@ -201,7 +198,10 @@ def main(first: Path, second: Path, percent: float) -> int:
         print(f"regression: {key.experiment} {name_of(item.pairs[0].before)} {where}: {with_interval(item.ratio, '.3f')} times, "
               f"corrected p {item.corrected:.4f}")
     for key in found.lost:
-        print(f"lost: {_told(key)}: A has a value, B has none")
+        print(f"lost: {agree.told_of(key)}: A has a value, B has none")
     if not regressions and not found.lost:
         print(f"no regression beyond {percent:g}%")
+    skipped = tuple(manifest.read(folder).get("skipped", {}) for folder in (first, second))
+    same = agree.of(before, after, [(pair.before, pair.after) for item in found.points for pair in item.pairs], (skipped[0], skipped[1]))
+    print("\n".join(same.words()))
     return 1 if regressions or found.lost else 0

@@ -47,8 +47,8 @@ def by_unclassified(claim, value):
 MAKE = {  # rows by which a claim measures that value; the last is the one to change
     "stack-ratio": by_stack_ratio, "worst-ratio": by_worst_ratio, "kernel-share": by_kernel_share, "method-gap": by_method_gap,
     "unclassified": by_unclassified,
-    "point-ratio": lambda claim, value: [of(claim, claim["over"], claim["base"], **{claim["metric"]: 1000.0}),
-                                         of(claim, claim["over"], claim["at"], **{claim["metric"]: 1000.0 * value})],
+    "point-ratio": lambda claim, value: [of(claim, claim["over"], claim["base"], flood_sent_per_s=claim["base"], **{claim["metric"]: 1000.0}),
+                                         of(claim, claim["over"], claim["at"], flood_sent_per_s=claim["at"], **{claim["metric"]: 1000.0 * value})],
     "efficiency": lambda claim, value: [of(claim, claim["over"], 1, **{claim["metric"]: 1000.0}),
                                         of(claim, claim["over"], 4, **{claim["metric"]: 4000.0 * value})],
     "value": lambda claim, value: [of(claim, claim["over"], claim["at"], **{claim["metric"]: float(value)})],

@@ -122,7 +122,21 @@ def _stack_ratio(claim: Claim, rows: list[Row]) -> Estimate:
     return stats.ratio(over, max(rivals, key=lambda values: stats.median(values).value))
 
 
+_SENT = 0.9  # of the SYNs that were to be sent: fewer are another experiment
+
+
+def _flooded(rows: list[Row]) -> None:
+    """Rows beside which fewer SYNs were sent than were asked for tell nothing of so many."""
+    asked = [row["flood_rate"] for row in rows if row.get("flood_rate")]
+    if not asked:
+        return
+    sent = [row.get("flood_sent_per_s") or 0.0 for row in rows]
+    if min(sent) < _SENT * max(asked):
+        raise Untestable(f"{min(sent):,.0f} of {max(asked):,.0f} SYNs per second were sent")
+
+
 def _point_ratio(claim: Claim, rows: list[Row]) -> Estimate:
+    _flooded(_at(rows, claim["over"], claim["at"], claim.get("variant")))
     over = _metric(_at(rows, claim["over"], claim["at"], claim.get("variant")), claim["metric"])
     return stats.ratio(over, _metric(_at(rows, claim["over"], claim["base"], claim.get("variant")), claim["metric"]))
 
@@ -186,9 +200,11 @@ def _method_gap(claim: Claim, rows: list[Row]) -> Estimate:
 
 
 def _unclassified(_: Claim, rows: list[Row]) -> Estimate:
-    worst = [shares["unclassified"] for row in rows if (shares := entry_of(row, "perf", "caller"))]
-    if not worst:
+    sampled = [row for row in rows if entry_of(row, "perf")]
+    if not sampled:
         raise Untestable("no samples: perf is not allowed here")
+    methods = (("perf", "caller"), ("perf", "leaf"), ("cycles", "phase"))
+    worst = [shares.get("unclassified", 0.0) for row in sampled for method in methods if (shares := entry_of(row, *method))]
     return Estimate(max(worst), None, None, len(worst))
 
 
@@ -196,7 +212,13 @@ def _failures(_: Claim, rows: list[Row]) -> Estimate:
     ours = [row for row in rows if row["stack"] in OURS and row["device"] == "ring"]
     if not ours:
         raise Untestable("no row over the ring")
-    return Estimate(float(sum(row["failed"] + (row.get("retransmits") or 0) for row in ours)), None, None, len(ours))
+    return Estimate(float(sum(_since_start(row, "failed") + _since_start(row, "retransmits") for row in ours)), None, None, len(ours))
+
+
+def _since_start(row: Row, name: str) -> int:
+    """Ramp and warm-up included, where the row tells."""
+    total = row.get(f"{name}_total")
+    return (row.get(name) or 0) if total is None else total
 
 
 _MEASURES: dict[str, Callable[[Claim, list[Row]], Estimate]] = {

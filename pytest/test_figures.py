@@ -7,7 +7,7 @@ import xml.etree.ElementTree as tree
 
 import pytest
 from conftest import ROOT
-from runner import byhand, classify, figure_data, figures, flame, rows, sampling, scenario, summary, svg
+from runner import byhand, classify, figure_data, figures, flame, parts, rows, sampling, scenario, summary, svg
 from runner.errors import UsageError
 from test_repro_parts import breakdown, make_row
 
@@ -167,3 +167,18 @@ def test_a_backslash_in_a_name_is_a_backslash():
     drawn = svg.finish("<svg><title>x</title><desc>y</desc></svg>", r"of a\1", r"b\g<0>")
     assert r"<title>of a\1</title>" in drawn and r"<desc>b\g&lt;0&gt;</desc>" in drawn
     assert r'aria-label="f\1 C:\q"' in svg.inline(drawn, "x", r"f\1 C:\q")
+
+
+def test_cycles_of_a_transaction_stand_beside_percentages():
+    shares = {"application": 0.1, "tcpip": 0.4, "packet_io": 0.2, "kernel_other": 0.1, "unclassified": 0.0, "idle": 0.2}
+    entries = [{"method": "perf", "attribution": "leaf", "cpus": "server", "samples": 10, "shares": shares},
+               {"method": "perf", "attribution": "leaf", "cpus": "all", "samples": 10, "shares": shares}]
+    found = summary.lines([make_row(experiment="cpu-breakdown", cycles_per_transaction=2000.0, breakdown=entries)])
+    assert parts.table(found) == [["mtcp", "8K", "perf, leaf", "10.0% 250", "40.0% 1,000", "20.0% 500", "10.0% 250", "-", "-", "20.0%", "2,000"]]
+    assert parts.table(summary.lines([make_row(breakdown=entries)])) == []  # this experiment does not ask where the time goes
+
+
+def test_a_core_that_only_idled_has_no_cycles():
+    entries = [{"method": "perf", "attribution": "leaf", "cpus": "server", "samples": 10, "shares": {"idle": 1.0}}]
+    found = summary.lines([make_row(experiment="cpu-breakdown", breakdown=entries)])
+    assert parts.table(found)[0][-2:] == ["100.0%", "-"]

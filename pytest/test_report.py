@@ -97,6 +97,12 @@ def test_each_figure_has_words_and_a_table(folder):
     assert re.search(r'<th scope="row" class="text">mtcp</th><td>8,192</td><td>392,008</td><td>391,908</td><td>392,108</td>', figures_[0])
 
 
+def test_cycles_of_each_part_stand_in_the_page(folder):
+    text = (folder / "report.html").read_text()
+    table = text[text.index('id="parts-cpu-breakdown"'):].partition("</table>")[0]
+    assert "cycles per transaction</th>" in table and re.search(r"<td>\d+\.\d% [\d,]+</td>", table)
+
+
 def test_the_papers_numbers_stand_beside_ours_with_source_and_mark(folder):
     text = (folder / "report.html").read_text()
     for figure, words in (("concurrency-ratios", "paper: Linux, 8 cores: 64 B, one message per connection; Fig. 7a; verified"),

@@ -6,16 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runner import model, paper
+from runner.parts import LABELS, METHODS, PARTS, mean_shares
 from runner.scenario import STACKS, Plot
 from runner.stats import Estimate
 from runner.summary import METRICS, Line, kilo, lines_like, ratio_of
 
 MODEL_CORES = 16  # as far as the scaling law is drawn
 PAPER_LINE = 9  # linetype of the paper's numbers in plots/style.gp
-PARTS = ("application", "tcpip", "packet_io", "kernel_other", "kernel", "unclassified", "idle")
-_PART_LABELS = ("application", "TCP/IP", "packet I/O", "other kernel", "kernel, undivided", "unclassified", "idle")
-_METHODS = {("cycles", "phase"): "cycles", ("perf", "phase"): "perf, phase", ("perf", "leaf"): "perf, leaf",
-            ("perf", "caller"): "perf, caller", ("proc-stat", "-"): "/proc/stat"}
 _PLAIN_DEVICES = ("ring", "veth", "veth-rootless")
 _PERCENTILES = ("p50", "p90", "p99", "p999")
 _FROM_TO = ("low", "high")  # ends of the 95% interval
@@ -206,21 +203,13 @@ def percentiles(all_lines: list[Line], _: Plot) -> Data:
     return data
 
 
-def _mean_shares(line: Line, method: tuple[str, str]) -> dict[str, float] | None:
-    found = [entry["shares"] for row in line.rows for entry in row["breakdown"]
-             if entry["cpus"] == "server" and (entry["method"], entry["attribution"]) == method]
-    if not found:
-        return None
-    return {part: sum(shares.get(part, 0.0) for shares in found) / len(found) for part in PARTS}
-
-
 def breakdown(all_lines: list[Line], _: Plot) -> Data:
     """A bar for each line and method: the parts in percent; an empty bar between two stacks."""
     rows: list[list[Cell]] = []
     for line in all_lines:
         own: list[list[Cell]] = []
-        for method, label in _METHODS.items():
-            shares = _mean_shares(line, method)
+        for method, label in METHODS.items():
+            shares = mean_shares(line, method)
             if shares:
                 own.append([f"{line.key.stack} {kilo(line.key.point)}: {label}", *(100 * shares[part] for part in PARTS)])
         rows += _gap(rows, own) + own
@@ -228,7 +217,7 @@ def breakdown(all_lines: list[Line], _: Plot) -> Data:
         text = f"{known.name}: {100 * known.low:.0f} to {100 * known.high:.0f}%"
         own = [[text, *(100 * {"application": 1 - known.high, "kernel": known.low}.get(part, 0.0) for part in PARTS)]]
         rows += _gap(rows, own) + own
-    return Data(("bar", *_PART_LABELS), {"": rows} if rows else {}, "label " + " ".join(PARTS))
+    return Data(("bar", *LABELS), {"": rows} if rows else {}, "label " + " ".join(PARTS))
 
 
 def _gap(before: list[list[Cell]], after: list[list[Cell]]) -> list[list[Cell]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from runner import claims, figures, flame, manifest, paper, rows, svg
+from runner import claims, figures, flame, manifest, paper, parts, rows, svg
 from runner.errors import Stop
 from runner.scenario import Scenario, load_all
 from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_text, milliseconds, name_of, number
@@ -97,7 +97,7 @@ def _section(folder: Path, scenario: Scenario, found: list[rows.Row], about: dic
     own = lines(row for row in found if row["experiment"] == scenario.name)
     return {"scenario": scenario, "table": _table(scenario, own), "flames": _flames(folder, scenario.name, load_all()),
             "figures": [told for figure in figures.of(found, scenario) for told in _figure(folder, scenario.name, figure)],
-            "axis": axis_label(own), "metric": METRICS[scenario.metric].label, "variants": any(line.key.variant for line in own),
+            "parts": parts.table(own), "axis": axis_label(own), "metric": METRICS[scenario.metric].label, "variants": any(line.key.variant for line in own),
             "again": again(about.get("command") or "./repro run", scenario.name), "runs": _runs(own, scenario.metric),
             "verdicts": [verdict for verdict in verdicts if verdict.claim["experiment"] == scenario.name]}
 
@@ -128,7 +128,7 @@ def render(folder: Path, found: list[rows.Row], about: dict[str, Any], known: di
     raw = [item for name in ("rows.csv", "rows.jsonl", "manifest.json") for item in _download(folder / name, name)]
     return environment.from_string(_TEMPLATE.read_text()).render(
         about=about, sections=sections, kinds=kinds, counts=_counts(verdicts), headline=_headline(found), n_rows=len(found), raw=raw,
-        css=_STYLE.read_text() + svg.dark_style(), repeats=max(row["repeat"] for row in found),
+        part_head=parts.HEAD, css=_STYLE.read_text() + svg.dark_style(), repeats=max(row["repeat"] for row in found),
         left_out=any(about.get(key) for key in ("skipped", "failures", "repeated")))
 
 

@@ -6,9 +6,10 @@ import os
 import sys
 from typing import Any, TextIO
 
+from runner import parts
 from runner.claims import Verdict
 from runner.rows import Row
-from runner.summary import METRICS, RATE, axis_label, kilo, lines, metric_of, metric_text, milliseconds, name_of, number, ratio_to_best
+from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_of, metric_text, milliseconds, name_of, number, ratio_to_best
 
 
 def is_plain(stream: TextIO | None = None) -> bool:
@@ -52,7 +53,18 @@ def results(rows: list[Row]) -> list[Any]:
                           metric_text(line, metric), number(line.estimate(RATE)), milliseconds(line.estimate("latency_p50_us")),
                           milliseconds(line.estimate("latency_p99_us")), str(line.total("failed")), line.remarks)
         found.append(table)
+        found += _parts(experiment, own)
     return found
+
+
+def _parts(experiment: str, own: list[Line]) -> list[Any]:
+    told = parts.table(own)
+    if not told:
+        return []
+    table = make(f"{experiment}: share of the server's cores, and cycles of a transaction", *parts.HEAD, left=(0, 2))
+    for row in told:
+        table.add_row(*row)
+    return [table]
 
 
 def verdicts(found: list[Verdict]) -> Any:

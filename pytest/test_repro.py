@@ -211,7 +211,7 @@ def test_capture_gives_each_run_a_file_of_its_own(repro, tmp_path):
     assert len(list(tmp_path.glob("seen-*.pcapng"))) == 8
 
 
-@pytest.mark.parametrize("name", ["messages", "many", "ablation", "latency", "latency-load", "scaling", "kernel-knobs", "idle", "bulk", "same-wire",
+@pytest.mark.parametrize("name", ["messages", "many", "ablation", "latency", "latency-load", "scaling", "kernel-knobs", "idle", "bulk", "same-wire", "same-wire-steered",
                                   "accept-rate", "message-size", "fairness", "loss", "gap", "syn-flood"])
 def test_each_experiment_runs_by_name(repro, tmp_path, name):
     done = repro("run", name, "--quick", "--out", "out", FAKE_SECONDS="0.01", timeout=300)

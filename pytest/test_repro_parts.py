@@ -12,7 +12,7 @@ from conftest import ROOT
 from runner import claims, classify, conclude, coverage, cpustat, device, faults, figure_data, guard, measure, model, pace, packetdrill, plan
 from runner import rows, sampling, scenario, session, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
-from runner.netns import SERVER
+from runner.netns import CLIENT, SERVER
 
 
 def make_row(stack="mtcp", concurrency=8192, repeat=1, per_core=400_000.0, experiment="concurrency", **more):
@@ -335,7 +335,7 @@ def test_self_loop_pairs_multiply_the_load():
 
 def test_device_names_and_devargs():
     assert device.parse("ring").in_process and device.parse("pcap").capture
-    assert "iface=srv0" in device.parse("af_packet").devargs
+    assert {name: device.parse(name).devargs for name in ("af_packet", "af_xdp")} == {"af_packet": "af_packet:srv0", "af_xdp": "af_xdp:srv0"}
     assert device.parse("net_af_packet0,iface=srv0,qpairs=1").name == "af_packet"
 
 
@@ -600,6 +600,26 @@ def test_tuning_profiles_inherit_and_say_why():
     assert not plain["steering"] and tuned["steering"] and len(keys) == len(set(keys)) > len(plain["sysctl"])
     with (ROOT / "experiments" / "tuning.toml").open("rb") as file:
         assert all(entry["why"] for table in tomllib.load(file).values() for entry in table["sysctl"])
+
+
+def test_the_same_work_is_booked_to_the_same_side_for_all_stacks():
+    """Beside one steered end, whoever serves, the other stack's server would get its receive work done by its client."""
+    runs = plan.make(scenario.choose(["same-wire", "same-wire-steered"], scenario.load_all()), plan.Options("normal"))
+    steered = {}
+    for run in runs:
+        profile = tuning.profile("mtcp-peer" if run.ours else run.stack, run.part.tuning)
+        steered.setdefault(run.scenario.name, set()).add(profile["steering"])
+    assert {stack for run in runs for stack in [run.stack]} >= {"mtcp", "kernel-tuned"}
+    assert steered == {"same-wire": {False}, "same-wire-steered": {True}}
+
+
+@pytest.mark.netns
+def test_both_ends_are_steered_for_our_stack_too(netns_pair):
+    record = tuning.apply(netns_pair.pair, "mtcp-peer", [0], [1], {"steering": True})
+    if record["refused"]:
+        pytest.skip(record["refused"][0])
+    assert record["steering"] and record["set"][f"{SERVER} srv0 rps_cpus"].lstrip("0") == "1" and \
+        record["set"][f"{CLIENT} cli0 rps_cpus"].lstrip("0") == "2"
 
 
 @pytest.mark.netns

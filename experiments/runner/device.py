@@ -20,7 +20,8 @@ _DEVARGS = re.compile(r"^(net_[a-z0-9_]+?)(\d*)((?:,[^,=\s]+=[^,\s]*)*)$")
 @dataclass(frozen=True)
 class Device:
     name: str           # as it stands in a row
-    devargs: str        # for --device of mtcp-server; empty: both stacks in one process, on a ring
+    devargs: str        # for --device of mtcp-server, whose own names bring ring sizes and sleeping on the socket with
+                        # them, which DPDK's do not; empty: both stacks in one process, on a ring
     capture: bool = False
     tap: bool = False   # the kernel's end is a device that the driver makes, in the server's own namespace
 
@@ -35,9 +36,9 @@ def parse(text: str) -> Device:
     if text == "pcap":
         return Device("ring", "", capture=True)
     if text == "af_packet":
-        return Device("af_packet", f"net_af_packet0,iface={IFACE},qdisc_bypass=1")
+        return Device("af_packet", f"af_packet:{IFACE}")
     if text == "af_xdp":
-        return Device("af_xdp", f"net_af_xdp0,iface={IFACE}")
+        return Device("af_xdp", f"af_xdp:{IFACE}")
     if text == "tap":
         return Device("tap", "net_tap0,iface=cli0", tap=True)
     kind = text.split(":")[0].removeprefix("net_").split(",")[0].rstrip("0123456789")

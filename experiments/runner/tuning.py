@@ -127,7 +127,7 @@ def apply(pair: NetPair, name: str, server: list[int], client: list[int], change
         for entry in chosen["sysctl"]:
             record.write(side, entry["key"], _proc(entry["key"]), entry["value"])
     if pair.kind != "lo":
-        ends = {CLIENT: (PEER, client)} | ({SERVER: (IFACE, server)} if name != "mtcp-peer" else {})
+        ends = {CLIENT: (PEER, client), SERVER: (IFACE, server)}
         for side, (iface, _) in ends.items():
             _interface(record, chosen, side, iface)
         if chosen["steering"]:  # true: both ends, else the one that it names

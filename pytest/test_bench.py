@@ -2,6 +2,7 @@
 """mtcp-bench as a script meets it; bench-check: what it counts, what it compares, what it says."""
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -248,3 +249,18 @@ def test_it_counts_instructions_too(bench, counter):
 def test_wrong_words_of_bench_check(repro, words, said):
     done = repro("bench-check", *words)
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+
+
+def test_prefetching_is_in_the_program(bench):
+    """What only prefetches has no effect that gcc knows of: out of line it is left out, call and all."""
+    if not shutil.which("objdump"):
+        pytest.skip("objdump is not installed")
+    shown = subprocess.run(["objdump", "-d", "--no-show-raw-insn", bench], capture_output=True, text=True, check=True).stdout
+    found: dict[str, int] = {}
+    for function in shown.split("\n\n"):
+        name = re.match(r"[0-9a-f]+ <([a-z_0-9]+)", function)
+        if name:
+            found[name[1]] = len(re.findall(r"\tprefetch|\tprfm", function))
+    # frame, bucket, two kinds of record, four lines of a connection; of those: event, both queues
+    assert found["take_chunk"] >= 11
+    assert found["serve_some"] >= 2 * 5  # the first of a list, and who comes next: its lines and its event

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DISPATCH_MAX 64 /* events at a time */
-
 static int map_tables(struct ctx *c, uint32_t n)
 {
 	size_t fds = pool_bytes(sizeof(struct fd), n),
@@ -86,29 +84,6 @@ API void mtcp_destroy_context(mctx_t m)
 	rt_unmap(c->mem, c->mem_len);
 	free(c->eps);
 	free(c);
-}
-
-static void take_event(struct ctx *c, struct fd *f, const struct stack_event *ev)
-{
-	if (f->opts != POOL_NONE && !ev->listener && (ev->edge & STACK_OUT) &&
-	    !(ev->ready & (STACK_ERR | STACK_HUP)))
-		fd_opts_settle(c, f);
-	fd_notify_known(c, f, ev->edge, ev->ready);
-}
-
-void ctx_dispatch(struct ctx *c)
-{
-	struct stack_event ev[DISPATCH_MAX];
-	unsigned n;
-
-	do {
-		n = rt_events(&c->core, ev, DISPATCH_MAX);
-		for (unsigned i = 0; i < n; i++)
-			__builtin_prefetch(fd_at(c, (uint32_t)ev[i].cookie));
-		for (unsigned i = 0; i < n; i++)
-			if (ev[i].cookie != 0)
-				take_event(c, fd_at(c, (uint32_t)ev[i].cookie), &ev[i]);
-	} while (n == DISPATCH_MAX);
 }
 
 int ctx_poll(struct ctx *c, mt_time until)

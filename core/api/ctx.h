@@ -139,7 +139,6 @@ void api_info_at(const struct stack_core *, uint32_t id, mt_time now, struct tcp
 /* ---- context.c ---- */
 /* One poll of the core; its events reach the epoll instances. 0 or -EINTR. */
 int ctx_poll(struct ctx *, mt_time until);
-void ctx_dispatch(struct ctx *);
 /* For blocking calls: polls until something happened. 0 or -EINTR. */
 int ctx_block(struct ctx *);
 /* What a call that would block returns if the descriptor is non-blocking: r (EAGAIN and its kin).
@@ -177,22 +176,22 @@ struct sock_opts *fd_opts_make(struct ctx *, struct fd *);
 void fd_opts_settle(struct ctx *, struct fd *);
 
 /* ---- epoll.c ---- */
+/* What the core has to tell reaches the instances. */
+void ctx_dispatch(struct ctx *);
 /* Ends all registrations of a descriptor. */
 void watch_remove_all(struct ctx *, struct fd *);
 void ep_close(struct ctx *, struct fd *);
-/* Something became ready; known: the bits that are ready now, if they are. */
+/* Something became ready. */
 void fd_notify(struct ctx *, struct fd *, uint32_t edge);
-void fd_notify_known(struct ctx *, struct fd *, uint32_t edge, uint32_t ready);
 /* A call may have changed what is ready. */
 static inline void fd_touched(struct fd *f)
 {
-	f->w0.state |= WATCH_STALE;
+	f->w0.state = (uint16_t)((f->w0.state & ~WATCH_EMPTY) | WATCH_STALE);
 }
 /* Nothing is left to read, but what comes is told of. */
 static inline void fd_drained(struct fd *f)
 {
-	if (!(f->w0.state & MTCP_EPOLLRDHUP))
-		f->w0.state &= (uint16_t) ~(MTCP_EPOLLIN | MTCP_EPOLLRDNORM);
+	f->w0.state = (uint16_t)((f->w0.state & ~(MTCP_EPOLLIN | MTCP_EPOLLRDNORM)) | WATCH_EMPTY);
 }
 
 /* ---- pipe.c ---- */

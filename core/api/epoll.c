@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/inline.h"
 #include "runtime/clock.h"
 
 #define ET_FLAG	     ((uint32_t)1 << 31)
@@ -18,7 +19,8 @@
 #define MODE_BITS    (ET_FLAG | ONESHOT_FLAG | (uint32_t)3 << 28) /* not events */
 #define ALWAYS	     ((uint32_t)(MTCP_EPOLLERR | MTCP_EPOLLHUP))
 
-#define RING_FIRST 256u /* tokens before the first growth */
+#define RING_FIRST   256u /* tokens before the first growth */
+#define DISPATCH_MAX 64	  /* events at a time */
 
 /* ---- the ring ---- */
 static void ring_grow(struct ep *ep)
@@ -291,11 +293,12 @@ void ep_close(struct ctx *c, struct fd *e)
 }
 
 /* ---- what is ready ---- */
-void fd_notify_known(struct ctx *c, struct fd *f, uint32_t edge, uint32_t ready)
+static ALWAYS_INLINE void notify(struct ctx *c, struct fd *f, uint32_t edge, uint32_t ready)
 {
 	struct watch *w = &f->w0;
 
 	edge = ready_bits(edge);
+	w->state &= (uint16_t)~WATCH_EMPTY;
 	if (w->state & WATCH_USED) {
 		set_ready(w, ready_bits(ready));
 		if (w->events & edge)
@@ -308,12 +311,34 @@ void fd_notify_known(struct ctx *c, struct fd *f, uint32_t edge, uint32_t ready)
 
 void fd_notify(struct ctx *c, struct fd *f, uint32_t edge)
 {
-	fd_notify_known(c, f, edge, 0);
+	notify(c, f, edge, 0);
 	fd_touched(f);
 }
 
-/* What this registration has to tell now. */
-static uint32_t due(struct ctx *c, struct watch *w, uint32_t token)
+static ALWAYS_INLINE void take_event(struct ctx *c, struct fd *f, const struct stack_event *ev)
+{
+	if (f->opts != POOL_NONE && !ev->listener && (ev->edge & STACK_OUT) &&
+	    !(ev->ready & (STACK_ERR | STACK_HUP)))
+		fd_opts_settle(c, f);
+	notify(c, f, ev->edge, ev->ready);
+}
+
+void ctx_dispatch(struct ctx *c)
+{
+	struct stack_event ev[DISPATCH_MAX];
+	unsigned n;
+
+	do {
+		n = rt_events(&c->core, ev, DISPATCH_MAX);
+		for (unsigned i = 0; i < n; i++)
+			__builtin_prefetch(fd_at(c, (uint32_t)ev[i].cookie));
+		for (unsigned i = 0; i < n; i++)
+			if (ev[i].cookie != 0)
+				take_event(c, fd_at(c, (uint32_t)ev[i].cookie), &ev[i]);
+	} while (n == DISPATCH_MAX);
+}
+
+static NEVER_INLINE uint32_t due_any(struct ctx *c, struct watch *w, uint32_t token)
 {
 	struct fd *f;
 
@@ -322,6 +347,15 @@ static uint32_t due(struct ctx *c, struct watch *w, uint32_t token)
 	f = fd_at(c, token & TOKEN_FAR ? far_at(c, token & ~TOKEN_FAR)->fd : token);
 	if (w != &f->w0 || f->kind != MTCP_SOCK_STREAM || (w->state & WATCH_STALE))
 		set_ready(w, fd_ready(c, f));
+	return w->state & w->events & WATCH_READY;
+}
+
+/* What this registration has to tell now. */
+static ALWAYS_INLINE uint32_t due(struct ctx *c, struct watch *w, uint32_t token)
+{
+	if ((token & TOKEN_FAR) || (w->state & (WATCH_USED | WATCH_STALE)) != WATCH_USED ||
+	    fd_at(c, token)->kind != MTCP_SOCK_STREAM)
+		return due_any(c, w, token);
 	return w->state & w->events & WATCH_READY;
 }
 

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/inline.h"
+
 static int check_iov(const struct iovec *iov, int n, size_t *total)
 {
 	*total = 0;
@@ -59,22 +61,12 @@ static ssize_t recv_once(struct ctx *c, struct fd *f, const struct iovec *iov, i
 	return ops->recvv(&c->core, f->id, iov, n);
 }
 
-/* What a call's result tells of what is ready now. asked: bytes of a read, 0: of anything else. */
-static ssize_t heard(struct fd *f, ssize_t r, size_t asked)
-{
-	if (asked > 0 && (r == -EAGAIN || (r > 0 && (size_t)r < asked)))
-		fd_drained(f);
-	else
-		fd_touched(f);
-	return r;
-}
-
 static ssize_t sock_recv(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
 {
 	for (;;) {
 		ssize_t r = f->id == RT_ID_NONE ? -ENOTCONN : recv_once(c, f, iov, n, flags);
 
-		(void)heard(f, r, 0);
+		fd_touched(f);
 		if (r != -EAGAIN)
 			return r;
 		if (!may_block(f, flags))
@@ -152,12 +144,16 @@ static ssize_t do_recv(mctx_t m, int n, const struct iovec *iov, int n_iov, int 
 /* The common case of reading and writing: one buffer, a connection, no waiting. */
 static inline struct fd *plain(mctx_t m, int n, const void *buf, size_t len)
 {
-	struct fd *f = m ? fd_get(m, n) : NULL;
+	struct ctx *c = ctx_of(m);
+	struct fd *f;
 
-	return f && f->kind == MTCP_SOCK_STREAM && (f->flags & FD_NONBLOCK) &&
-			       f->id != RT_ID_NONE && buf && len > 0 && len <= SSIZE_MAX
-		       ? f
-		       : NULL;
+	if (!m || (uint32_t)n >= c->fds.n_touched)
+		return NULL;
+	f = fd_at(c, (uint32_t)n);
+	/* Bitwise on purpose: one branch. */
+	if ((f->kind ^ MTCP_SOCK_STREAM) | (~f->flags & FD_NONBLOCK))
+		return NULL;
+	return f->id != RT_ID_NONE && buf && len - 1 < SSIZE_MAX ? f : NULL;
 }
 
 static ssize_t again_or(struct ctx *c, ssize_t r)
@@ -165,15 +161,34 @@ static ssize_t again_or(struct ctx *c, ssize_t r)
 	return r == -EAGAIN ? ctx_again(c, -EAGAIN) : r;
 }
 
+static NEVER_INLINE ssize_t read_any(mctx_t m, int n, char *buf, size_t len)
+{
+	struct iovec iov = {buf, len};
+
+	return api_ssize(do_recv(m, n, &iov, 1, 0));
+}
+
+static NEVER_INLINE ssize_t failed(struct ctx *c, ssize_t r)
+{
+	return api_ssize(again_or(c, r));
+}
+
 API ssize_t mtcp_read(mctx_t m, int sockid, char *buf, size_t len)
 {
 	struct fd *f = plain(m, sockid, buf, len);
 	struct ctx *c = ctx_of(m);
-	struct iovec iov = {buf, len};
+	ssize_t r;
 
-	if (f)
-		return api_ssize(again_or(c, heard(f, rt_recv(&c->core, f->id, buf, len), len)));
-	return api_ssize(do_recv(m, sockid, &iov, 1, 0));
+	if (!f)
+		return read_any(m, sockid, buf, len);
+	if (f->w0.state & WATCH_EMPTY)
+		return failed(c, -EAGAIN);
+	r = rt_recv(&c->core, f->id, buf, len);
+	if (rt_drained(&c->core, f->id))
+		fd_drained(f);
+	else
+		fd_touched(f);
+	return r >= 0 ? r : failed(c, r);
 }
 
 /* recv and its kin are for sockets only. */
@@ -298,20 +313,25 @@ static ssize_t do_send(mctx_t m, int n, const struct iovec *iov, int n_iov, int 
 	}
 }
 
+static NEVER_INLINE ssize_t write_any(mctx_t m, int n, const char *buf, size_t len)
+{
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+
+	return api_ssize(do_send(m, n, &iov, 1, 0));
+}
+
 API ssize_t mtcp_write(mctx_t m, int sockid, const char *buf, size_t len)
 {
 	struct fd *f = plain(m, sockid, buf, len);
-	struct iovec iov = {(void *)(uintptr_t)buf, len};
 	struct ctx *c = ctx_of(m);
 	ssize_t r;
 
-	if (f) {
-		r = rt_send(&c->core, f->id, buf, len);
-		if (r < 0 || (f->w0.events & MTCP_EPOLLOUT))
-			fd_touched(f);
-		return api_ssize(again_or(c, r));
-	}
-	return api_ssize(do_send(m, sockid, &iov, 1, 0));
+	if (!f)
+		return write_any(m, sockid, buf, len);
+	r = rt_send(&c->core, f->id, buf, len);
+	if (r < 0 || (f->w0.events & MTCP_EPOLLOUT))
+		fd_touched(f);
+	return r >= 0 ? r : failed(c, r);
 }
 
 API ssize_t mtcp_send(mctx_t m, int sockid, const char *buf, size_t len, int flags)

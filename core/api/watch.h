@@ -11,6 +11,8 @@
 /* watch.state, beside the readiness last heard of */
 enum {
 	WATCH_READY = 0x21ff, /* MTCP_EPOLL* bits of poll(2) */
+	WATCH_EMPTY = 0x0800, /* nothing is left to read: what comes next is told of. w0 only, also
+				 of a descriptor that is not registered */
 	WATCH_STALE = 0x1000, /* a call may have changed them: to be asked for again */
 	WATCH_USED = 0x4000,
 	WATCH_QUEUED = 0x8000 /* its token is in the ready ring of instance `ep` */
@@ -43,8 +45,10 @@ struct ep {
 /* With the bits that only Linux's names tell apart. */
 static inline uint32_t ready_bits(uint32_t r)
 {
-	return r | (r & MTCP_EPOLLIN) * (MTCP_EPOLLRDNORM / MTCP_EPOLLIN) |
-	       (r & MTCP_EPOLLOUT) * (MTCP_EPOLLWRNORM / MTCP_EPOLLOUT);
+	_Static_assert(MTCP_EPOLLRDNORM == MTCP_EPOLLIN << 6 && MTCP_EPOLLWRNORM == MTCP_EPOLLOUT
+											    << 6,
+		       "bits that are shifted");
+	return r | (r & (MTCP_EPOLLIN | MTCP_EPOLLOUT)) << 6;
 }
 
 #endif

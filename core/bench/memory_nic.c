@@ -43,7 +43,9 @@ static uint16_t memory_tx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint1
 
 		if (r->tail - r->head == MEMORY_DEPTH)
 			break;
-		pkts[i].flags = pkts[i].flags & NIC_TX_L4_CSUM ? NIC_RX_L4_CSUM_OK : 0;
+		pkts[i].flags = pkts[i].flags & NIC_TX_L4_CSUM
+					? NIC_RX_IP_CSUM_OK | NIC_RX_L4_CSUM_OK
+					: 0; /* as a ring of pmd_backends/dpdk */
 		r->pkts[r->tail++ % MEMORY_DEPTH] = pkts[i];
 	}
 	return i;

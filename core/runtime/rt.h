@@ -138,6 +138,14 @@ static inline ssize_t rt_recv(struct rt_core *c, uint32_t id, void *buf, size_t 
 	return r;
 }
 
+/* Nothing is left to read: what comes next raises an event. */
+static inline bool rt_drained(struct rt_core *c, uint32_t id)
+{
+	if (c->pair)
+		return !(c->ops->ready(c, id) & (STACK_IN | STACK_RDHUP | STACK_HUP | STACK_ERR));
+	return stack_drained(c->own.sc, id);
+}
+
 static inline ssize_t rt_send(struct rt_core *c, uint32_t id, const void *buf, size_t len)
 {
 	ssize_t r;

@@ -46,7 +46,7 @@ static inline uint32_t buf_capacity(const struct bufmem *m, const struct buf *b)
 	return b->block == BUFMEM_NONE ? 0 : BUFMEM_UNIT << buf_unit(m, b)->order;
 }
 /* For what is said of the queue, and nothing if it is empty. */
-static inline void buf_prefetch(const struct bufmem *m, const struct buf *b)
+static ALWAYS_INLINE void buf_prefetch(const struct bufmem *m, const struct buf *b)
 {
 	if (b->block != BUFMEM_NONE)
 		__builtin_prefetch(buf_unit(m, b), 1);
@@ -101,6 +101,24 @@ static ALWAYS_INLINE void buf_append(const struct bufmem *m, const struct buf *b
 	if (u->high < u->len)
 		u->high = u->len;
 }
+/* Reserves, writes and appends len > 0 bytes. False: no memory; the queue is unchanged. A message
+ * mostly meets an empty queue, and fits the smallest block. */
+static ALWAYS_INLINE bool buf_add(struct bufmem *m, struct buf *b, const void *data, uint32_t len)
+{
+	uint32_t at;
+
+	if (b->block == BUFMEM_NONE && len <= BUFMEM_UNIT && m->n_kept[0]) {
+		b->block = bufmem_get_small(m, len);
+		memcpy(bufmem_at(m, b->block), data, len);
+		return true;
+	}
+	at = buf_len(m, b);
+	if (!buf_reserve(m, b, at + len))
+		return false;
+	buf_write(m, b, at, data, len);
+	buf_append(m, b, len);
+	return true;
+}
 /* off + len <= buf_len(). */
 static ALWAYS_INLINE void buf_read(const struct bufmem *m, const struct buf *b, uint32_t off,
 				   void *out, uint32_t len)
@@ -133,22 +151,36 @@ static ALWAYS_INLINE void buf_drop(struct bufmem *m, struct buf *b, uint32_t n)
 {
 	struct bufmem_unit *u;
 
-	check(n <= buf_len(m, b));
-	if (b->block == BUFMEM_NONE)
+	if (b->block == BUFMEM_NONE) {
+		check(!n);
 		return;
+	}
 	u = buf_unit(m, b);
+	check(n <= u->len);
+	if (n == u->high) {
+		buf_release(m, b);
+		return;
+	}
 	u->len -= n;
 	u->high -= n;
-	if (!u->high)
-		buf_release(m, b);
-	else
-		u->head = buf_at(u, n);
+	u->head = buf_at(u, n);
 }
-/* Takes n <= buf_len() bytes off the front. */
-static ALWAYS_INLINE void buf_take(struct bufmem *m, struct buf *b, void *out, uint32_t n)
+/* Takes up to n > 0 bytes off the front; how many. */
+static ALWAYS_INLINE uint32_t buf_take(struct bufmem *m, struct buf *b, void *out, size_t n)
 {
-	buf_read(m, b, 0, out, n);
-	buf_drop(m, b, n);
+	struct bufmem_unit *u;
+	uint32_t len;
+
+	if (b->block == BUFMEM_NONE)
+		return 0;
+	u = buf_unit(m, b);
+	len = u->len < n ? u->len : (uint32_t)n;
+	if (u->head + len <= BUFMEM_UNIT << u->order)
+		memcpy(out, bufmem_at(m, b->block) + u->head, len);
+	else
+		buf_copy_out(m, b, 0, out, len);
+	buf_drop(m, b, len);
+	return len;
 }
 
 #endif

@@ -79,13 +79,29 @@ static inline uint32_t bufmem_get(struct bufmem *m, uint8_t order)
 }
 /* True if bufmem_get() of this order would succeed. */
 bool bufmem_has(struct bufmem *, uint8_t order);
+/* The same of order 0 from the kept ones, its queue holding len bytes: what most connections need
+ * of it. There is one. */
+static inline uint32_t bufmem_get_small(struct bufmem *m, uint32_t len)
+{
+	uint32_t block = m->kept[0][--m->n_kept[0]];
+
+	m->units[block] = (struct bufmem_unit){.len = len, .high = len};
+	m->used_bytes += BUFMEM_UNIT;
+#ifdef MTCP_MALLOC
+	apart_get(m->base, block, BUFMEM_UNIT);
+#endif
+	return block;
+}
 static inline void bufmem_put(struct bufmem *m, uint32_t block, uint8_t order)
 {
 	m->used_bytes -= (size_t)BUFMEM_UNIT << order;
 #ifdef MTCP_MALLOC
 	apart_put(m->base, block);
 #endif
-	if (order < BUFMEM_KEPT_ORDERS && m->n_kept[order] < (uint32_t)BUFMEM_KEPT >> order)
+	if (order == 0 && m->n_kept[0] < BUFMEM_KEPT)
+		m->kept[0][m->n_kept[0]++] = block;
+	else if (order && order < BUFMEM_KEPT_ORDERS &&
+		 m->n_kept[order] < (uint32_t)BUFMEM_KEPT >> order)
 		m->kept[order][m->n_kept[order]++] = block;
 	else
 		bufmem_merge(m, block, order);

@@ -376,14 +376,14 @@ static void apply(struct stack_core *sc, struct conn *c, const struct tcp_seg *s
 static ALWAYS_INLINE bool take_usual(struct stack_core *sc, struct conn *c,
 				     const struct tcp_seg *seg, mt_time now, bool goes_on)
 {
-	uint32_t edge = 0, at = buf_len(&sc->bufs, &c->rcv);
 	struct tcp_events ev = {0};
+	uint32_t edge = 0;
 
 	if ((c->flags & (CONN_LIVE | CONN_DONE | CONN_MORE)) != CONN_LIVE ||
 	    !usual_takes(&c->tcb, seg, goes_on))
 		return false;
 	if (seg->len &&
-	    ((c->flags & CONN_ORPHAN) || !buf_reserve(&sc->bufs, &c->rcv, at + seg->len)))
+	    ((c->flags & CONN_ORPHAN) || !buf_add(&sc->bufs, &c->rcv, seg->payload, seg->len)))
 		return false;
 	usual_input(&c->tcb, seg, &ev, now, goes_on);
 	trace_in(sc, c, seg, TCP_DROP_NONE, now);
@@ -391,8 +391,6 @@ static ALWAYS_INLINE bool take_usual(struct stack_core *sc, struct conn *c,
 	if (ev.flags & TCP_EV_RCVBUF)
 		tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
 	if (seg->len) {
-		buf_write(&sc->bufs, &c->rcv, at, seg->payload, seg->len);
-		buf_append(&sc->bufs, &c->rcv, seg->len);
 		sc->stats.rx_data_bytes += seg->len;
 		edge = STACK_IN;
 	}

@@ -150,7 +150,7 @@ void conn_free(struct stack_core *, struct conn *);
 void conn_raise(struct stack_core *, struct conn *, uint32_t edge);
 uint32_t conn_ready_any(const struct stack_core *, const struct conn *);
 
-static inline void conn_prefetch(const struct conn *c)
+static ALWAYS_INLINE void conn_prefetch(const struct conn *c)
 {
 	const char *at = (const char *)c;
 

@@ -329,10 +329,9 @@ void stack_core_fini(struct stack_core *sc)
 
 	if (sc->n_rx)
 		ops->release(sc->nic->dev, sc->cfg.queue, sc->rx, sc->n_rx);
-	if (sc->n_out)
-		ops->release(sc->nic->dev, sc->cfg.queue, sc->out, sc->n_out);
-	if (sc->n_spare)
-		ops->release(sc->nic->dev, sc->cfg.queue, sc->spare, sc->n_spare);
+	if (sc->n_out + sc->n_spare)
+		ops->release(sc->nic->dev, sc->cfg.queue, sc->out,
+			     (uint16_t)(sc->n_out + sc->n_spare));
 	sc->n_rx = sc->n_out = sc->n_spare = 0;
 }
 

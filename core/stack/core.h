@@ -96,7 +96,7 @@ struct stack_core {
 	unsigned n_visits; /* what this turn may still look at */
 	unsigned n_narrow; /* turns that could not send all */
 	bool busy;
-	struct nic_pkt out[STACK_MAX_BATCH], spare[STACK_MAX_BATCH];
+	struct nic_pkt out[STACK_MAX_BATCH]; /* n_out of them, then n_spare empty ones */
 
 	/* receive */
 	uint16_t n_rx;

@@ -5,7 +5,7 @@
 #include "base/inline.h"
 #include "stack/core.h"
 #include "stack/ip6.h"
-#include "stack/trace_put.h"
+#include "stack/message.h"
 #include "wire/frame.h"
 
 unsigned stack_rx(struct stack_core *sc)
@@ -209,7 +209,7 @@ static void look_up(struct stack_core *sc, struct rx_seg *r)
 }
 
 /* What the connection's first line, which is there by now, says will be touched besides. */
-static void look_on(const struct stack_core *sc, const struct rx_seg *r)
+static ALWAYS_INLINE void look_on(const struct stack_core *sc, const struct rx_seg *r)
 {
 	const struct conn *c;
 
@@ -242,14 +242,17 @@ static uint32_t confirm(const struct stack_core *sc, const struct rx_seg *r, uin
 	return flow_find(&sc->flows, r->hash, &r->flow);
 }
 
-static void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes, mt_time now)
+static ALWAYS_INLINE void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes,
+				  const struct tcp_clock *k)
 {
 	uint32_t id = r->id = confirm(sc, r, n_changes);
+	mt_time now = k->now;
 
 	sc->vlan = r->vlan;
 	if (!(id & (FLOW_TW | FLOW_SYN))) {
 		sc->stats.rx_segs++;
-		conn_input(sc, core_conn(sc, id), &r->seg, now);
+		if (!take_message(sc, core_conn(sc, id), &r->seg, k))
+			conn_input(sc, core_conn(sc, id), &r->seg, now);
 		return;
 	}
 	if (id != FLOW_NONE && (id & FLOW_SYN))
@@ -260,6 +263,7 @@ static void process(struct stack_core *sc, struct rx_seg *r, uint64_t n_changes,
 
 static void take_chunk(struct stack_core *sc, struct nic_pkt *p, unsigned n, mt_time now)
 {
+	struct tcp_clock k = tcp_clock_of(now);
 	unsigned n_segs = 0;
 	uint64_t n_changes;
 
@@ -281,7 +285,7 @@ static void take_chunk(struct stack_core *sc, struct nic_pkt *p, unsigned n, mt_
 	for (unsigned i = 0; i < n_segs; i++)
 		look_on(sc, &sc->segs[i]);
 	for (unsigned i = 0; i < n_segs; i++)
-		process(sc, &sc->segs[i], n_changes, now);
+		process(sc, &sc->segs[i], n_changes, &k);
 }
 
 void stack_input(struct stack_core *sc, mt_time now)

@@ -47,13 +47,21 @@ static ALWAYS_INLINE void place_on(struct stack_core *sc, struct conn *c, enum t
 			     &c->tx_node);
 }
 
-/* In the wheel, unless it fires by the deadline anyhow. */
+/* In the wheel, unless it fires by the deadline anyhow. us: now in microseconds. */
+static ALWAYS_INLINE void place_timer_at(struct stack_core *sc, struct conn *c, uint64_t us,
+					 mt_time now)
+{
+	mt_time at = tcp_next_at(&c->tcb, us, now);
+
+	/* The whole tick first: it spares the rounding. */
+	if (at != MT_NEVER && !wheel_fires_in(&c->timer, at >> WHEEL_TICK_SHIFT) &&
+	    !wheel_fires_by(&c->timer, at))
+		wheel_arm(&sc->wheel, &c->timer, at);
+}
+
 static ALWAYS_INLINE void place_timer(struct stack_core *sc, struct conn *c, mt_time now)
 {
-	mt_time at = tcp_next_at(&c->tcb, now);
-
-	if (at != MT_NEVER && !wheel_fires_by(&c->timer, at))
-		wheel_arm(&sc->wheel, &c->timer, at);
+	place_timer_at(sc, c, now / MT_US, now);
 }
 
 /* Whoever waits on a list to send is looked at again when its turn comes, and takes its place, in
@@ -100,7 +108,8 @@ static ALWAYS_INLINE uint32_t conn_ready(const struct stack_core *sc, const stru
 
 	if ((c->flags & about) != (CONN_LIVE | CONN_OPENED) || c->error)
 		return conn_ready_any(sc, c);
-	return (buf_len(&sc->bufs, &c->rcv) ? STACK_IN : 0) | (tcp_room(&c->tcb) ? STACK_OUT : 0);
+	return (buf_len(&sc->bufs, &c->rcv) ? STACK_IN : 0) |
+	       (tcp_has_room(&c->tcb, 0) || tcp_room(&c->tcb) ? STACK_OUT : 0);
 }
 
 #endif

@@ -27,14 +27,11 @@ static ssize_t recv_nothing(struct stack_core *sc, struct conn *c)
 	return -EAGAIN;
 }
 
-/* n bytes have left the queue. */
+/* n bytes have left the queue: a window update is all that may become due. */
 static ALWAYS_INLINE void consumed(struct stack_core *sc, struct conn *c, uint32_t n, mt_time now)
 {
-	if (!conn_alive(c))
-		return;
-	tcp_took(&c->tcb, n);
-	if (c->tx == CONN_TX_NONE) /* a window update is all that may have become due */
-		place_settle(sc, c, now, 0);
+	if (conn_alive(c) && tcp_took(&c->tcb, n))
+		conn_settle(sc, c, now, 0);
 }
 
 ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
@@ -62,15 +59,20 @@ ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
-	uint32_t n = buf_len(&sc->bufs, &c->rcv);
+	uint32_t n = len ? buf_take(&sc->bufs, &c->rcv, buf, len) : 0;
 
-	if (len < n)
-		n = (uint32_t)len;
 	if (!n)
 		return len ? recv_nothing(sc, c) : 0;
-	buf_take(&sc->bufs, &c->rcv, buf, n);
 	consumed(sc, c, n, now);
 	return n;
+}
+
+bool stack_drained(const struct stack_core *sc, uint32_t id)
+{
+	const struct conn *c = core_conn(sc, id);
+	const unsigned about = CONN_LIVE | CONN_DONE | CONN_EOF | CONN_SHUT_RD;
+
+	return c->rcv.block == BUFMEM_NONE && !c->error && (c->flags & about) == CONN_LIVE;
 }
 
 ssize_t stack_peek(struct stack_core *sc, uint32_t id, uint32_t off, void *buf, size_t len)
@@ -102,7 +104,7 @@ static uint32_t make_room(struct stack_core *sc, struct conn *c, uint32_t want)
 
 /* Bytes that may be written now. Beyond its initial size a buffer grows with the free memory only.
  */
-static ALWAYS_INLINE uint32_t send_room(const struct stack_core *sc, const struct conn *c)
+static uint32_t send_room(const struct stack_core *sc, const struct conn *c)
 {
 	uint32_t len = buf_len(&sc->bufs, &c->snd), room, most;
 
@@ -206,14 +208,11 @@ ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t l
 {
 	const unsigned state = CONN_LIVE | CONN_OPENED | CONN_DONE | CONN_SHUT_WR;
 	struct conn *c = core_conn(sc, id);
-	uint32_t at = buf_len(&sc->bufs, &c->snd);
 
 	/* All of it, with room to spare, on a connection that is open. */
 	if ((c->flags & state) != (CONN_LIVE | CONN_OPENED) || c->error || !len ||
-	    len >= send_room(sc, c) || !buf_reserve(&sc->bufs, &c->snd, at + (uint32_t)len))
+	    !tcp_has_room(&c->tcb, len) || !buf_add(&sc->bufs, &c->snd, buf, (uint32_t)len))
 		return send_any(sc, id, buf, len, now);
-	buf_write(&sc->bufs, &c->snd, at, buf, (uint32_t)len);
-	buf_append(&sc->bufs, &c->snd, (uint32_t)len);
 	sent(sc, c, (uint32_t)len, now);
 	return (ssize_t)len;
 }

@@ -19,7 +19,7 @@ static inline struct trace_event *trace_slot(const struct stack_core *sc, struct
 }
 
 /* The line that the next event goes to; the ring has several, cold when connections are many. */
-static inline void trace_prefetch(const struct stack_core *sc, const struct conn *c)
+static ALWAYS_INLINE void trace_prefetch(const struct stack_core *sc, const struct conn *c)
 {
 	if (sc->traces)
 		__builtin_prefetch(
@@ -35,12 +35,14 @@ static inline void trace_seg(const struct stack_core *sc, struct conn *c, unsign
 	if (!sc->traces)
 		return;
 	e = trace_slot(sc, c);
-	e->seq = s->seq;
-	e->ack = s->ack;
-	e->len = s->len;
-	e->flags = s->flags;
-	e->what = (uint8_t)kind_low;
-	e->at = (uint32_t)(now >> TRACE_TICK_SHIFT);
+	*e = (struct trace_event){
+		.seq = s->seq,
+		.ack = s->ack,
+		.len = s->len,
+		.flags = s->flags,
+		.what = (uint8_t)kind_low,
+		.at = (uint32_t)(now >> TRACE_TICK_SHIFT),
+	};
 }
 
 static inline void trace_in(const struct stack_core *sc, struct conn *c, const struct tcp_seg *s,

@@ -6,7 +6,7 @@
 #include "base/inline.h"
 #include "stack/place.h"
 #include "stack/trace_put.h"
-#include "tcp/usual.h"
+#include "tcp/message.h"
 #include "wire/frame.h"
 
 #define QUANTUM	     8 /* segments of one connection before the next one's */
@@ -16,31 +16,35 @@
 
 /* ---- frames ---- */
 
-static bool get_spare(struct stack_core *sc)
+static NEVER_INLINE bool get_spare(struct stack_core *sc)
 {
 	uint32_t room = (uint32_t)sc->cfg.tx_batch - sc->n_out;
 	uint32_t want = sc->n_listed > SPARE_MORE ? sc->n_listed : SPARE_MORE;
 
+	if (!room)
+		return false;
 	if (want > room)
 		want = room;
-	sc->n_spare = sc->nic->ops->alloc(sc->nic->dev, sc->cfg.queue, sc->spare, (uint16_t)want);
+	sc->n_spare = sc->nic->ops->alloc(sc->nic->dev, sc->cfg.queue, sc->out + sc->n_out,
+					  (uint16_t)want);
 	if (!sc->n_spare)
 		sc->stats.tx_no_buffer++;
 	return sc->n_spare != 0;
 }
 
+/* The spare ones stand behind those that are built. */
 static ALWAYS_INLINE uint8_t *next_frame(struct stack_core *sc)
 {
-	if (sc->n_out == sc->cfg.tx_batch || (!sc->n_spare && !get_spare(sc)))
+	if (!sc->n_spare && !get_spare(sc))
 		return NULL;
-	return sc->spare[sc->n_spare - 1].data;
+	return sc->out[sc->n_out].data;
 }
 
 static ALWAYS_INLINE void commit(struct stack_core *sc, size_t len, uint16_t flags)
 {
 	struct nic_pkt *p = &sc->out[sc->n_out++];
 
-	*p = sc->spare[--sc->n_spare];
+	sc->n_spare--;
 	p->len = (uint16_t)len;
 	p->flags = flags;
 	if (sc->vlan)
@@ -97,10 +101,8 @@ static void flush(struct stack_core *sc)
 		sc->stats.tx_bytes += sc->out[i].len;
 	sc->stats.tx_packets += sent;
 	sc->n_out = (uint16_t)(n - sent);
-	if (sc->n_out) {
-		sc->stats.tx_full++;
-		memmove(sc->out, sc->out + sent, sc->n_out * sizeof(sc->out[0]));
-	}
+	sc->stats.tx_full += sc->n_out != 0;
+	memmove(sc->out, sc->out + sent, ((size_t)sc->n_out + sc->n_spare) * sizeof(sc->out[0]));
 	sc->busy |= sent != 0;
 }
 
@@ -176,21 +178,33 @@ static void record_segment(struct stack_core *sc, struct conn *c, const struct t
 	s->resets_sent += (seg->flags & TCPF_RST) != 0;
 }
 
+/* The next hop of the connection before in the list: most have the same. */
+struct last_hop {
+	const struct neigh *n; /* NULL: none */
+	uint32_t id, gen;
+	struct frame_eth eth;
+};
+
+static ALWAYS_INLINE struct frame_ends ends_of(const struct stack_core *sc, const struct conn *c)
+{
+	return (struct frame_ends){
+		.local = sc->addrs.addr[c->local].addr.w[3],
+		.remote = c->remote.w[3],
+		.lport = c->lport,
+		.rport = c->rport,
+		.ttl = IP_OUT_TTL,
+	};
+}
+
 /* Headers and payload of a segment in the usual frame (wire/frame.h). */
 static ALWAYS_INLINE void put_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
-				    const struct eth_addr *to, const struct tcp_seg *seg)
+				    const struct frame_eth *eth, const struct tcp_seg *seg)
 {
-	struct frame_ends ends;
+	struct frame_ends ends = ends_of(sc, c);
 
 	if (seg->len)
 		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + FRAME_HLEN, seg->len);
-	ends.dst = *to;
-	ends.src = sc->mac;
-	ends.local = sc->addrs.addr[c->local].addr.w[3];
-	ends.remote = c->remote.w[3];
-	ends.lport = c->lport;
-	ends.rport = c->rport;
-	commit_tcp(sc, frame_put(frame, &ends, seg, IP_OUT_TTL, !sc->nic->tx_csum));
+	commit_tcp(sc, frame_put(frame, eth, &ends, seg, !sc->nic->tx_csum));
 }
 
 static void put_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
@@ -206,40 +220,76 @@ static void put_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
 	commit_tcp(sc, ip_out_tcp(sc, frame, to, &f, seg));
 }
 
-/* The usual segment (tcp/usual.h). False: it is not, or there is none. */
-static ALWAYS_INLINE bool send_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
-				     const struct eth_addr *to, mt_time now)
+static ALWAYS_INLINE void record_usual(struct stack_core *sc, struct conn *c,
+				       const struct tcp_seg *seg, mt_time now)
+{
+	trace_out(sc, c, seg, false, now);
+	sc->stats.tx_segs++;
+	sc->stats.tx_data_bytes += seg->len;
+}
+
+/* A message (tcp/message.h), its checksum the device's. The payload comes last, so that nothing has
+ * to be kept over the copying. */
+static ALWAYS_INLINE bool send_message(struct stack_core *sc, struct conn *c,
+				       const struct last_hop *hop, const struct tcp_clock *k)
+{
+	uint8_t *frame = sc->out[sc->n_out].data;
+	struct frame_ends ends;
+	struct tcp_seg seg;
+
+	if (!ip_is_v4(&c->remote) || !message_out(&c->tcb, k, &seg))
+		return false;
+	ends = ends_of(sc, c);
+	commit(sc, frame_put(frame, &hop->eth, &ends, &seg, false), NIC_TX_L4_CSUM);
+	record_usual(sc, c, &seg, k->now);
+	place_none(sc, c);
+	place_timer_at(sc, c, k->us, k->now);
+	buf_read(&sc->bufs, &c->snd, 0, frame + FRAME_HLEN, seg.len);
+	return true;
+}
+
+/* The usual segment. False: it is not, or there is none. */
+static bool send_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
+		       const struct last_hop *hop, mt_time now)
 {
 	struct tcp_seg seg;
 
 	if (!ip_is_v4(&c->remote) || !usual_output(&c->tcb, now, &seg))
 		return false;
-	put_usual(sc, c, frame, to, &seg);
-	trace_out(sc, c, &seg, false, now);
-	sc->stats.tx_segs++;
-	sc->stats.tx_data_bytes += seg.len;
+	put_usual(sc, c, frame, &hop->eth, &seg);
+	record_usual(sc, c, &seg, now);
 	return true;
 }
 
 /* The same of any segment. */
 static NEVER_INLINE bool send_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
-				  const struct eth_addr *to, mt_time now)
+				  const struct last_hop *hop, mt_time now)
 {
 	struct tcp_seg seg;
 
 	if (!tcp_output_any(&c->tcb, now, &seg))
 		return false;
 	if (seg.opts == TCPO_TS && ip_is_v4(&c->remote))
-		put_usual(sc, c, frame, to, &seg);
+		put_usual(sc, c, frame, &hop->eth, &seg);
 	else
-		put_any(sc, c, frame, to, &seg);
+		put_any(sc, c, frame, &hop->n->mac, &seg);
 	record_segment(sc, c, &seg, now);
 	return true;
 }
 
+static ALWAYS_INLINE void settle_served(struct stack_core *sc, struct conn *c, enum tcp_tx more,
+					mt_time now)
+{
+	place_none(sc, c);
+	if (c->flags & CONN_DONE)
+		conn_place(sc, c, more, now, 0);
+	else
+		place_alive(sc, c, more, now, 0);
+}
+
 /* Up to QUANTUM segments. False: no frame for the first one; the connection keeps its place. */
-static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth_addr *to,
-			 mt_time now)
+static NEVER_INLINE bool send_quantum(struct stack_core *sc, struct conn *c,
+				      const struct last_hop *hop, mt_time now)
 {
 	unsigned n = 0, wants = tcp_wants_out(&c->tcb);
 	enum tcp_tx more = TCP_TX_DATA;
@@ -251,7 +301,7 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 
 		if (!frame)
 			break;
-		if (!send_usual(sc, c, frame, to, now) && !send_any(sc, c, frame, to, now)) {
+		if (!send_any(sc, c, frame, hop, now)) {
 			more = TCP_TX_NONE;
 			break;
 		}
@@ -260,37 +310,68 @@ static bool send_quantum(struct stack_core *sc, struct conn *c, const struct eth
 	} while (more != TCP_TX_NONE && n < QUANTUM);
 	if (!n && more != TCP_TX_NONE)
 		return false;
-	place_none(sc, c);
-	if (c->flags & CONN_DONE)
-		conn_place(sc, c, more, now, 0);
-	else
-		place_alive(sc, c, more, now, 0);
+	settle_served(sc, c, more, now);
 	return true;
 }
 
-/* False: the device gives no frame. */
-static bool serve(struct stack_core *sc, struct conn *c, mt_time now)
+/* The same; the usual segment is all there is. */
+static NEVER_INLINE bool send_all(struct stack_core *sc, struct conn *c, const struct last_hop *hop,
+				  mt_time now)
+{
+	uint8_t *frame = next_frame(sc);
+
+	if (!frame)
+		return false;
+	if (!send_usual(sc, c, frame, hop, now))
+		return send_quantum(sc, c, hop, now);
+	settle_served(sc, c, TCP_TX_NONE, now);
+	return true;
+}
+
+/* False: it has none now, and was dealt with. */
+static NEVER_INLINE bool find_hop(struct stack_core *sc, struct conn *c, struct last_hop *last,
+				  mt_time now)
 {
 	struct neigh *n;
 
+	last->n = NULL;
 	switch (next_hop(sc, c, &n, now)) {
 	case HOP_OK:
-		sc->vlan = n->vlan;
-		return send_quantum(sc, c, &n->mac, now);
+		*last = (struct last_hop){
+			.n = n,
+			.id = c->neigh,
+			.gen = c->neigh_gen,
+			.eth = frame_eth_of(&n->mac, &sc->mac),
+		};
+		return true;
 	case HOP_WAIT:
 		place_none(sc, c);
 		place_timer(sc, c, now);
 		c->tx = CONN_TX_NEIGH;
 		rlist_append(&n->waiting, &c->tx_node);
-		return true;
+		break;
 	case HOP_FAIL:
 		unreachable(sc, c, now);
-		return true;
+		break;
 	case HOP_FULL:
 		lose(sc, c, now);
-		return true;
+		break;
 	}
-	return true;
+	return false;
+}
+
+/* False: the device gives no frame. */
+static ALWAYS_INLINE bool serve(struct stack_core *sc, struct conn *c, struct last_hop *last,
+				const struct tcp_clock *k)
+{
+	bool same = last->n && c->neigh == last->id && c->neigh_gen == last->gen;
+
+	if (!same && !find_hop(sc, c, last, k->now))
+		return true;
+	sc->vlan = last->n->vlan;
+	return (sc->n_spare && sc->nic->tx_csum && !(c->flags & CONN_DONE) &&
+		send_message(sc, c, last, k)) ||
+	       send_all(sc, c, last, k->now);
 }
 
 /* ---- a turn ---- */
@@ -343,7 +424,8 @@ static bool lists_empty(const struct stack_core *sc)
 static void release_spare(struct stack_core *sc)
 {
 	if (sc->n_spare)
-		sc->nic->ops->release(sc->nic->dev, sc->cfg.queue, sc->spare, sc->n_spare);
+		sc->nic->ops->release(sc->nic->dev, sc->cfg.queue, sc->out + sc->n_out,
+				      sc->n_spare);
 	sc->n_spare = 0;
 }
 
@@ -353,7 +435,8 @@ static struct conn *listed(const struct rlist *node)
 }
 
 /* Long lists are cold: those that come next are fetched while the first ones are served. */
-static struct rlist *fetch(const struct stack_core *sc, const struct rlist *l, struct rlist *at)
+static ALWAYS_INLINE struct rlist *fetch(const struct stack_core *sc, const struct rlist *l,
+					 struct rlist *at)
 {
 	const struct conn *c;
 
@@ -369,12 +452,14 @@ static NEVER_INLINE void serve_some(struct stack_core *sc, struct rlist *l, unsi
 				    mt_time now)
 {
 	struct rlist *ahead = rlist_next(l);
+	struct tcp_clock k = tcp_clock_of(now);
+	struct last_hop last = {0};
 
 	for (unsigned i = 0; i < AHEAD; i++)
 		ahead = fetch(sc, l, ahead);
 	while (sc->n_visits && sc->n_out < until && !rlist_empty(l)) {
 		ahead = fetch(sc, l, ahead);
-		if (!serve(sc, listed(rlist_next(l)), now))
+		if (!serve(sc, listed(rlist_next(l)), &last, &k))
 			return;
 		sc->n_visits--;
 	}

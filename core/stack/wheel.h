@@ -52,10 +52,14 @@ static inline uint64_t wheel_tick(mt_time at)
 {
 	return (at >> WHEEL_TICK_SHIFT) + ((at & ((1u << WHEEL_TICK_SHIFT) - 1)) != 0);
 }
+static inline bool wheel_fires_in(const struct wheel_node *n, uint64_t tick)
+{
+	return wheel_armed(n) && n->tick <= tick;
+}
 /* The node fires by that instant. */
 static inline bool wheel_fires_by(const struct wheel_node *n, mt_time at)
 {
-	return wheel_armed(n) && n->tick <= wheel_tick(at);
+	return wheel_fires_in(n, wheel_tick(at));
 }
 /* Unlinks and returns a node that is due, or NULL. *budget bounds the work over calls: one for each
  * node returned or moved down a level; when it reaches 0, NULL is returned and the next call goes

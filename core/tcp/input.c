@@ -10,7 +10,7 @@
 #include "tcp/internal.h"
 #include "tcp/recovery.h"
 #include "tcp/syn_data.h"
-#include "tcp/usual.h"
+#include "tcp/message.h"
 
 bool arrival_challenge(struct arrival *a)
 {
@@ -308,10 +308,22 @@ struct tcp_events tcp_input_any(struct tcb *t, const struct tcp_seg *s, mt_time 
 	return ev;
 }
 
+static struct tcp_events message_input(struct tcb *t, const struct tcp_seg *s, mt_time now)
+{
+	struct tcp_clock k = tcp_clock_of(now);
+	struct tcp_events ev = {.data_len = s->len, .n_readable = s->len};
+
+	ev.flags = TCP_EV_FAST | TCP_EV_READABLE | message_in(t, s, &k, &ev.n_acked);
+	ev.flags |= ev.n_acked ? TCP_EV_WRITABLE : 0;
+	return ev;
+}
+
 struct tcp_events tcp_input(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
 	struct tcp_events ev = {0};
 
+	if (message_takes(t, s))
+		return message_input(t, s, now);
 	if (!usual_takes(t, s, false))
 		return tcp_input_any(t, s, now);
 	usual_input(t, s, &ev, now, false);

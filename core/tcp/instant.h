@@ -22,6 +22,24 @@ static inline uint32_t us_of(mt_time now)
 	return (uint32_t)(now / MT_US);
 }
 
+/* The clocks at an instant, for who needs them of many connections. */
+struct tcp_clock {
+	mt_time now;
+	uint64_t us;	/* since the beginning */
+	uint32_t us_up; /* rounded up */
+	uint32_t ms;
+};
+
+static inline struct tcp_clock tcp_clock_of(mt_time now)
+{
+	return (struct tcp_clock){
+		.now = now,
+		.us = now / MT_US,
+		.us_up = us_of(now + MT_US - 1),
+		.ms = ms_of(now),
+	};
+}
+
 static inline uint32_t us_at(mt_time at)
 {
 	uint32_t us = us_of(at + MT_US - 1);

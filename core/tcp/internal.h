@@ -140,6 +140,8 @@ static inline uint32_t data_window(const struct tcb *t)
 	uint32_t step = min_u32(t->rcvbuf / 2, t->mss_seen);
 	uint32_t now = rcv_wnd(t);
 
+	if (room < now + step) /* mostly */
+		return now;
 	room = min_u32(room, (uint32_t)UINT16_MAX << t->rcv_wscale);
 	if (room > now && room - now >= max_u32(step, 1u << t->rcv_wscale))
 		return room;

@@ -8,7 +8,7 @@
 #include "tcp/pace.h"
 #include "tcp/recovery.h"
 #include "tcp/tlp.h"
-#include "tcp/usual.h"
+#include "tcp/message.h"
 
 enum what {
 	SEND_NOTHING,
@@ -472,7 +472,9 @@ bool tcp_output_any(struct tcb *t, mt_time now, struct tcp_seg *out)
 
 bool tcp_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 {
-	return usual_output(t, now, out) || tcp_output_any(t, now, out);
+	struct tcp_clock k = tcp_clock_of(now);
+
+	return message_out(t, &k, out) || usual_output(t, now, out) || tcp_output_any(t, now, out);
 }
 
 bool tcp_was_retransmit(const struct tcb *t)

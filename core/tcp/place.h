@@ -64,6 +64,14 @@ static ALWAYS_INLINE uint32_t tcp_room(const struct tcb *t)
 	return used < limit ? limit - used : 0;
 }
 
+/* More than n bytes fit, within the buffer's initial size, which nothing bounds further. Of a
+ * connection that may send; false: ask tcp_room. */
+static ALWAYS_INLINE bool tcp_has_room(const struct tcb *t, size_t n)
+{
+	return !t->own && !(t->flags & TF_FIN) && t->state == TCPS_ESTABLISHED &&
+	       n < t->cfg->sndbuf && t->snd_end.v - t->snd_una.v < t->cfg->sndbuf - n;
+}
+
 /* The same as tcp_append, of n <= tcp_room(). */
 static ALWAYS_INLINE void tcp_wrote(struct tcb *t, uint32_t n, mt_time now)
 {
@@ -77,16 +85,18 @@ static ALWAYS_INLINE void tcp_wrote(struct tcb *t, uint32_t n, mt_time now)
 /* The application has taken so much that an ACK may be due to tell of it. */
 void tcp_window_opened(struct tcb *);
 
-/* The same as tcp_consumed. */
-static ALWAYS_INLINE void tcp_took(struct tcb *t, uint32_t n)
+/* The same as tcp_consumed. True: an ACK became due. */
+static ALWAYS_INLINE bool tcp_took(struct tcb *t, uint32_t n)
 {
 	uint32_t room, offered = rcv_wnd(t);
 
 	check(n <= t->rcv_unread);
 	t->rcv_unread -= n;
 	room = t->rcvbuf > t->rcv_unread ? t->rcvbuf - t->rcv_unread : 0;
-	if (room > offered && room - offered >= min_u32(offered, t->rcvbuf / 2))
-		tcp_window_opened(t);
+	if (room <= offered || room - offered < min_u32(offered, t->rcvbuf / 2))
+		return false;
+	tcp_window_opened(t);
+	return true;
 }
 
 /* The same as tcp_pending: nothing, an ACK, or what fits into one segment with nothing in flight is
@@ -109,29 +119,28 @@ static ALWAYS_INLINE enum tcp_tx tcp_place(const struct tcb *t, mt_time now)
 	return tcp_pending(t, now);
 }
 
-/* The instant near `now` that a short one means. */
-static inline mt_time tcp_instant(uint32_t at, mt_time now, mt_time unit)
+/* The instant near `now` that a short one means; n: now in these units. */
+static inline mt_time tcp_instant(uint32_t at, uint64_t n, mt_time unit)
 {
-	mt_time n = now / unit;
-
 	return (n + (mt_time)(int64_t)(int32_t)(at - (uint32_t)n)) * unit;
 }
 
-/* The same as tcp_deadline. */
-static ALWAYS_INLINE mt_time tcp_next_at(const struct tcb *t, mt_time now)
+/* The same as tcp_deadline of one without keepalive, cork and schedule. us: the present. */
+static ALWAYS_INLINE mt_time tcp_next_timeout(const struct tcb *t, uint64_t us)
 {
-	uint32_t us = t->rxt_at_us;
-	mt_time at = MT_NEVER;
+	uint32_t at = t->rxt_at_us;
 
-	if (t->ack_at_us && is_before(t->ack_at_us, us))
-		us = t->ack_at_us;
-	if (us)
-		at = tcp_instant(us, now, MT_US);
-	if (t->idle_at_ms)
-		at = mt_min(at, tcp_instant(t->idle_at_ms, now, MT_MS));
-	if ((t->xflags & XF_PACE) && (unsent_len(t) || t->phase != PHASE_OPEN))
-		return mt_min(at, t->own->pace_at);
-	return at;
+	if (t->ack_at_us && is_before(t->ack_at_us, at))
+		at = t->ack_at_us;
+	return at ? tcp_instant(at, us, MT_US) : MT_NEVER;
+}
+
+/* The same as tcp_deadline, us being now in microseconds. */
+static ALWAYS_INLINE mt_time tcp_next_at(const struct tcb *t, uint64_t us, mt_time now)
+{
+	if (t->idle_at_ms | (t->xflags & XF_PACE))
+		return tcp_deadline(t, now);
+	return tcp_next_timeout(t, us);
 }
 
 #endif

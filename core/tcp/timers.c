@@ -12,7 +12,13 @@
 
 mt_time tcp_deadline(const struct tcb *t, mt_time now)
 {
-	return tcp_next_at(t, now);
+	mt_time at = tcp_next_timeout(t, now / MT_US);
+
+	if (t->idle_at_ms)
+		at = mt_min(at, tcp_instant(t->idle_at_ms, now / MT_MS, MT_MS));
+	if ((t->xflags & XF_PACE) && (unsent_len(t) || t->phase != PHASE_OPEN))
+		at = mt_min(at, t->own->pace_at);
+	return at;
 }
 
 void timer_rto(struct tcb *t, mt_time now)

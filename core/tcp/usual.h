@@ -10,6 +10,7 @@
 #define TCP_USUAL_H
 
 #include "tcp/arrival.h"
+#include "tcp/own.h"
 
 /* tcp_input and tcp_output of all other segments. */
 struct tcp_events tcp_input_any(struct tcb *, const struct tcp_seg *, mt_time now);
@@ -140,7 +141,8 @@ static ALWAYS_INLINE void note_limit(struct tcb *t)
 	t->flags = full ? t->flags | TF_CWND_FULL : t->flags & ~(uint32_t)TF_CWND_FULL;
 }
 
-/* The next segment, if it is of this kind; false: none is, or it is of another. */
+/* The next segment, if it is of this kind, and then all there is; false: none is, or it is of
+ * another. With much in flight tcp_wants_out has a say first. */
 static ALWAYS_INLINE bool usual_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 {
 	const uint32_t special = (TF_DUE & ~(uint32_t)TF_ACK_NOW) | TF_HOLES | TF_CORK |
@@ -157,7 +159,8 @@ static ALWAYS_INLINE bool usual_output(struct tcb *t, mt_time now, struct tcp_se
 		return false;
 	/* With something in flight, windows and Nagle have a say; with nothing, the window may be
 	 * an old one. */
-	if (n && (out_len ? out_len + len > t->cc.cwnd || !(t->flags & (TF_NODELAY | TF_FIN))
+	if (n && (out_len ? out_len + len > t->cc.cwnd || !(t->flags & (TF_NODELAY | TF_FIN)) ||
+				    out_len + len > OWN_COLD_SEGS * mss_of(t)
 			  : ms - t->last_snd_ms > t->cfg->rto_min_ms))
 		return false;
 	out->seq = t->snd_nxt;

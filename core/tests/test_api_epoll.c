@@ -285,6 +285,44 @@ static void test_fairness_of_small_arrays(void **state)
 		assert_int_equal(seen[i], 3);
 }
 
+/* What is known to be empty is asked again after whatever may have changed it, registered or not.
+ */
+static void test_reading_past_the_end(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int registered = 0; registered < 2; registered++) {
+		if (registered)
+			assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, f->s, MTCP_EPOLLIN), 0);
+		send_bytes(f, 100);
+		assert_int_equal(read_bytes(f, 100), 100);
+		assert_int_equal(polled(f, f->ep, f->s), 0);
+		assert_int_equal(read_bytes(f, 100), -1);
+		assert_int_equal(errno, EAGAIN);
+		assert_int_equal(read_bytes(f, 100), -1);
+		send_bytes(f, 50);
+		assert_int_equal(polled(f, f->ep, f->s), registered ? MTCP_EPOLLIN : 0);
+		assert_int_equal(read_bytes(f, 20), 20);
+		assert_int_equal(polled(f, f->ep, f->s), registered ? MTCP_EPOLLIN : 0);
+		assert_int_equal(read_bytes(f, 100), 30);
+	}
+	assert_int_equal(read_bytes(f, 100), -1);
+	assert_int_equal(mtcp_shutdown(f->w.m[SRV], f->s, SHUT_RD), 0);
+	assert_int_equal(read_bytes(f, 100), 0);
+}
+
+static void test_end_after_reading_past_the_end(void **state)
+{
+	struct fixture *f = *state;
+
+	send_bytes(f, 100);
+	assert_int_equal(read_bytes(f, 200), 100);
+	assert_int_equal(read_bytes(f, 200), -1);
+	mtcp_close(f->w.m[CLI], f->c);
+	UNTIL(&f->w, read_bytes(f, 200) == 0);
+	assert_int_equal(read_bytes(f, 200), 0);
+}
+
 static void test_mod_and_del(void **state)
 {
 	struct fixture *f = *state;
@@ -509,6 +547,8 @@ int main(void)
 		T(test_connect_readiness),
 		T(test_listener_and_close),
 		T(test_fairness_of_small_arrays),
+		T(test_reading_past_the_end),
+		T(test_end_after_reading_past_the_end),
 		T(test_mod_and_del),
 		T(test_errors),
 		T(test_pipe),

@@ -188,6 +188,31 @@ static void m_store(struct memory *x, struct model *m, struct rng *r, uint32_t o
 	}
 }
 
+/* The same by one call, mostly of what fits the smallest block. */
+static void m_add(struct memory *x, struct model *m, struct rng *r, uint32_t n)
+{
+	uint8_t bytes[2000];
+
+	for (uint32_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)rng_next(r);
+	if (!buf_add(&x->m, &m->b, bytes, n))
+		return;
+	memcpy(m->data + m->len, bytes, n);
+	m->high = m->len += n;
+}
+
+static void m_take(struct memory *x, struct model *m, uint32_t n)
+{
+	uint32_t most = n < m->len ? n : m->len;
+	uint8_t out[BUF_MOST];
+
+	assert_int_equal(buf_take(&x->m, &m->b, out, n), most);
+	assert_memory_equal(out, m->data, most);
+	memmove(m->data, m->data + most, BUF_MOST - most);
+	m->len -= most;
+	m->high -= most;
+}
+
 static void m_drop(struct memory *x, struct model *m, uint32_t n)
 {
 	buf_drop(&x->m, &m->b, n);
@@ -210,7 +235,16 @@ static void m_step(struct memory *x, struct model *m, struct rng *r)
 {
 	uint32_t n = 1 + rng_below(r, 1999), gap = rng_below(r, 3000);
 
-	switch (rng_below(r, 5)) {
+	switch (rng_below(r, 8)) {
+	case 5:
+	case 6:
+		n = rng_below(r, 3) ? 1 + n % 256 : n;
+		if (m->high == m->len && m->len + n <= BUF_MOST)
+			m_add(x, m, r, n);
+		break;
+	case 7:
+		m_take(x, m, 1 + rng_below(r, m->len + 10));
+		break;
 	case 0:
 	case 1:
 		if (m->high == m->len && m->len + n <= BUF_MOST)

@@ -82,7 +82,8 @@ static void put_is_what_the_builders_write(void **state)
 		struct flow f = draw_flow(&r);
 		struct tcp_seg s = draw_seg(&r);
 		struct eth_hdr e = draw_eth(&r);
-		struct frame_ends ends = {.dst = e.dst, .src = e.src};
+		struct frame_eth eth = frame_eth_of(&e.dst, &e.src);
+		struct frame_ends ends = {.ttl = TTL};
 		bool csum = i % 2;
 		size_t len;
 
@@ -93,7 +94,7 @@ static void put_is_what_the_builders_write(void **state)
 		for (size_t k = 0; k < ROOM; k++)
 			a[k] = b[k] = (uint8_t)draw32(&r);
 		len = build(a, &e, &f, &s, csum);
-		assert_int_equal(frame_put(b, &ends, &s, TTL, csum), len);
+		assert_int_equal(frame_put(b, &eth, &ends, &s, csum), len);
 		assert_memory_equal(a, b, ROOM);
 	}
 }

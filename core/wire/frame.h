@@ -39,23 +39,38 @@ static inline uint64_t frame_word64(uint32_t high, uint32_t low)
 
 /* Who sends it to whom. */
 struct frame_ends {
-	struct eth_addr dst, src;
 	uint32_t local, remote; /* IPv4, as they lie in the packet */
 	uint16_t lport, rport;
+	uint8_t ttl;
 };
 
-/* Writes FRAME_HLEN bytes in front of s->len bytes of payload that stand there; s->opts is TCPO_TS.
- * csum: with the TCP checksum over all, else with zero in its place. Length of the frame. Headers
- * are put together as words in registers: summing up what was just written in narrower stores would
- * stall on store forwarding. */
-static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_ends *e,
-				      const struct tcp_seg *s, uint8_t ttl, bool csum)
+struct frame_eth {
+	uint8_t b[ETH_HLEN];
+};
+
+static inline struct frame_eth frame_eth_of(const struct eth_addr *dst, const struct eth_addr *src)
+{
+	struct frame_eth e;
+
+	memcpy(e.b, dst->b, sizeof(dst->b));
+	memcpy(e.b + sizeof(dst->b), src->b, sizeof(src->b));
+	put_be16(e.b + 2 * sizeof(dst->b), ETH_IPV4);
+	return e;
+}
+
+/* Writes FRAME_HLEN bytes in front of s->len bytes of payload; s->opts is TCPO_TS.
+ * csum: with the TCP checksum over all, the payload too, which stands there; else with zero in its
+ * place. Length of the frame. Headers are put together as words in registers: summing up what was
+ * just written in narrower stores would stall on store forwarding. */
+static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
+				      const struct frame_ends *e, const struct tcp_seg *s,
+				      bool csum)
 {
 	uint32_t total = IPV4_HLEN + TCP_HLEN_TS + s->len;
 	uint32_t ip[5] = {
 		htobe32(0x45u << 24 | (uint32_t)s->ip_ecn << 16 | total),
 		htobe32(IP_DF),
-		htobe32((uint32_t)ttl << 24 | IP_TCP << 16),
+		htobe32((uint32_t)e->ttl << 24 | IP_TCP << 16),
 		e->local,
 		e->remote,
 	};
@@ -68,9 +83,7 @@ static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_ends *e,
 	uint16_t sum = csum_fold((uint64_t)ip[0] + ip[1] + ip[2] + ip[3] + ip[4]);
 
 	check(total <= UINT16_MAX);
-	memcpy(p, e->dst.b, sizeof(e->dst.b));
-	memcpy(p + 6, e->src.b, sizeof(e->src.b));
-	put_be16(p + 12, ETH_IPV4);
+	memcpy(p, eth, sizeof(*eth));
 	memcpy(p + ETH_HLEN, ip, sizeof(ip));
 	memcpy(p + ETH_HLEN + 10, &sum, sizeof(sum));
 	memcpy(p + FRAME_TCP, w, sizeof(w));

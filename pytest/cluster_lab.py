@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Three network namespaces that stand for hosts, each with an ssh server of its own, and a fourth from which they are driven:
-one bridge for ssh, one for the experiment. All of it lives as long as the processes that hold it."""
+one bridge for ssh, one for the experiment. All of it lives as long as the processes that hold it.
+
+Inside a user namespace no ssh server can log anybody in (it may not set groups): there a script that enters the host's
+namespaces takes the place of ssh, for Ansible and for ./repro alike (ansible_ssh_executable).
+"""
 import json
 import os
 import subprocess
@@ -12,6 +16,20 @@ from runner.places import ROOT
 
 HOSTS = ("node0", "node1", "node2")
 INTERFACE = "exp0"
+# Words of ssh until the host's name; then the rest is for the host's shell.
+_SCRIPT = """#!/bin/sh
+while :; do
+    case $1 in
+    -[olpiSFE]) shift 2 ;;
+    -*) shift ;;
+    *) break ;;
+    esac
+done
+address=$1
+shift
+[ -r "{folder}/pid-$address" ] || {{ echo "ssh: connect to host $address port 22: Connection refused" >&2; exit 255; }}
+exec nsenter -t "$(cat "{folder}/pid-$address")" -n -m -- env HOME=/root SSH_CONNECTION="192.168.77.1 1 $address 22" sh -c "$*"
+"""
 _SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 
 
@@ -74,6 +92,9 @@ class Lab:
     def _serve(self, host: str) -> None:
         """An ssh server that lets in whoever has the test's key: root's home is another one in there."""
         self.run(host, "mount", "--bind", str(self.folder / "home"), "/root")
+        if self._rootless:
+            (self.folder / f"pid-{self.control_address(host)}").write_text(str(self._holders[host].pid))
+            return
         server = procs.Child([*self.inside(host), "dropbear", "-F", "-E", "-s", "-r", str(self.folder / "host-key"), "-P", str(self.folder / f"{host}.pid"),
                               "-p", f"{self.control_address(host)}:22"], f"dropbear of {host}")
         self._servers[host] = server
@@ -83,22 +104,31 @@ class Lab:
             time.sleep(0.02)
 
     def write(self, **changes: object) -> Path:
-        """hosts.yml; changes: variables of hosts by name."""
+        """hosts.yml; changes: variables of hosts by name, None takes one away."""
         plain = {"ansible_user": "root", "ansible_ssh_private_key_file": str(self.key), "ansible_ssh_common_args": _SSH,
-                 "ansible_python_interpreter": "/usr/bin/python3", "mtcp_sources": str(ROOT), "mtcp_build": str(self.build)}
+                 "ansible_python_interpreter": "/usr/bin/python3", "mtcp_packages": []}
+        if self._rootless:
+            script = self.folder / "ssh"
+            script.write_text(_SCRIPT.format(folder=self.folder))
+            script.chmod(0o755)
+            plain |= {"ansible_ssh_executable": str(script), "ansible_ssh_transfer_method": "piped"}
         hosts = {host: {"ansible_host": self.control_address(host), "mtcp_dir": str(self.folder / host), "mtcp_interface": INTERFACE,
+                        "mtcp_sources": str(ROOT), "mtcp_build": str(self.build),
                         "mtcp_address": f"10.9.0.{1 + 16 * place}/24"} for place, host in enumerate(HOSTS)}
         hosts["node0"] |= {"mtcp_device": f"af_packet:{INTERFACE}", "mtcp_cores": "0"}
         for host in HOSTS[1:]:
             hosts[host] |= {"mtcp_addresses": 8, "mtcp_cores": str(max(os.sched_getaffinity(0)))}
         for host, change in changes.items():
-            hosts[host] |= change
+            hosts[host] = {key: value for key, value in (hosts[host] | change).items() if value is not None}
         self.inventory.write_text(json.dumps({"all": {"vars": plain}, "server": {"hosts": {"node0": hosts["node0"]}},
                                               "clients": {"hosts": {host: hosts[host] for host in HOSTS[1:]}}}))
         return self.inventory
 
     def stop_server(self, host: str) -> None:
-        self._servers.pop(host).stop()
+        if self._rootless:
+            (self.folder / f"pid-{self.control_address(host)}").unlink()
+        else:
+            self._servers.pop(host).stop()
 
     def repro(self, *words: str) -> list[str]:
         """./repro as it is started from where the hosts are driven."""

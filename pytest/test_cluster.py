@@ -3,11 +3,13 @@
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 
 import pytest
 from cluster_lab import HOSTS, Lab
 from runner import manifest, rows
+from runner.places import EXPERIMENTS
 from runner.procs import ChildFailed
 
 pytestmark = [pytest.mark.slow, pytest.mark.netns]
@@ -98,6 +100,42 @@ def test_each_host_and_its_clock_are_in_the_manifest(whole):
     assert "node1" in (whole / "report.html").read_text()
 
 
+PREPARE = """
+import sys
+from pathlib import Path
+from runner import deploy, errors, inventory
+deploy.archive = lambda path: sys.argv[1]  # the tar is there
+try:
+    print(deploy.prepare(inventory.read(Path(sys.argv[2])), Path(sys.argv[3])))
+except errors.Stop as error:
+    print(error)
+"""
+PROJECT = """
+cmake_minimum_required(VERSION 3.20)
+project(standin NONE)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+foreach(name mtcp-server mtcp-load)
+  add_custom_target(${name} COMMAND %s bin/${name})
+endforeach()
+"""
+
+
+@pytest.mark.parametrize("command, said", [("false", "host node1: Build: "), ("touch", "touch")])
+def test_sources_are_copied_to_a_host_and_built_there(lab, tmp_path, command, said):
+    """A stand-in for the sources: ours take minutes."""
+    (tmp_path / "CMakeLists.txt").write_text(PROJECT % command)
+    with tarfile.open(tmp_path / "sources.tar", "w") as tar:
+        tar.add(tmp_path / "CMakeLists.txt", "CMakeLists.txt")
+    lab.write(node1={"mtcp_sources": None, "mtcp_build": None})
+    argv = [*lab.inside(), "env", f"PYTHONPATH={EXPERIMENTS}", "PYTHONDONTWRITEBYTECODE=1", "/usr/bin/python3", "-c", PREPARE,
+            command, str(lab.inventory), str(tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.startswith(said), done.stdout + done.stderr
+    there = lab.folder / "node1" / command / "build"
+    assert (there / ".built").exists() == (there / "bin" / "mtcp-load").exists() == (command == "touch")
+    assert lab.processes() == []
+
+
 def test_what_is_wrong_with_a_host_is_said_with_the_mend(lab):
     lab.write(node1={"mtcp_interface": "ctl0"})
     done = lab.start("run", "accept-rate", "--quick", "--inventory", str(lab.inventory), "--out", str(lab.folder / "none"))
@@ -105,5 +143,5 @@ def test_what_is_wrong_with_a_host_is_said_with_the_mend(lab):
     lab.stop_server("node2")
     lab.write()
     done = lab.start("run", "accept-rate", "--quick", "--inventory", str(lab.inventory), "--out", str(lab.folder / "none"))
-    assert done.returncode == 3 and "host node2 cannot be reached: " in done.stderr and "see whether `ssh " in done.stderr, done.stderr
+    assert done.returncode == 3 and "host node2 cannot be reached: " in done.stderr and "see whether `" in done.stderr, done.stderr
     assert not (lab.folder / "none").exists() and lab.processes() == []

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """./repro run --inventory without hosts: what an inventory may say, what can be run on several machines, how rows are joined."""
+import json
+import os
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -212,6 +217,28 @@ def test_a_clock_that_may_be_too_far_off_is_refused(offset, bound, fine):
         cluster.check_clock(host, Clock(offset, bound))
 
 
+def test_windows_open_at_one_instant_whatever_the_hosts_clocks_say(monkeypatch):
+    """Each is told the instant by its own clock; what it tells of its window comes back by ours."""
+    found = inventory.parse(Path("hosts.yml"), listed(clients={"hosts": ["b", "c"]}))
+    offset = {"a": 0.0, "b": 100.0, "c": -3.0}
+    asked = {}
+
+    class Host:
+        def __init__(self, host):
+            self.host, self.clock = host, Clock(offset[host.name], 0.001)
+
+    def answer(remotes, do, timeout, each):
+        assert do == "window"
+        asked.update({remote.host.name: each(remote)["at"] for remote in remotes})
+        return {name: {"begin": at + 0.01, "end": at + 1, "cpu": {"user": 1.0}, "foreign_share": 0.0, "memory": 1, "rates": []} for name, at in asked.items()}
+
+    monkeypatch.setattr(cluster, "all_at_once", answer)
+    windows = cluster.Cluster(found)._window(runs("accept-rate")[0], [Host(host) for host in found.hosts])
+    at = asked["a"]
+    assert asked == pytest.approx({"a": at, "b": at + 100, "c": at - 3}) and 0 < at - time.time() < 1
+    assert gather.overlap(windows.values()) == pytest.approx(1) and windows["b"].begin == pytest.approx(at + 0.01)
+
+
 def test_what_ansible_says_of_a_host_becomes_a_line_with_the_mend():
     lines = ["TASK [Reach it] ****", 'fatal: [a]: UNREACHABLE! => {"changed": false, "msg": "Failed to connect: No route to host", "unreachable": true}',
              "TASK [Build] *******", 'fatal: [b]: FAILED! => {"msg": "non-zero return code", "stderr": "", "stdout": "x.c:1: error"}', "ok: [c]"]
@@ -221,6 +248,8 @@ def test_what_ansible_says_of_a_host_becomes_a_line_with_the_mend():
 
 
 def test_the_sources_are_those_of_git_with_uncommitted_changes(tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
     tree = deploy.archive(tmp_path / "sources.tar")
     assert len(tree) == 12 and (tmp_path / "sources.tar").stat().st_size > 100_000
 
@@ -268,3 +297,89 @@ def test_what_one_that_was_killed_left_set_is_put_back_by_the_next(tmp_path):
     assert knob.read_text() == "after\n"
     Upkeep(tmp_path / "undo.json")
     assert knob.read_text() == "before\n" and not (tmp_path / "undo.json").exists()
+
+
+PROGRAM = """#!/bin/sh
+echo $$ >"$0.pid"
+echo '{"event":"settings","set":{"a":1},"refused":[]}' >&2
+echo ready mtcp-server kernel 127.0.0.1:1 >&2
+exec sleep 60
+"""
+
+
+class Agent:
+    """A session with an agent on this machine; nothing is set by it."""
+
+    def __init__(self, folder, lease=60.0):
+        self.folder = folder
+        code = f"from runner import agent; agent.LEASE_S = {lease}; raise SystemExit(agent.main({str(folder)!r}, 'here'))"
+        self.process = subprocess.Popen(["/usr/bin/python3", "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT / "experiments"), "PYTHONDONTWRITEBYTECODE": "1"},
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.said = json.loads(self.process.stdout.readline())
+
+    def ask(self, do, **words):
+        self.process.stdin.write(json.dumps({"id": 1, "do": do} | words) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def start(self, text=PROGRAM):
+        """A stand-in for a server; its process id, and what the agent answered."""
+        path = self.folder / "mtcp-server"
+        path.write_text(text)
+        path.chmod(0o755)
+        answer = self.ask("start", argv=[str(path)], serves=True, timeout=0)
+        return int((self.folder / "mtcp-server.pid").read_text()), answer
+
+
+def alive(pid):
+    try:
+        return (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]) != "Z"
+    except OSError:
+        return False
+
+
+def gone(pid, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+@pytest.fixture
+def agent(tmp_path):
+    found = Agent(tmp_path)
+    yield found
+    found.process.kill()
+    found.process.wait()
+
+
+def test_an_agent_answers_and_ends_with_its_session(agent):
+    assert agent.said == {"id": 0, "answer": None} and abs(agent.ask("clock")["answer"] - time.time()) < 5
+    pid, answer = agent.start()
+    assert answer["answer"] == {"event": "settings", "set": {"a": 1}, "refused": []} and alive(pid)
+    agent.process.stdin.close()
+    assert agent.process.wait(10) == 0 and gone(pid)
+    assert not (agent.folder / "scratch-here").exists()
+
+
+def test_what_fails_is_an_answer_too(agent):
+    _, answer = agent.start("#!/bin/sh\necho $$ >$0.pid\necho no such device >&2\nexit 3\n")
+    assert answer == {"id": 1, "error": "mtcp-server ended with status 3: no such device", "code": 3}
+    assert "answer" in agent.ask("clock")
+
+
+def test_programs_end_with_an_agent_that_is_killed(agent):
+    pid, _ = agent.start()
+    agent.process.send_signal(signal.SIGKILL)
+    assert gone(pid)
+
+
+def test_one_run_at_a_time_on_a_host(agent):
+    second = Agent(agent.folder)
+    assert second.said == {"id": 0, "error": "another ./repro run is at work on this host", "code": 3} and second.process.wait(10) == 3
+
+
+def test_an_agent_that_hears_nothing_ends(tmp_path):
+    found = Agent(tmp_path, lease=0.5)
+    pid, _ = found.start()
+    assert found.process.wait(10) == 0 and gone(pid)

@@ -13,9 +13,9 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -66,7 +66,10 @@ class Agent:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock(folder, name)
         self._upkeep = upkeep.Upkeep(folder / f"undo-{name}.json")
-        self._scratch = Path(self._ends.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        self._scratch = folder / f"scratch-{name}"
+        shutil.rmtree(self._scratch, ignore_errors=True)  # of one that was killed outright
+        self._scratch.mkdir()
+        self._ends.callback(shutil.rmtree, self._scratch, ignore_errors=True)
         self._program: Child | None = None
         self._serves = False
         self._result = Path()

@@ -103,6 +103,44 @@ static void test_answers_end_here(void **state)
 	close_pair(&p);
 }
 
+/* At the target's end answers are gone before the wire; a full wire loses none of the others. */
+static void test_answers_go_another_way(void **state)
+{
+	static const uint8_t to_flood[12] = {10, 0, 0, 1, 198, 18, 5, 5, 0, 80, 1, 1};
+	static const uint8_t to_load[12] = {10, 0, 0, 1, 10, 0, 0, 2, 0, 80, 1, 1};
+	struct nic_params a = small("flood:away/ring:fl:0", 1), b = small("ring:fl:1", 1);
+	unsigned sent = 0, others = 0, got = 0, n;
+	struct nic_pkt pkts[96], in[64];
+	struct pair p;
+
+	(void)state;
+	open_ok(&a, &p.target);
+	open_ok(&b, &p.flooder);
+	for (;;) { /* until the wire is full: of every three frames one is for the load */
+		uint16_t len = alloc(&p.target, 0, pkts, 96), took;
+
+		for (uint16_t i = 0; i < len; i++)
+			make_frame(&pkts[i], i % 3 ? to_flood : to_load, 60, 1);
+		took = tx(&p.target, 0, pkts, len);
+		release(&p.target, 0, pkts + took, (uint16_t)(len - took));
+		sent += took;
+		for (uint16_t i = 0; i < took; i++)
+			others += i % 3 == 0;
+		if (took < 96)
+			break;
+		assert_true(sent < 100 * TEST_BUFS);
+	}
+	assert_true(sent > 2 * others);
+	while ((n = rx(&p.flooder, 0, in, 64)) > 0) {
+		for (unsigned i = 0; i < n; i++)
+			assert_memory_equal(in[i].data + 26, to_load, sizeof to_load);
+		release(&p.flooder, 0, in, (uint16_t)n);
+		got += n;
+	}
+	assert_int_equal(got, others);
+	close_pair(&p);
+}
+
 /* Broadcast until an ARP packet of the target tells its address. */
 static void test_the_target_is_heard_of(void **state)
 {
@@ -144,6 +182,8 @@ static void test_what_is_wrong_is_said(void **state)
 		"flood:rate=1/ring:fl:1",
 		"flood:to=10.0.0.1:80/ring:fl:1",
 		"flood:rate=1,to=10.0.0.1:80",
+		"flood:away,rate=1,to=10.0.0.1:80/ring:fl:1",
+		"flood:away",
 		"flood:speed=1,to=10.0.0.1:80/ring:fl:1",
 	};
 
@@ -160,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_so_many_per_second),
 		cmocka_unit_test(test_answers_end_here),
+		cmocka_unit_test(test_answers_go_another_way),
 		cmocka_unit_test(test_the_target_is_heard_of),
 		cmocka_unit_test(test_what_is_wrong_is_said),
 	};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * A flood of SYNs beside whatever else the device sends: frames from addresses of a network that is
- * there for benchmarks (RFC 2544, 198.18.0.0/15), and answers to them go no further than here.
+ * there for benchmarks (RFC 2544, 198.18.0.0/15), and answers to them go no further than here. At
+ * the target's end ("away") the answers leave by another way, as those to forged addresses do: they
+ * take no room on the wire that the clients' frames take.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -101,17 +103,22 @@ static void send_due(struct flood *f, uint16_t queue)
 	f->due -= sent;
 }
 
+static bool is_answer(const struct nic_pkt *p)
+{
+	const uint8_t *ip = p->data + 14;
+
+	return p->len >= 34 && be16(p->data + 12) == ETH_IPV4 && ip[16] == 198 &&
+	       (ip[17] & 0xfe) == 18;
+}
+
 /* True when the frame is an answer to the flood. On the way it tells the queue that sends, the
  * first, which MAC the target has. */
 static bool ours(struct flood *f, uint16_t queue, const struct nic_pkt *p)
 {
-	const uint8_t *ip = p->data + 14;
-
-	if (p->len < 34)
-		return false;
-	if (queue == 0 && be16(p->data + 12) == ETH_ARP && memcmp(ip + 14, f->plan.to, 4) == 0)
+	if (queue == 0 && p->len >= 34 && be16(p->data + 12) == ETH_ARP &&
+	    memcmp(p->data + 28, f->plan.to, 4) == 0)
 		memcpy(f->frame, p->data + 6, 6);
-	return be16(p->data + 12) == ETH_IPV4 && ip[16] == 198 && (ip[17] & 0xfe) == 18;
+	return is_answer(p);
 }
 
 static uint16_t flood_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
@@ -135,6 +142,46 @@ static uint16_t flood_tx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 	struct flood *f = dev;
 
 	return f->w.inner.ops->tx_burst(f->w.inner.dev, queue, pkts, n);
+}
+
+static uint16_t plain_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	struct flood *f = dev;
+
+	return f->w.inner.ops->rx_burst(f->w.inner.dev, queue, pkts, n);
+}
+
+/* At most a burst. Frames behind the first that the device refuses stay the caller's. */
+static uint16_t send_others(struct flood *f, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	const struct nic_ops *ops = f->w.inner.ops;
+	struct nic_pkt others[BURST];
+	uint16_t n_others = 0, sent = 0, i;
+
+	for (i = 0; i < n; i++)
+		if (!is_answer(&pkts[i]))
+			others[n_others++] = pkts[i];
+	if (n_others)
+		sent = ops->tx_burst(f->w.inner.dev, queue, others, n_others);
+	for (i = 0; i < n; i++) {
+		if (is_answer(&pkts[i]))
+			ops->release(f->w.inner.dev, queue, &pkts[i], 1);
+		else if (sent-- == 0)
+			break;
+	}
+	return i;
+}
+
+static uint16_t away_tx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	uint16_t done = 0, len, took;
+
+	do {
+		len = (uint16_t)(n - done < BURST ? n - done : BURST);
+		took = send_others(dev, queue, pkts + done, len);
+		done = (uint16_t)(done + took);
+	} while (took == len && done < n);
+	return done;
 }
 
 static void flood_free(struct wrap *w)
@@ -173,6 +220,8 @@ static bool set(void *of, const char *text, size_t len)
 
 	if (strncmp(text, "to=", 3) == 0)
 		return set_target(plan, text + 3, len - 3);
+	if (len == 4 && strncmp(text, "away", 4) == 0)
+		return plan->away = true;
 	if (strncmp(text, "seed=", 5) == 0) {
 		plan->seed = strtoull(text + 5, &end, 10);
 		return end == text + len && len > 5;
@@ -187,12 +236,14 @@ int flood_parse(const char *device, struct flood_plan *plan, const char **rest,
 		char err[NIC_ERR_LEN])
 {
 	static const struct wrap_syntax syntax = {
-		"flood:", "rate= (SYNs per second), to=ADDRESS:PORT, seed=", set};
+		"flood:", "rate= (SYNs per second), to=ADDRESS:PORT, seed=, or away alone", set};
 	int ret;
 
 	*plan = (struct flood_plan){.seed = 1};
 	ret = wrap_parse(&syntax, device, plan, rest, err);
-	if (ret > 0 && (plan->rate <= 0 || plan->port == 0)) {
+	if (ret > 0 && plan->away && plan->rate <= 0 && plan->port == 0)
+		return 0;
+	if (ret > 0 && (plan->rate <= 0 || plan->port == 0 || plan->away)) {
 		snprintf(err, NIC_ERR_LEN,
 			 "flood: it wants a rate and a target: "
 			 "flood:rate=1000,to=10.0.0.1:80/ring:w:0");
@@ -235,8 +286,8 @@ int flood_wrap(struct nic *nic, const struct flood_plan *plan, char err[NIC_ERR_
 	}
 	f->plan = *plan;
 	rng_seed(&f->rng, plan->seed);
-	f->w.ops.rx_burst = flood_rx;
-	f->w.ops.tx_burst = flood_tx;
+	f->w.ops.rx_burst = plan->away ? plain_rx : flood_rx;
+	f->w.ops.tx_burst = plan->away ? away_tx : flood_tx;
 	f->w.free = flood_free;
 	wrap_install(nic, &f->w);
 	make_frame(f);

@@ -60,8 +60,9 @@ struct flood_plan {
 	uint8_t to[4];
 	uint16_t port;
 	uint64_t seed;
+	bool away; /* the target's end: no SYNs; answers to them are taken off what it sends */
 };
-/* "flood:rate=1000,to=10.0.0.1:80,seed=7/DEVICE": as fault_parse. */
+/* "flood:away/DEVICE", or "flood:rate=1000,to=10.0.0.1:80,seed=7/DEVICE": as fault_parse. */
 int flood_parse(const char *device, struct flood_plan *, const char **rest, char err[NIC_ERR_LEN]);
 /* Says on standard error, when it is taken off, how many were sent. */
 int flood_wrap(struct nic *nic, const struct flood_plan *, char err[NIC_ERR_LEN]);

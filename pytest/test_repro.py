@@ -236,6 +236,7 @@ def test_floods_are_sent_and_counted(repro, tmp_path):
         assert {row["flood_sent_per_s"] for row in found if row["stack"] == "kernel-tuned"} == {2000.0}
     command = next(row["command"] for row in found if row["stack"] == "mtcp" and row["flood_rate"] == 1000)
     assert "flood:rate=1000,to=10.0.0.1:8080,seed=1/ring:flood:1" in command and "gateway=10.0.0.2" in command
+    assert "device=flood:away/ring:flood:0" in command
 
 
 def test_more_pairs_than_cores_are_skipped(repro, tmp_path):

@@ -19,8 +19,9 @@ def device(rate: float, target: str, seed: int, inner: str) -> str:
 
 
 def ring_settings(rate: float, target: str, seed: int) -> list[str]:
-    """Of mtcp-pair: the load's end of the ring sends the SYNs, too, and answers to them go that way."""
-    return ["--server-set", "device=ring:flood:0", "--server-set", f"gateway={netns.CLIENT_ADDRESSES[0]}",
+    """Of mtcp-pair: the load's end of the ring sends the SYNs, too. Answers to them leave by another way, as those to forged addresses
+    do: on the clients' wire they would cost a client its SYN/ACK, and a second, whenever its core is late."""
+    return ["--server-set", "device=flood:away/ring:flood:0", "--server-set", f"gateway={netns.CLIENT_ADDRESSES[0]}",
             "--client-set", f"device={device(rate, target, seed, 'ring:flood:1')}"]
 
 

@@ -165,8 +165,8 @@ class Agent:
 
     def do_prepare(self, profile: dict[str, Any], interface: str, addresses: list[str], mtu: int | None, mask: str,
                    plain: bool) -> dict[str, Any]:
-        """Settings of one run. interface: empty where no kernel's takes part; mask: cores that receive work goes to; plain:
-        whole checksums, and frames no longer than the MTU."""
+        """Settings of one run. interface: empty where no kernel's takes part; addresses: none beside a stack of ours; mask:
+        cores that receive work goes to; plain: whole checksums, and frames no longer than the MTU."""
         self._upkeep.restore(self._run_mark)
         self._run_mark = self._upkeep.mark()
         setting = upkeep.Setting(self._upkeep)
@@ -176,8 +176,6 @@ class Agent:
             return setting.about
         setting.link(interface, mtu)
         setting.addresses(interface, addresses)
-        if not addresses:  # the stack's own: only its frames pass here
-            return setting.about
         for name, value in profile["ethtool"].items():
             setting.feature(interface, name, value)
         for name, value in profile["iface"].items():

@@ -53,7 +53,7 @@ def refusal(run: Run, inventory: Inventory) -> str:
         (run.pairs, "self-loop pairs are of one machine"),
         (run.flood_rate, "the sender of a flood is driven on one machine only"),
         (run.part.loss or run.part.reorder, "frames are lost and reordered on purpose between namespaces of one machine only"),
-        (run.part.device and not _same_wire(run.part.device, inventory), f"it is about the wire {run.part.device}"),
+        (run.ours and run.part.device and not _same_wire(run.part.device, inventory), f"it is about the wire {run.part.device}"),
         (run.part.build, "hosts have the usual build only"),
         (run.load.get("zero_copy") and inventory.clients[0].load == "kernel", "zero-copy wants mtcp_load: mtcp"),
         (run.ours and not server.device, f"host {server.name} has no mtcp_device"),
@@ -214,7 +214,7 @@ class Cluster:
             steered = profile["steering"] in (True, "server" if host.serves else "client")
             return {"profile": {"sysctl": profile["sysctl"], "ethtool": profile["ethtool"], "iface": profile["iface"]},
                     "interface": host.interface if kernel else interface_of(host.device), "addresses": host.all_addresses if kernel else [],
-                    "mtu": run.part.mtu, "mask": _mask(host.cores) if steered else "", "plain": other}
+                    "mtu": run.part.mtu, "mask": _mask(host.cores) if steered else "", "plain": kernel and other}
 
         key = " ".join(filter(None, (name, run.part.name if run.part.tuning else "")))
         told = all_at_once(taking_part, "prepare", each=of)

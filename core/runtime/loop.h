@@ -42,6 +42,7 @@ struct loop {
 	uint16_t queue;
 	bool dirty;   /* the application called: there may be something to send */
 	bool blocked; /* the device takes nothing: tried again at `next` */
+	bool quiet;   /* the last look at the device found nothing */
 	bool busy_poll;
 	bool armed; /* the receive interrupt is on: irq_fd */
 	int irq_fd;

@@ -394,6 +394,8 @@ def test_our_stack_by_phase():
     ("start_thread __sched_yield [new_in_this_kernel", "kernel_other"),                   # the way up is lost in the library
     ("start_thread __sched_yield", "kernel_other"),
     ("start_thread stack_thread loop_idle rt_futex_wait [schedule", "idle"),
+    ("start_thread server_turn mtcp_epoll_wait in_poll loop_turn_at loop_look stack_rx ring_rx_burst", "idle"),
+    ("start_thread server_turn mtcp_epoll_wait in_poll loop_turn_at stack_rx ring_rx_burst", "packet_io"),
     ("start_thread server_turn mtcp_read pa_recv", "application"),
     ("start_thread stack_thread [schedule", "kernel_other"),
 ])
@@ -420,6 +422,15 @@ def test_static_functions_of_the_build_are_known(build_dir, monkeypatch):
     found = sampling.our_layers()
     sampling.our_layers.cache_clear()
     assert found["serve_some"] == found["tcp_output_any"] == "tcpip"
+
+
+def test_phases_are_functions_of_the_programs(program):
+    """Were one inlined, or renamed, samples would not show it."""
+    told = subprocess.run(["nm", str(program("mtcp-pair"))], capture_output=True, text=True, check=True).stdout
+    there = {classify.plain(line.split()[-1]) for line in told.splitlines() if line.split()[-2:-1] in (["t"], ["T"])}
+    with (ROOT / "experiments" / "runner" / "symbols.toml").open("rb") as file:
+        wanted = {name for rule in tomllib.load(file)["phase"] for name in rule["match"]}
+    assert wanted - there == set()
 
 
 def test_hostile_perf_text_is_passed_over():

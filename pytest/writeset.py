@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which cache lines do two cores share? python3 pytest/writeset.py [PROGRAM [CONNECTIONS [fault]]]
 
-build/tests/writeset plays two cores of a server and two of a client under valgrind's lackey, which tells the address of
-each load and store; stores to the markers tell whose turn it is. A line that one core writes and another reads or writes
-is shared. Only the wire may be: its rings, between a server's core and a client's, and its frames.
+build/tests/writeset plays two cores of a server and two of a client, build/tests/writeset_ring two self-loop pairs on the DPDK
+ring, under valgrind's lackey, which tells the address of each load and store; stores to the markers tell whose turn it is.
+A line that one core writes and another reads or writes is shared. Only the wire may be: its rings, between a server's core
+and a client's, and its frames; of the pairs' wire nothing.
 """
 import re
 import subprocess
@@ -17,6 +18,8 @@ SIDES = ((0, 1), (2, 3))  # cores of one stack
 _MARK = b" S 700000"  # and three digits: a page of markers
 _ACCESS = re.compile(rb" ([LSM]) ([0-9a-f]+),(\d+)")
 _SYMBOL_KINDS = "bBdDsS"
+# Instructions are two thirds of the trace, and what comes before the first marker nobody's: neither says anything here.
+_FILTER = "/^ S 700000/ { on = 1 } !/^I/ && (on || !/^ [LSM]/)"
 
 
 class Sets:
@@ -117,8 +120,7 @@ def run(program, connections, *words):
     argv = ["valgrind", "-q", "--tool=lackey", "--trace-mem=yes", "--log-fd=2", str(program), str(connections), *words]
     with tempfile.TemporaryFile("w+") as said:
         traced = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.PIPE)
-        # instructions are two thirds of the trace and say nothing here
-        data = subprocess.Popen(["grep", "-v", "^I"], stdin=traced.stderr, stdout=subprocess.PIPE)
+        data = subprocess.Popen(["awk", _FILTER], stdin=traced.stderr, stdout=subprocess.PIPE)
         traced.stderr.close()
         try:
             sets, rest = read_trace(data.stdout)

@@ -130,20 +130,28 @@ BENCH_APART void client_turn(struct echo *s, uint64_t until)
 		open_one(s);
 }
 
-mtcp_stack_t echo_stack(int wire, int side, int n_cores, unsigned n_fds)
+mtcp_stack_t echo_stack_on(const char *device, int side, int n_cores, unsigned n_fds)
 {
 	char text[512], err[MTCP_ERR_LEN];
 	mtcp_stack_t s;
 
 	snprintf(text, sizeof(text),
-		 "device = memory:%d:%d\naddress = 10.0.0.%d/24\nnum_cores = %d\nmax_concurrency = "
+		 "device = %s\naddress = 10.0.0.%d/24\nnum_cores = %d\nmax_concurrency = "
 		 "%u\nrcvbuf = 16384\nsndbuf = 16384\nbuffer_mb = 4\nmax_syn_backlog = "
 		 "1024\nseed = %d\n",
-		 wire, side, side + 1, n_cores, n_fds, side + 1);
+		 device, side + 1, n_cores, n_fds, side + 1);
 	s = mtcp_stack_open(NULL, text, err);
 	if (!s)
 		bench_fail(err);
 	return s;
+}
+
+mtcp_stack_t echo_stack(int wire, int side, int n_cores, unsigned n_fds)
+{
+	char device[32];
+
+	snprintf(device, sizeof(device), "memory:%d:%d", wire, side);
+	return echo_stack_on(device, side, n_cores, n_fds);
 }
 
 static mctx_t context(mtcp_stack_t stack, int *ep)

@@ -24,6 +24,8 @@ struct echo { /* a server, a client, or both */
 };
 
 /* 10.0.0.1 is side 0, the server's. At most ECHO_FDS descriptors. */
+mtcp_stack_t echo_stack_on(const char *device, int side, int n_cores, unsigned n_fds);
+/* On a device of memory. */
 mtcp_stack_t echo_stack(int wire, int side, int n_cores, unsigned n_fds);
 /* On the thread that will take the turns; pins it. */
 void echo_open_server(struct echo *, mtcp_stack_t);

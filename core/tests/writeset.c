@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Which memory do the cores touch? Two cores of a server's stack and two of a client's, each a
- * thread, take turns of the data path. A store to one of the markers, at an address that is known
- * beforehand, tells whose turn begins in a trace of all memory accesses: pytest/writeset.py.
+ * Which memory do the cores touch? Two cores of a server's stack and two of a client's, or two that
+ * are both, each a thread, take turns of the data path. A store to one of the markers, at an
+ * address that is known beforehand, tells whose turn begins in a trace of all memory accesses:
+ * pytest/writeset.py.
  */
 #include <pthread.h>
 #include <semaphore.h>
@@ -15,11 +16,11 @@
 #include "api/ctx.h"
 #include "bench/bench.h"
 #include "bench/echo.h"
-#include "bench/memory_nic.h"
+#include "writeset.h"
 
 #define MARKERS                                                                                    \
 	((uintptr_t)0x700000000) /* one of 64 bytes for each core; the first: nobody's turn */
-#define CORES	  4u		 /* server, server, client, client */
+#define QUEUES	  2u		 /* of either end */
 #define FDS	  256u
 #define TURN_NS	  5000u
 #define MAX_TURNS 100000u
@@ -33,7 +34,9 @@ struct core {
 
 extern const char __executable_start[]; /* the linker's */
 
-static struct core cores[CORES];
+/* Server, server, client, client; or two that are both. */
+static struct core cores[2 * QUEUES];
+static unsigned n_cores;
 static mtcp_stack_t stacks[2];
 static sem_t done;
 static bool traced, over, fault;
@@ -47,12 +50,12 @@ static void mark(unsigned n)
 
 static bool is_server(const struct core *c)
 {
-	return c->number < CORES / 2;
+	return c->number < QUEUES;
 }
 
-static mctx_t context_of(const struct core *c)
+static bool is_client(const struct core *c)
 {
-	return is_server(c) ? c->echo.server : c->echo.client;
+	return writeset_wire.self_loops || !is_server(c);
 }
 
 static void turn(struct core *c)
@@ -60,7 +63,7 @@ static void turn(struct core *c)
 	mark(c->number + 1);
 	if (is_server(c))
 		server_turn(&c->echo);
-	else
+	if (is_client(c))
 		client_turn(&c->echo, c->until);
 	if (fault)
 		shared_by_fault++;
@@ -74,7 +77,7 @@ static void *drive(void *arg)
 	sem_wait(&c->go);
 	if (is_server(c))
 		echo_open_server(&c->echo, stacks[0]);
-	else
+	if (is_client(c))
 		echo_open_client(&c->echo, stacks[1]);
 	sem_post(&done);
 	for (;;) {
@@ -88,68 +91,90 @@ static void *drive(void *arg)
 
 static void one_after_the_other(void)
 {
-	for (unsigned i = 0; i < CORES; i++) {
+	for (unsigned i = 0; i < n_cores; i++) {
 		sem_post(&cores[i].go);
 		sem_wait(&done);
 	}
 	echo_clock_ns += TURN_NS;
 }
 
+static bool all_ended(void)
+{
+	for (unsigned i = 0; i < n_cores; i++) {
+		if (is_client(&cores[i]) && cores[i].echo.n_ended < cores[i].until)
+			return false;
+	}
+	return true;
+}
+
 static void connections(uint64_t n)
 {
 	unsigned turns = 0;
 
-	for (unsigned i = CORES / 2; i < CORES; i++)
+	for (unsigned i = 0; i < n_cores; i++)
 		cores[i].until += n;
-	while (cores[2].echo.n_ended < cores[2].until || cores[3].echo.n_ended < cores[3].until) {
+	while (!all_ended()) {
 		if (turns++ == MAX_TURNS)
 			bench_fail("the connections do not end");
 		one_after_the_other();
 	}
 }
 
-static void region(const char *name, unsigned n, const void *at, size_t len)
+void writeset_region(const char *name, unsigned n, const void *at, size_t len)
 {
 	printf("region %s_%u %#lx %zu\n", name, n, (unsigned long)(uintptr_t)at, len);
 }
 
+static void tell_context(unsigned i, mctx_t m)
+{
+	struct ctx *c = ctx_of(m);
+
+	writeset_region("stack_core", i, c->core.own.mem, c->core.own.mem_len);
+	writeset_region("descriptors", i, c->mem, c->mem_len);
+	writeset_region("context", i, c, sizeof(*c));
+}
+
 static void tell_regions(void)
 {
-	struct memory_end *ends = memory_wires[0];
-
 	printf("base %#lx\n", (unsigned long)(uintptr_t)__executable_start);
-	for (unsigned i = 0; i < CORES; i++) {
-		struct ctx *c = ctx_of(context_of(&cores[i]));
+	for (unsigned i = 0; i < n_cores; i++) {
+		if (is_server(&cores[i]))
+			tell_context(i, cores[i].echo.server);
+		if (is_client(&cores[i]))
+			tell_context(i, cores[i].echo.client);
+		writeset_region("application", i, &cores[i], sizeof(cores[i]));
+	}
+	for (unsigned i = 0; i < 2; i++)
+		writeset_region("instance", i, stacks[i]->rt, sizeof(*stacks[i]->rt));
+	if (writeset_wire.tell_regions)
+		writeset_wire.tell_regions();
+}
 
-		region("stack_core", i, c->core.own.mem, c->core.own.mem_len);
-		region("descriptors", i, c->mem, c->mem_len);
-		region("context", i, c, sizeof(*c));
-		region("application", i, &cores[i], sizeof(cores[i]));
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		for (unsigned q = 0; q < MEMORY_QUEUES; q++)
-			region("wire_rings", i * MEMORY_QUEUES + q, ends[i].queues[q].to,
-			       sizeof(ends[i].queues[q].to));
-		region("wire_frames", i, ends[i].frames, sizeof(ends[i].frames));
-		region("instance", i, stacks[i]->rt, sizeof(*stacks[i]->rt));
-	}
+static uint64_t segments(mctx_t m)
+{
+	struct mtcp_stats stats;
+
+	mtcp_get_stats(m, &stats);
+	return stats.rx_segs;
 }
 
 /* A trace of cores that had nothing to do would say nothing. */
 static void tell_work(void)
 {
-	struct mtcp_stats stats;
+	for (unsigned i = 0; i < n_cores; i++) {
+		const struct echo *e = &cores[i].echo;
+		uint64_t n = is_server(&cores[i]) ? segments(e->server) : UINT64_MAX;
 
-	for (unsigned i = 0; i < CORES; i++) {
-		mtcp_get_stats(context_of(&cores[i]), &stats);
-		printf("segments %u %llu\n", i, (unsigned long long)stats.rx_segs);
+		if (is_client(&cores[i])) /* of both ends, the lazier one's */
+			n = segments(e->client) < n ? segments(e->client) : n;
+		printf("segments %u %llu\n", i, (unsigned long long)n);
 	}
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t n = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
-	pthread_t threads[CORES];
+	pthread_t threads[2 * QUEUES];
 
 	if (!n) {
 		fputs("usage: writeset CONNECTIONS [fault]: for pytest/writeset.py\n", stderr);
@@ -160,10 +185,11 @@ int main(int argc, char **argv)
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)MARKERS)
 		bench_fail("no place for the markers");
 	echo_clock_ns = 1000000000u;
-	stacks[0] = echo_stack(0, 0, 2, FDS);
-	stacks[1] = echo_stack(0, 1, 2, FDS);
+	n_cores = writeset_wire.self_loops ? QUEUES : 2 * QUEUES;
+	for (int i = 0; i < 2; i++)
+		stacks[i] = echo_stack_on(writeset_wire.device[i], i, QUEUES, FDS);
 	sem_init(&done, 0, 0);
-	for (unsigned i = 0; i < CORES; i++) {
+	for (unsigned i = 0; i < n_cores; i++) {
 		cores[i].number = i;
 		cores[i].echo.concurrency = 8;
 		cores[i].echo.n_messages = 2;
@@ -178,7 +204,7 @@ int main(int argc, char **argv)
 	traced = false;
 	tell_work();
 	over = true;
-	for (unsigned i = 0; i < CORES; i++) {
+	for (unsigned i = 0; i < n_cores; i++) {
 		sem_post(&cores[i].go);
 		pthread_join(threads[i], NULL);
 	}

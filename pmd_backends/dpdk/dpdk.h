@@ -23,12 +23,13 @@ struct dpdk_queue {
 	uint64_t n_rx_dropped;	  /* frames in several segments that do not fit into one buffer */
 	uint64_t n_tx_dropped;	  /* ring: sent while nobody is at the other end, or lost a race */
 	int wait_fd;		  /* readable when a frame has come, or -1 */
+	uint16_t port;		  /* ring: this queue's own ethdev port */
 } __rte_cache_aligned;
 
 struct ring_wire;
 
 struct dpdk_dev {
-	uint16_t port; /* ethdev port */
+	uint16_t port; /* ethdev port; ring: that of queue 0 */
 	uint16_t n_queues;
 	bool rss_known;
 	bool intr_ack; /* the receive interrupt is an eventfd that is armed, and read when it fired

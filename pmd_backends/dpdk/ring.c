@@ -4,6 +4,9 @@
  * the receiver gets the sender's buffer, and gives it back to the sender's pool. That is why the
  * pools belong to the wire and live until both ends are closed.
  *
+ * Each queue is a port of its own: net_ring counts a port's bursts, queue beside queue, in lines
+ * that its cores would take from each other.
+ *
  * Like a NIC, the receiving end chooses the queue by Toeplitz; here the sender does it for it.
  */
 #include <errno.h>
@@ -165,12 +168,40 @@ static int take_pools(struct ring_wire *w, struct dpdk_dev *d, const struct port
 	return ret;
 }
 
+static void unplug(struct dpdk_dev *d, uint16_t n)
+{
+	while (n-- > 0)
+		port_stop(&(struct dpdk_dev){.port = d->queue[n].port});
+}
+
+/* The port of one queue: it receives from one ring and sends to all of the other end's. */
+static int plug_queue(struct dpdk_dev *d, uint16_t q, const struct port_plan *p, struct nic *nic,
+		      char err[NIC_ERR_LEN])
+{
+	struct ring_wire *w = d->wire;
+	struct dpdk_dev one = {.n_queues = 1, .wire = w, .queue[0].pool = d->queue[q].pool};
+	static unsigned serial; /* under the driver's lock */
+	char name[16];		/* the PMD takes fewer letters than a wire's name may have */
+	int port, ret;
+
+	snprintf(name, sizeof name, "%u", serial++);
+	port = rte_eth_from_rings(name, &w->to[d->end][q], 1, w->to[!d->end], NIC_MAX_QUEUES, 0);
+	if (port < 0) {
+		snprintf(err, NIC_ERR_LEN, "%.64s: %s", p->params->device, rte_strerror(rte_errno));
+		return -ENODEV;
+	}
+	one.port = d->queue[q].port = (uint16_t)port;
+	ret = port_start(&one, p, nic, err);
+	if (ret)
+		port_stop(&one);
+	return ret;
+}
+
 static int plug_in(struct ring_wire *w, unsigned end, const struct port_plan *p, struct nic *nic,
 		   char err[NIC_ERR_LEN])
 {
 	struct dpdk_dev *d = &w->dev[end];
-	char name[WIRE_NAME_LEN + 4];
-	int port, ret;
+	int ret;
 
 	d->wire = w;
 	d->end = end;
@@ -181,18 +212,16 @@ static int plug_in(struct ring_wire *w, unsigned end, const struct port_plan *p,
 		set_senders(w->to[!end][q], d->n_queues);
 		drain(w->to[end][q]);
 	}
-	snprintf(name, sizeof name, "%s.%u", w->name, end);
-	port = rte_eth_from_rings(name, w->to[end], NIC_MAX_QUEUES, w->to[!end], NIC_MAX_QUEUES, 0);
-	if (port < 0) {
-		snprintf(err, NIC_ERR_LEN, "%.64s: %s", p->params->device, rte_strerror(rte_errno));
-		return -ENODEV;
+	for (uint16_t q = 0; q < d->n_queues; q++) {
+		ret = plug_queue(d, q, p, nic, err);
+		if (ret) {
+			unplug(d, q);
+			return ret;
+		}
 	}
-	d->port = (uint16_t)port;
-	ret = port_start(d, p, nic, err);
-	if (ret) {
-		port_stop(d);
-		return ret;
-	}
+	d->port = d->queue[0].port;
+	nic->dev = d;
+	nic->n_queues = d->n_queues;
 	nic->ops = &ring_ops;
 	nic->tx_csum = p->params->csum_offload;
 	memcpy(nic->rss_key, w->key, sizeof nic->rss_key);
@@ -243,7 +272,7 @@ void ring_close(struct nic *nic)
 	struct ring_wire *w = d->wire;
 
 	atomic_store(&w->n_open[d->end], (uint16_t)0);
-	port_stop(d);
+	unplug(d, d->n_queues);
 	for (unsigned q = 0; q < NIC_MAX_QUEUES; q++)
 		drain(w->to[d->end][q]);
 	if (!atomic_load(&w->n_open[!d->end]))

@@ -13,18 +13,41 @@
 
 /* With the wire's key each 16-bit word weighs the same wherever it stands: the hash is that of
  * their sum, which spares a look into a table for each byte. */
+static inline uint32_t sum_hash(const struct toeplitz *t, uint32_t sum)
+{
+	uint8_t two[2];
+
+	sum ^= sum >> 16;
+	memcpy(two, &(uint16_t){(uint16_t)sum}, sizeof(two));
+	return t->lut[0][two[0]] ^ t->lut[1][two[1]];
+}
+
 static uint32_t wire_hash(const struct toeplitz *t, const uint8_t *in, size_t len)
 {
 	uint32_t sum = 0, word;
-	uint8_t two[2];
 
 	for (size_t at = 0; at < len; at += sizeof(word)) {
 		memcpy(&word, in + at, sizeof(word));
 		sum ^= word;
 	}
-	sum ^= sum >> 16;
-	memcpy(two, &(uint16_t){(uint16_t)sum}, sizeof(two));
-	return toeplitz_hash(t, two, sizeof(two));
+	return sum_hash(t, sum);
+}
+
+/* A whole TCP packet of IPv4 without options: almost all frames are. */
+static inline bool usual(const uint8_t *f, uint16_t len)
+{
+	const uint8_t *ip = f + RTE_ETHER_HDR_LEN;
+
+	return len >= 54 && f[12] == 0x08 && f[13] == 0x00 && ip[0] == 0x45 && ip[9] == 6 &&
+	       !(ip[6] & 0x3f) && !ip[7];
+}
+
+static inline uint32_t usual_hash(const struct toeplitz *t, const uint8_t *f)
+{
+	uint32_t word[3]; /* addresses and ports lie behind each other */
+
+	memcpy(word, f + RTE_ETHER_HDR_LEN + 12, sizeof(word));
+	return sum_hash(t, word[0] ^ word[1] ^ word[2]);
 }
 
 /* Source, destination and, in whole TCP and UDP packets, both ports: what a NIC hashes. */
@@ -69,9 +92,12 @@ static struct rte_mbuf *to_mbuf(const struct nic_pkt *p)
 
 static uint16_t choose_queue(const struct ring_wire *w, struct rte_mbuf *m, uint16_t n)
 {
+	const uint8_t *f = rte_pktmbuf_mtod(m, uint8_t *);
 	uint32_t hash;
 
-	if (!flow_hash(&w->rss, rte_pktmbuf_mtod(m, uint8_t *), m->data_len, &hash))
+	if (usual(f, m->data_len))
+		hash = usual_hash(&w->rss, f);
+	else if (!flow_hash(&w->rss, f, m->data_len, &hash))
 		return 0;
 	m->hash.rss = hash;
 	m->ol_flags |= RTE_MBUF_F_RX_RSS_HASH;
@@ -122,7 +148,7 @@ static uint16_t tx_spread(struct dpdk_dev *d, uint16_t queue, struct nic_pkt *pk
 
 		if (s.n[q] == 0)
 			continue;
-		sent = rte_eth_tx_burst(d->port, q, s.m[q], s.n[q]);
+		sent = rte_eth_tx_burst(d->queue[queue].port, q, s.m[q], s.n[q]);
 		if (sent == s.n[q])
 			continue;
 		/* Another sender took the room in between; those behind are gone already. */
@@ -132,13 +158,13 @@ static uint16_t tx_spread(struct dpdk_dev *d, uint16_t queue, struct nic_pkt *pk
 	return k;
 }
 
-static uint16_t tx_one(struct dpdk_dev *d, struct nic_pkt *pkts, uint16_t n)
+static uint16_t tx_one(struct dpdk_dev *d, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct rte_mbuf *m[DPDK_BURST];
 
 	for (uint16_t i = 0; i < n; i++)
 		m[i] = to_mbuf(&pkts[i]);
-	return rte_eth_tx_burst(d->port, 0, m, n);
+	return rte_eth_tx_burst(d->queue[queue].port, 0, m, n);
 }
 
 /* The other end computes and verifies in software. */
@@ -212,7 +238,7 @@ static uint16_t ring_tx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 		complete(pkts, n);
 	do {
 		chunk = (uint16_t)RTE_MIN(n - out, DPDK_BURST);
-		sent = peers == 1 ? tx_one(d, pkts + out, chunk)
+		sent = peers == 1 ? tx_one(d, queue, pkts + out, chunk)
 				  : tx_spread(d, queue, pkts + out, chunk, peers);
 		out = (uint16_t)(out + sent);
 	} while (sent == DPDK_BURST && out < n);
@@ -238,7 +264,8 @@ static uint16_t ring_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 	uint16_t out = 0, got;
 
 	do {
-		got = rte_eth_rx_burst(d->port, queue, m, (uint16_t)RTE_MIN(n - out, DPDK_BURST));
+		got = rte_eth_rx_burst(d->queue[queue].port, 0, m,
+				       (uint16_t)RTE_MIN(n - out, DPDK_BURST));
 		for (uint16_t i = 0; i < got; i++) {
 			__builtin_prefetch(m[i]);
 			__builtin_prefetch(fresh_data(m[i]));

@@ -57,6 +57,23 @@ static void test_frames_pass_both_ways(void **state)
 	close_wire(&a, &b);
 }
 
+/* As long a name and as many queues as are promised, at both ends, twice. */
+static void test_the_largest_wire(void **state)
+{
+	static struct nic a, b;
+
+	(void)state;
+	for (unsigned again = 0; again < 2; again++) {
+		struct nic_params pa = small("ring:abcdefghij-klmnopqrs:0", NIC_MAX_QUEUES);
+		struct nic_params pb = small("ring:abcdefghij-klmnopqrs:1", NIC_MAX_QUEUES);
+
+		open_ok(&pa, &a);
+		open_ok(&pb, &b);
+		assert_int_equal(a.n_queues, NIC_MAX_QUEUES);
+		close_wire(&a, &b);
+	}
+}
+
 /* The stack may put headers into the headroom or cut the front off: data and len count. */
 static void test_data_may_move(void **state)
 {
@@ -451,6 +468,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_caller_is_left_alone), /* first: it starts the EAL */
 		cmocka_unit_test(test_frames_pass_both_ways),
+		cmocka_unit_test(test_the_largest_wire),
 		cmocka_unit_test(test_data_may_move),
 		cmocka_unit_test(test_full_wire_takes_a_part),
 		cmocka_unit_test(test_flows_spread_over_queues),

@@ -30,7 +30,11 @@ uint32_t toeplitz_hash(const struct toeplitz *, const uint8_t *in, size_t len);
 /* Queue of a hash among n queues: entry (hash mod RSS_RETA_LEN) of a table filled round-robin. */
 static inline uint16_t rss_queue(uint32_t hash, uint16_t n_queues)
 {
-	return (uint16_t)((hash & (RSS_RETA_LEN - 1)) % n_queues);
+	uint32_t entry = hash & (RSS_RETA_LEN - 1);
+
+	if (!(n_queues & (n_queues - 1))) /* spares a division for each frame */
+		return (uint16_t)(entry & (n_queues - 1u));
+	return (uint16_t)(entry % n_queues);
 }
 
 #endif

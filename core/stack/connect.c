@@ -104,16 +104,12 @@ static bool usable(struct stack_core *sc, struct pick *p, bool quick)
 	return true;
 }
 
-static uint32_t gcd(uint32_t a, uint32_t b)
-{
-	while (b) {
-		uint32_t r = a % b;
-
-		a = b;
-		b = r;
-	}
-	return a;
-}
+/* Primes above any number of ports, so coprime to it: the steps from one try to the next. */
+static const uint32_t steps[16] = {
+	79164341u,   1661633489u, 249276227u,  1467853613u, 1472471857u, 1838924953u,
+	1736773789u, 1795311883u, 949798471u,  1163998909u, 1156229u,	 371659163u,
+	181213061u,  136471571u,  1692427339u, 1470355787u,
+};
 
 /* RFC 6056 3.3.2: each try another random port, here along a random permutation of the range, so
  * that a search as long as the range finds the last free one. False after max_lookups lookups or
@@ -126,7 +122,7 @@ static bool search_ports(struct stack_core *sc, struct pick *p, uint32_t max_loo
 	struct rss_base base = {0};
 	uint64_t draw[2] = {ps->n_searches++, p->flow.remote.d[1] ^ p->flow.rport};
 	uint64_t random = siphash(&ps->key, draw, sizeof(draw));
-	uint32_t at = (uint32_t)random % n, step = 0;
+	uint32_t at = (uint32_t)random % n, step = steps[random >> 60];
 
 	if (ps->by_rss)
 		base = rss_base(ps, &p->flow);
@@ -140,12 +136,7 @@ static bool search_ports(struct stack_core *sc, struct pick *p, uint32_t max_loo
 			if (--max_lookups == 0)
 				return false;
 		}
-		if (!step) { /* coprime to n */
-			step = (uint32_t)(random >> 32) % n + 1;
-			while (gcd(n, step) != 1)
-				step++;
-		}
-		at = (uint32_t)(((uint64_t)at + step) % n);
+		at = (at + step) % n;
 	}
 	return false;
 }

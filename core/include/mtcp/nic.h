@@ -70,7 +70,9 @@ struct nic {
 /* The queue that gets a flow with this Toeplitz hash: a table filled round robin. */
 static inline uint16_t nic_rx_queue(const struct nic *n, uint32_t hash)
 {
-	return (uint16_t)((hash & ((n->reta_len ? n->reta_len : 512u) - 1)) % n->n_queues);
+	uint32_t entry = hash & ((n->reta_len ? n->reta_len : 512u) - 1), queues = n->n_queues;
+
+	return (uint16_t)(queues & (queues - 1) ? entry % queues : entry & (queues - 1));
 }
 
 struct nic_params {

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from runner import cluster, deploy, gather, inventory, plan, remote, resume, scenario
+from runner import agent as agents
+from runner import cluster, deploy, gather, inventory, manifest, plan, ports, remote, resume, rows, scenario, upkeep
 from runner.cpustat import CpuTime
 from runner.errors import CannotRun, UsageError
-from runner.upkeep import Setting, Upkeep
+from runner.procs import ChildFailed
 from runner.remote import Clock
+from runner.upkeep import Setting, Upkeep
 
 SERVER = {"mtcp_address": "10.0.0.1/24", "mtcp_device": "af_packet:eth1", "mtcp_interface": "eth1"}
 CLIENT = {"mtcp_address": "10.0.0.16/24", "mtcp_interface": "eth1", "mtcp_addresses": 8}
@@ -301,6 +303,61 @@ def test_what_one_that_was_killed_left_set_is_put_back_by_the_next(tmp_path):
     assert knob.read_text() == "before\n" and not (tmp_path / "undo.json").exists()
 
 
+def test_what_cannot_be_put_back_is_kept_and_told(tmp_path):
+    knob, other, undo = tmp_path / "knob", tmp_path / "other", tmp_path / "undo.json"
+    for path in (knob, other):
+        path.write_text("1\n")
+    kept = Upkeep(undo)
+    setting = Setting(kept)
+    for path in (knob, other):
+        setting.write(path.name, str(path), "2")
+    knob.unlink()
+    knob.mkdir()
+    assert len(kept.restore()) == 1 and other.read_text() == "1\n"
+    assert [step["path"] for step in json.loads(undo.read_text())["steps"]] == [str(knob)]
+    with pytest.raises(CannotRun, match="settings of an earlier run could not be put back: .*: put them back, then remove"):
+        Upkeep(undo)
+    knob.rmdir()
+    Upkeep(undo)
+    assert knob.read_text() == "1\n" and not undo.exists()
+
+
+def test_settings_of_an_earlier_boot_are_gone_by_themselves(tmp_path):
+    knob, undo = tmp_path / "knob", tmp_path / "undo.json"
+    knob.write_text("now\n")
+    undo.write_text(json.dumps({"boot": "another", "steps": [{"path": str(knob), "value": "then"}]}))
+    Upkeep(undo)
+    assert knob.read_text() == "now\n" and not undo.exists()
+
+
+@pytest.mark.netns
+def test_addresses_come_back_with_their_routes(namespaces):
+    code = """
+import re
+from pathlib import Path
+from runner import procs, upkeep
+def ip(*words): return procs.call(["ip", *words])
+def now(): return re.sub("[0-9]+sec", "some sec", ip("-4", "address", "show", "dev", "v0")), ip("-4", "route", "show")
+for words in ("link add v0 type veth peer name v1", "link set v0 up", "link set v1 up", "address add 10.0.0.1/24 brd + label v0:x dev v0",
+              "address add 10.0.0.2/24 dev v0", "address add 10.0.0.9/24 dev v0 valid_lft 5000 preferred_lft 5000", "route add 10.5.0.0/16 dev v0",
+              "route add 10.6.0.0/16 via 10.5.0.1 metric 7"):
+    ip(*words.split())
+kept = upkeep.Upkeep(Path("/proc/self/none"))
+kept._keep = lambda: None
+before = now()
+setting = upkeep.Setting(kept)
+setting.addresses("v0", [])
+assert now()[0] == now()[1] == "", now()
+setting.addresses("v0", ["10.0.0.77/24"])
+ip("address", "del", "10.0.0.77/24", "dev", "v0")  # as if it had been put back already
+assert kept.restore() == [] and now() == before, (before, now())
+"""
+    enter = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-Urn"]
+    done = subprocess.run([*enter, "/usr/bin/python3", "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT / "experiments")},
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 PROGRAM = """#!/bin/sh
 echo $$ >"$0.pid"
 echo '{"event":"settings","set":{"a":1},"refused":[]}' >&2
@@ -314,7 +371,7 @@ class Agent:
 
     def __init__(self, folder, lease=60.0):
         self.folder = folder
-        code = f"from runner import agent; agent.LEASE_S = {lease}; raise SystemExit(agent.main({str(folder)!r}, 'here'))"
+        code = f"from runner import agent; agent.LEASE_S = {lease}; raise SystemExit(agent.main({str(folder)!r}))"
         self.process = subprocess.Popen(["/usr/bin/python3", "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT / "experiments"), "PYTHONDONTWRITEBYTECODE": "1"},
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.said = json.loads(self.process.stdout.readline())
@@ -361,7 +418,7 @@ def test_an_agent_answers_and_ends_with_its_session(agent):
     assert answer["answer"] == {"event": "settings", "set": {"a": 1}, "refused": []} and alive(pid)
     agent.process.stdin.close()
     assert agent.process.wait(10) == 0 and gone(pid)
-    assert not (agent.folder / "scratch-here").exists()
+    assert not list(agent.folder.glob("scratch-*"))
 
 
 def test_what_fails_is_an_answer_too(agent):
@@ -385,3 +442,160 @@ def test_an_agent_that_hears_nothing_ends(tmp_path):
     found = Agent(tmp_path, lease=0.5)
     pid, _ = found.start()
     assert found.process.wait(10) == 0 and gone(pid)
+
+
+PROFILE = {"sysctl": [], "ethtool": {}, "iface": {}}
+
+
+def test_hugepages_stay_until_the_session_ends(tmp_path, monkeypatch):
+    pages = tmp_path / "nr_hugepages"
+    pages.write_text("4\n")
+    monkeypatch.setattr(agents, "_NR_HUGEPAGES", pages)
+    found = agents.Agent(tmp_path / "dir")
+    assert found.do_reserve(8) == 8
+    for _ in range(2):
+        found.do_prepare(PROFILE, "", [], [], None, "", False)
+        assert pages.read_text() == "8\n" and found.do_end() == []
+    assert pages.read_text() == "8\n" and found.do_reserve(3) == 8 and pages.read_text() == "8\n"
+    assert found._upkeep.restore() == [] and pages.read_text() == "4\n"
+    found._ends.close()
+
+
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path):
+    agents.Agent(tmp_path / "own")._ends.close()
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o775)
+    for name in ("link", "open"):
+        with pytest.raises(CannotRun, match="has to be a folder of root's own, writable by nobody else"):
+            agents.Agent(tmp_path / name)
+
+
+def test_the_kernel_has_no_address_beside_a_card_of_ours(monkeypatch, tmp_path):
+    """Neither on its own port nor on the one that a device of ours is on: it would answer for both."""
+    found = inventory.parse(Path("hosts.yml"), listed({"mtcp_device": "pci:0000:41:00.0"}, {"mtcp_device": "af_packet:eth2"}))
+    asked = {}
+
+    class Host:
+        def __init__(self, host):
+            self.host = host
+
+    def answer(remotes, do, each):
+        asked.update({remote.host.name: each(remote) for remote in remotes})
+        return {name: {"set": {}, "refused": []} for name in asked}
+
+    monkeypatch.setattr(cluster, "all_at_once", answer)
+    ours, kernel = (next(run for run in runs("accept-rate") if run.ours is wanted) for wanted in (True, False))
+    for run, silent in ((ours, ["eth1"]), (kernel, [])):
+        cluster.Cluster(found)._prepare(run, [Host(host) for host in found.hosts], {})
+        assert asked["a"]["silent"] == silent and asked["b"]["silent"] == ["eth2"] and asked["b"]["interface"] == "eth1"
+    assert asked["a"]["interface"] == "eth1"
+    cleared = []
+    monkeypatch.setattr(upkeep.Setting, "addresses", lambda self, interface, wanted: cleared.append((interface, wanted)))
+    there = agents.Agent(tmp_path / "dir")
+    there.do_prepare(PROFILE, "", [], ["eth1"], None, "", False)
+    there._ends.close()
+    assert cleared == [("eth1", [])]
+
+
+class Answers:
+    """A host whose clock is off by another value each time it is asked."""
+
+    def __init__(self, host, *offsets):
+        self.host, self.clock, self._offsets = host, Clock(0, 0), iter(offsets)
+
+    def measure_clock(self):
+        self.clock = Clock(next(self._offsets), 0.001)
+        return self.clock
+
+
+def test_clocks_are_compared_before_each_run_and_the_worst_is_kept(monkeypatch):
+    hosts = cluster.Cluster(parse())
+    hosts.clocks = {name: {"offset_ms": None, "bound_ms": None} for name in "ab"}
+    there = [Answers(hosts.inventory.server, 0.002, -0.03, 0.001), Answers(hosts.inventory.clients[0], 0.0, 0.0, 0.06)]
+    asked = []
+    monkeypatch.setattr(hosts, "_prepare", lambda *words: asked.append(words) or (_ for _ in ()).throw(ChildFailed("enough")))
+    for _ in range(2):
+        with pytest.raises(ChildFailed):
+            hosts._measure(runs("accept-rate")[0], there, {})
+    assert there[0].clock == Clock(-0.03, 0.001) and hosts.clocks["a"] == {"offset_ms": -30.0, "bound_ms": 1.0}
+    with pytest.raises(CannotRun, match="host b: its clock is .* from ours"):
+        hosts._measure(runs("accept-rate")[0], there, {})
+    assert hosts.clocks == {"a": {"offset_ms": -30.0, "bound_ms": 1.0}, "b": {"offset_ms": 60.0, "bound_ms": 1.0}} and len(asked) == 2
+
+
+def test_a_row_is_kept_when_settings_cannot_be_put_back(monkeypatch):
+    hosts, run = cluster.Cluster(parse()), runs("accept-rate")[0]
+    hosts.remotes = {host.name: Answers(host) for host in hosts.inventory.hosts}
+    monkeypatch.setattr(hosts, "_together", lambda *_: rows.Row(notes=None, transactions=1))
+    monkeypatch.setattr(cluster, "all_at_once", lambda *_: {"a": [], "b": ["knob: no such file"]})
+    row = hosts.measure(run, {}, None)
+    assert row["transactions"] == 1 and row["notes"] == "settings could not be put back: host b: knob: no such file"
+    with pytest.raises(CannotRun, match="could not be put back: host b: knob"):
+        hosts.measure(run, {}, None)
+
+
+def test_other_sources_than_ours_are_refused():
+    ours = {"commit": "1" * 40, "dirty": True, "diff": "abc"}
+    host = parse({"mtcp_sources": "/srv/mtcp"}).server
+    for same in (ours, {"commit": None, "dirty": None, "diff": None}):
+        cluster.check_source(host, same, ours)
+    cluster.check_source(parse().server, ours | {"commit": "2" * 40}, ours)
+    for other, said in ((ours | {"commit": "2" * 40}, "commit 222222222222 with changes abc"), (ours | {"diff": None}, "commit 111111111111")):
+        with pytest.raises(CannotRun, match=f"host a: mtcp_sources /srv/mtcp are {said}, here they are commit 111111111111 with changes abc"):
+            cluster.check_source(host, other, ours)
+    assert set(manifest.source()) == set(ours)
+
+
+@pytest.mark.parametrize("interface, connection, said", [
+    ("eth0", "192.0.2.9 4711 10.1.0.1 22", "is the one that this host is reached by"),
+    ("bond0", "192.0.2.9 4711 10.1.0.1 22", "is the one that this host is reached by"),
+    ("eth2", "fe80::1%eth2 4711 fe80::2 22", "is the one that this host is reached by"),
+    ("eth2", "192.0.2.9 4711 10.1.0.1 22", "has the default route"),
+    ("eth9", "::ffff:192.0.2.9 4711 10.1.0.1 22", "is the one that this host is reached by"),
+    ("eth3", "", "has the default route"),
+    ("eth1", "192.0.2.9 4711 10.1.0.1 22", ""),
+])
+def test_no_part_of_the_way_that_a_host_is_reached_by_is_taken(monkeypatch, tmp_path, interface, connection, said):
+    """By bond0.7, a VLAN on a bond of eth0 and eth9; IPv4's default route has two ways, eth2 the one of IPv6."""
+    routes = {"route get 192.0.2.9": [{"dst": "192.0.2.9", "dev": "bond0.7"}], "-6 route show default": [{"dev": "eth2"}],
+              "-4 route show default": [{"dst": "default", "nexthops": [{"dev": "eth3"}, {"dev": "eth4"}]}]}
+    for path in ("bond0.7/lower_bond0", "bond0/lower_eth0", "bond0/lower_eth9", "eth0", "eth1", "eth2"):
+        (tmp_path / path).mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(ports, "NET", tmp_path)
+    monkeypatch.setattr(manifest, "output", lambda *words: json.dumps(routes.get(" ".join(words[2:]), [])))
+    if not said:
+        ports.refuse_control(interface, connection)
+        return
+    with pytest.raises(CannotRun, match=f"interface {interface} {said}"):
+        ports.refuse_control(interface, connection)
+
+
+def test_interfaces_of_devices(monkeypatch, tmp_path):
+    (tmp_path / "0000:41:00.0" / "net" / "ens1f0").mkdir(parents=True)
+    monkeypatch.setattr(ports, "_PCI", tmp_path)
+    for device in ("pci:0000:41:00.0", "0000:41:00.0,mprq_en=1", "41:00.0"):
+        assert ports.of_card(device) == {"ens1f0"} and ports.interface_of(device) == ""
+    assert ports.of_card("pci:0000:42:00.0") == ports.of_card("af_packet:eth1") == set()
+    for device in ("af_packet:eth1", "af_xdp:eth1,busy=1", "net_af_packet0,iface=eth1,qpairs=2", "net_af_packet0,qpairs=2,iface=eth1"):
+        assert ports.interface_of(device) == "eth1"
+
+
+@pytest.mark.skipif(not shutil.which("ansible-playbook"), reason="ansible-core is not installed (experiments/packages.txt lists it)")
+def test_only_what_is_ours_is_cleaned_away(tmp_path):
+    folder = tmp_path / "dir"
+    for name in ("0123456789ab/build", "0123456789abc", "precious", "scratch-402"):
+        (folder / name).mkdir(parents=True)
+    for name in ("lock-402", "undo-402.json", "deadbeefdead", "lock-mine"):
+        (folder / name).write_text("{}")
+    hosts = tmp_path / "hosts.yml"
+    hosts.write_text(json.dumps({"server": {"hosts": {"a": {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3", "mtcp_dir": str(folder)}}}}))
+    argv = ["ansible-playbook", "-i", str(hosts), str(ROOT / "experiments" / "cluster" / "clean.yml")]
+    before = sorted(path.name for path in folder.iterdir())
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode and "undo-402.json names settings that an interrupted run left" in done.stdout
+    assert sorted(path.name for path in folder.iterdir()) == before
+    (folder / "undo-402.json").unlink()
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    assert sorted(path.name for path in folder.iterdir()) == ["0123456789abc", "deadbeefdead", "lock-mine", "precious"]

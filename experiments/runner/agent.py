@@ -2,7 +2,7 @@
 """On a host of --inventory: does what ./repro asks for over one ssh session, a JSON object per line both ways. When the
 session ends, however it does, its programs are ended and its settings put back.
 
-Started as: python3 -m runner.agent FOLDER NAME, in FOLDER what is kept between sessions.
+Started as: python3 -m runner.agent FOLDER, in FOLDER what is kept between sessions: of each network namespace its own.
 """
 from __future__ import annotations
 
@@ -12,33 +12,27 @@ import fcntl
 import json
 import os
 import queue
-import re
 import shutil
 import signal
+import stat
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from runner import cpustat, guard, manifest, memory, pace, procs, rows, upkeep
+from runner import cpustat, guard, manifest, memory, pace, ports, procs, rows, upkeep
 from runner.errors import CannotRun, Stop
 from runner.procs import Child, ChildFailed
 
 LEASE_S = 60.0    # without a word, not even an empty line: whoever asked has gone
 _START_S = 20.0
 _END_S = 30.0
-_INTERFACE = re.compile(r"^(?:net_)?(?:af_packet|af_xdp)\d*(?::|,iface=)([^,]+)")
+_NR_HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")
 
 
 class Ended(Exception):
     """The session is over."""
-
-
-def interface_of(device: str) -> str:
-    """The kernel's interface that a device of ours takes its frames from; empty where it is a card's."""
-    found = _INTERFACE.match(device)
-    return found[1] if found else ""
 
 
 def _driver(interface: str) -> str:
@@ -46,24 +40,22 @@ def _driver(interface: str) -> str:
     return next((line.split(": ", 1)[1] for line in told.splitlines() if line.startswith("driver: ")), "kernel")
 
 
-def _refuse_control(interface: str) -> None:
-    """Addresses of the experiment's interface are taken away: not of one that the host is reached by."""
-    own = upkeep.addresses_of(interface)
-    reached = os.environ.get("SSH_CONNECTION", "").split()
-    routes = json.loads(manifest.output("ip", "-j", "route", "show", "default") or "[]")
-    if len(reached) == 4 and reached[2] in [address.split("/")[0] for address in own]:
-        raise CannotRun(f"interface {interface} is the one that this host is reached by: name another, of the experiment's own network")
-    if any(route.get("dev") == interface for route in routes):
-        raise CannotRun(f"interface {interface} has the default route: name another, of the experiment's own network")
+def _check_own(folder: Path) -> None:
+    """What a file in there says is done as root: nobody else may have written it."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise CannotRun(f"mtcp_dir {folder} has to be a folder of root's own, writable by nobody else: name another, or remove it")
 
 
 class Agent:
-    def __init__(self, folder: Path, name: str):
+    def __init__(self, folder: Path):
         self._stop = threading.Event()
         self._heard = time.monotonic()
-        self._asked: queue.Queue[str | None] = queue.Queue()
+        self._asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put() may interrupt itself: signals
         self._ends = contextlib.ExitStack()
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _check_own(folder)
+        name = str(os.stat("/proc/self/ns/net").st_ino)  # settings are those of a network namespace
         self._lock(folder, name)
         self._upkeep = upkeep.Upkeep(folder / f"undo-{name}.json")
         self._scratch = folder / f"scratch-{name}"
@@ -117,7 +109,7 @@ class Agent:
             pass
         finally:
             procs.stop_all()
-            self._upkeep.restore()
+            self._upkeep.restore()  # what cannot be stays in its file: the next session says so
             self._ends.close()
 
     def _answer(self, asked: dict[str, Any]) -> None:
@@ -141,18 +133,22 @@ class Agent:
         """What this host is; refused where it cannot take part."""
         if os.geteuid() != 0:
             raise CannotRun("not root there: give ansible_user: root, or ansible_become: true with sudo without a password")
-        interfaces = {name for name in (interface, interface_of(device)) if name}
-        for name in sorted(interfaces):
-            if not Path(f"/sys/class/net/{name}").exists():
-                there = ", ".join(sorted(path.name for path in Path("/sys/class/net").iterdir()))
-                raise CannotRun(f"no interface {name} there: it has {there}")
-            _refuse_control(name)
+        named = {name for name in (interface, ports.interface_of(device)) if name}
+        for name in sorted(named):
+            if not (ports.NET / name).exists():
+                raise CannotRun(f"no interface {name} there: it has {', '.join(sorted(path.name for path in ports.NET.iterdir()))}")
+        for name in sorted(named | ports.of_card(device)):
+            ports.refuse_control(name, os.environ.get("SSH_CONNECTION", ""))
         return manifest.machine() | {"boot": manifest.text_of("/proc/sys/kernel/random/boot_id"), "dpdk": manifest.output("pkg-config", "--modversion", "libdpdk"), "packages": manifest.installed(),
-                                     "interfaces": {name: {"driver": _driver(name), "addresses": upkeep.addresses_of(name)} for name in interfaces}}
+                                     "source": manifest.source(),
+                                     "interfaces": {name: {"driver": _driver(name), "addresses": upkeep.addresses_of(name)} for name in named}}
 
     def do_reserve(self, hugepages: int) -> int:
         """For as long as the session lasts."""
-        found = int(self._upkeep.write("/proc/sys/vm/nr_hugepages", str(hugepages)))
+        found = int(_NR_HUGEPAGES.read_text())
+        if found < hugepages:
+            found = int(self._upkeep.write(str(_NR_HUGEPAGES), str(hugepages)))
+            self._run_mark = self._upkeep.mark()
         if found < hugepages:
             raise CannotRun(f"only {found} of {hugepages} hugepages could be reserved: reserve them when the machine starts")
         return found
@@ -163,15 +159,18 @@ class Agent:
             self._guard = guard.Guard(cores)
         return self._guard.settle() if settle else self._guard.slowdown()
 
-    def do_prepare(self, profile: dict[str, Any], interface: str, addresses: list[str], mtu: int | None, mask: str,
-                   plain: bool) -> dict[str, Any]:
-        """Settings of one run. interface: empty where no kernel's takes part; addresses: none beside a stack of ours; mask:
-        cores that receive work goes to; plain: whole checksums, and frames no longer than the MTU."""
-        self._upkeep.restore(self._run_mark)
-        self._run_mark = self._upkeep.mark()
+    def do_prepare(self, profile: dict[str, Any], interface: str, addresses: list[str], silent: list[str], mtu: int | None,
+                   mask: str, plain: bool) -> dict[str, Any]:
+        """Settings of one run. interface: empty where no kernel's takes part; addresses: none beside a stack of ours; silent:
+        interfaces that get none either, as the kernel answers for any of its addresses on all of them; mask: cores that receive
+        work goes to; plain: whole checksums, and frames no longer than the MTU."""
+        if left := self._upkeep.restore(self._run_mark):
+            raise CannotRun(f"settings of the run before could not be put back: {'; '.join(left)}")
         setting = upkeep.Setting(self._upkeep)
         for entry in profile["sysctl"]:
             setting.write(entry["key"], "/proc/sys/" + entry["key"].replace(".", "/"), entry["value"])
+        for name in silent:
+            setting.addresses(name, [])
         if not interface:
             return setting.about
         setting.link(interface, mtu)
@@ -197,6 +196,8 @@ class Agent:
         told: dict[str, Any] = {}
         guarded = ["setpriv", "--pdeathsig", "KILL", "--", *argv, "--json", str(self._result)]
         self._program = Child(guarded, Path(argv[0]).name)
+        if self._stop.is_set():  # before there was a program to be ended: nobody else ends it
+            raise Ended
 
         def ready(line: str) -> bool:
             name = self._pace.event(line)
@@ -256,9 +257,9 @@ def _say(told: dict[str, Any]) -> None:
         sys.stdout.flush()
 
 
-def main(folder: str, name: str) -> int:
+def main(folder: str) -> int:
     try:
-        agent = Agent(Path(folder), name)
+        agent = Agent(Path(folder))
     except (Stop, OSError) as error:
         _say({"id": 0, "error": str(error), "code": CannotRun.status})
         return CannotRun.status

@@ -6,13 +6,13 @@ import math
 import re
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from runner import conclude, deploy, gather, guard, pace, rows, sampling, tuning, words
-from runner.agent import interface_of
 from runner.cpustat import CpuTime
 from runner.device import Device
 from runner.display import Display
@@ -20,6 +20,7 @@ from runner.errors import CannotRun
 from runner.inventory import Host, Inventory
 from runner.places import ROOT
 from runner.plan import Run
+from runner.ports import interface_of
 from runner.procs import ChildFailed
 from runner.remote import Clock, Remote, all_at_once
 from runner.scenario import PACKETS
@@ -83,9 +84,26 @@ def check_clock(host: Host, clock: Clock) -> None:
                         f"more than mtcp_clock_limit_ms: {host.clock_limit_ms:g}: let chrony or ntpd set both, or raise the limit")
 
 
-def _about(host: Host, told: dict[str, Any], clock: Clock) -> dict[str, Any]:
+def check_source(host: Host, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    """CannotRun when a host's own sources (mtcp_sources) are others than the ones here. Where git tells nothing of one, the
+    manifest has it so."""
+    def told(source: dict[str, Any]) -> str:
+        return f"commit {source['commit'][:12]}{' with changes ' + source['diff'] if source['diff'] else ''}"
+
+    if host.sources and theirs["commit"] and ours["commit"] and told(theirs) != told(ours):
+        raise CannotRun(f"host {host.name}: mtcp_sources {host.sources} are {told(theirs)}, here they are {told(ours)}: make them the same and build them, "
+                        "or leave out mtcp_sources")
+
+
+def _note_clock(known: dict[str, Any], clock: Clock) -> None:
+    """The worst of all runs stays."""
+    if known["offset_ms"] is None or abs(clock.offset_s) + clock.bound_s > (abs(known["offset_ms"]) + known["bound_ms"]) / 1000:
+        known |= {"offset_ms": round(1000 * clock.offset_s, 4), "bound_ms": round(1000 * clock.bound_s, 4)}
+
+
+def _about(host: Host, told: dict[str, Any]) -> dict[str, Any]:
     return {"role": "server" if host.serves else "client", "machine": told,
-            "clock": {"offset_ms": round(1000 * clock.offset_s, 4), "bound_ms": round(1000 * clock.bound_s, 4), "limit_ms": host.clock_limit_ms},
+            "clock": {"offset_ms": None, "bound_ms": None, "limit_ms": host.clock_limit_ms},
             "address": host.address, "addresses": host.addresses, "cores": list(host.cores), "interface": host.interface or None,
             "device": host.device or None, "load": None if host.serves else host.load, "set": host.set}
 
@@ -115,6 +133,8 @@ class Cluster:
     remotes: dict[str, Remote] = field(default_factory=dict)
     told: dict[str, dict[str, Any]] = field(default_factory=dict)  # what each host said of itself
     repeated: list[dict[str, Any]] = field(default_factory=list)   # of the manifest
+    clocks: dict[str, dict[str, Any]] = field(default_factory=dict)  # of the manifest: the worst offset of each host
+    _left: list[str] = field(default_factory=list)                 # settings that could not be put back
 
     def open(self, scratch: Path, about: dict[str, Any], shown: Display) -> None:
         """Hosts prepared, sessions with all of them, their clocks checked, all of it in the manifest. CannotRun names a host."""
@@ -137,8 +157,17 @@ class Cluster:
             raise CannotRun(str(error)) from error
         about["hosts"], self.repeated = {}, about["repeated"]
         for name, found in self.remotes.items():
-            about["hosts"][name] = _about(found.host, self.told[name], found.measure_clock())
-            check_clock(found.host, found.clock)
+            check_source(found.host, self.told[name]["source"], about["source"])
+            about["hosts"][name] = _about(found.host, self.told[name])
+            self.clocks[name] = about["hosts"][name]["clock"]
+        self._compare_clocks(self.remotes.values())
+
+    def _compare_clocks(self, remotes: Iterable[Remote]) -> None:
+        """They drift, and are set: before each run again."""
+        for found in remotes:
+            clock = found.measure_clock()
+            _note_clock(self.clocks[found.host.name], clock)
+            check_clock(found.host, clock)
 
     def _reserve(self) -> None:
         wanted = [found for found in self.remotes.values() if found.host.hugepages]
@@ -156,7 +185,10 @@ class Cluster:
     # ---- one run ----
 
     def measure(self, run: Run, settings: dict[str, Any], show_rate: Any) -> rows.Row:
-        """Makes one run; its row, without what the session adds. settings: gets what is in force."""
+        """Makes one run; its row, without what the session adds. settings: gets what is in force.
+        CannotRun when settings of the run before, whose row is kept, could not be put back."""
+        if self._left:
+            raise CannotRun(f"settings could not be put back: {'; '.join(self._left)}")
         clients = [self.remotes[host.name] for host in self.inventory.clients][: run.concurrency]
         taking_part = [self.remotes[self.inventory.server.name], *clients]
         _show_sum(clients, show_rate)
@@ -165,9 +197,9 @@ class Cluster:
         except ChildFailed:  # not an interrupt: agents that still wait hear of the end by close()
             all_at_once(taking_part, "end")
             raise
-        left = [f"host {name}: {text}" for name, said in all_at_once(taking_part, "end").items() for text in said]
-        if left:
-            raise CannotRun(f"settings could not be put back: {'; '.join(left)}")
+        self._left = [f"host {name}: {text}" for name, said in all_at_once(taking_part, "end").items() for text in said]
+        if self._left:
+            row["notes"] = "; ".join(filter(None, [row["notes"], f"settings could not be put back: {'; '.join(self._left)}"]))
         return row
 
     def _together(self, run: Run, taking_part: list[Remote], settings: dict[str, Any]) -> rows.Row:
@@ -182,6 +214,7 @@ class Cluster:
 
     def _measure(self, run: Run, taking_part: list[Remote], settings: dict[str, Any]) -> rows.Row:
         server, *clients = taking_part
+        self._compare_clocks(taking_part)
         record = self._prepare(run, taking_part, settings)
         server_argv = self._server_argv(run)
         server.ask("start", argv=server_argv, serves=True, timeout=0)
@@ -211,9 +244,11 @@ class Cluster:
             host = found.host
             kernel = not run.ours if host.serves else host.load == "kernel"
             other = self.inventory.clients[0].load == "mtcp" if host.serves else run.ours
+            interface = host.interface if kernel else interface_of(host.device)
             steered = profile["steering"] in (True, "server" if host.serves else "client")
             return {"profile": {"sysctl": profile["sysctl"], "ethtool": profile["ethtool"], "iface": profile["iface"]},
-                    "interface": host.interface if kernel else interface_of(host.device), "addresses": host.all_addresses if kernel else [],
+                    "interface": interface, "addresses": host.all_addresses if kernel else [],
+                    "silent": sorted({host.interface, interface_of(host.device)} - {"", interface}),
                     "mtu": run.part.mtu, "mask": _mask(host.cores) if steered else "", "plain": kernel and other}
 
         key = " ".join(filter(None, (name, run.part.name if run.part.tuning else "")))

@@ -35,7 +35,7 @@ class Host:
     load: str = "kernel"             # a client's stack
     hugepages: int = 0               # of 2 MiB, reserved while a run lasts; 0: as they are
     set: dict[str, Any] = field(default_factory=dict)  # configuration keys of our stack
-    dir: str = "/var/tmp/mtcp"       # where sources are copied to and built
+    dir: str = "/var/lib/mtcp"       # where sources are copied to and built
     sources: str = ""                # where they are already
     build: str = ""                  # their build; SOURCES/build where not said
     clock_limit_ms: float = 50.0     # how far its clock may be from ours

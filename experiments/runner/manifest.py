@@ -66,7 +66,8 @@ def _virtualisation() -> str:
     return "virtual machine" if "hypervisor" in flags.split() else "none seen"
 
 
-def _source() -> dict[str, Any]:
+def source() -> dict[str, Any]:
+    """What git says of the sources that this is from."""
     git = ["git", "-C", str(ROOT), "-c", "safe.directory=*"]
     status = output(*git, "status", "--porcelain", "--untracked-files=no")
     changes = changes_since("HEAD") if status else None
@@ -105,7 +106,7 @@ def machine() -> dict[str, Any]:
 def begin(argv: list[str], seed: int) -> dict[str, Any]:
     return {
         "schema_version": rows.version(), "state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": shlex.join(["./repro", *argv]),
-        "seed": seed, "source": _source(), "machine": machine(), "dpdk": output("pkg-config", "--modversion", "libdpdk"),
+        "seed": seed, "source": source(), "machine": machine(), "dpdk": output("pkg-config", "--modversion", "libdpdk"),
         "python": sys.version.split()[0], "packages": installed(), "load_average_before": os.getloadavg(),
         "settings": {}, "skipped": {}, "failures": [], "repeated": [],
     }

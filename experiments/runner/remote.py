@@ -49,7 +49,7 @@ def _agent(host: Host, sources: str) -> str:
     """What is started there, for its shell."""
     root = "sudo -n " if become(host) else ""
     python = str(host.ssh.get("ansible_python_interpreter") or "/usr/bin/python3")
-    words = [python, "-m", "runner.agent", host.dir, host.name]
+    words = [python, "-m", "runner.agent", host.dir]
     inside = f'exec {root}env SSH_CONNECTION="$SSH_CONNECTION" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={shlex.quote(f"{sources}/experiments")} {shlex.join(words)}'
     return shlex.join(["sh", "-c", inside])
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Settings of a host that is not ours alone: each is recorded with what was there before, and put back. What was to be
-put back is also in a file, so that the next start does it where the last one was killed outright."""
+put back is also in a file, so that the next start does it where the last one was killed outright, or could not."""
 from __future__ import annotations
 
 import contextlib
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from runner import procs, tuning
+from runner import manifest, procs, tuning
+from runner.errors import CannotRun
 from runner.procs import ChildFailed
 
 
@@ -26,11 +27,18 @@ def offloads(interface: str) -> dict[str, str]:
 
 class Upkeep:
     def __init__(self, path: Path):
+        """CannotRun names what is still not as it was before."""
         self._path = path
         self._undo: list[dict[str, Any]] = []
-        if path.is_file():
-            self._undo = json.loads(path.read_text())
-            self.restore()
+        self._boot = manifest.text_of("/proc/sys/kernel/random/boot_id")
+        if not path.is_file():
+            return
+        kept = json.loads(path.read_text())
+        if kept["boot"] == self._boot:  # no setting outlives the kernel
+            self._undo = kept["steps"]
+        if left := self.restore():
+            raise CannotRun(f"settings of an earlier run could not be put back: {'; '.join(left)}: put them back, then remove {path}")
+        self._keep()
 
     def mark(self) -> int:
         """For restore(): what is set from here on."""
@@ -50,11 +58,16 @@ class Upkeep:
         with self._noted({"argv": undo}):
             procs.call(do)
 
+    def also(self, undo: list[str]) -> None:
+        """Something that the undoing of later steps does not bring back by itself."""
+        self._undo.append({"argv": undo})
+        self._keep()
+
     def restore(self, mark: int = 0) -> list[str]:
-        """The youngest first; what could not be put back."""
+        """The youngest first; what could not be put back, which stays to be tried again."""
         failed = []
-        while len(self._undo) > mark:
-            step = self._undo[-1]
+        for place in reversed(range(mark, len(self._undo))):
+            step = self._undo[place]
             try:
                 if "argv" in step:
                     procs.call(step["argv"])
@@ -62,7 +75,8 @@ class Upkeep:
                     Path(step["path"]).write_text(step["value"] + "\n")
             except (ChildFailed, OSError) as error:
                 failed.append(str(error))
-            self._undo.pop()
+                continue
+            del self._undo[place]
             self._keep()
         return failed
 
@@ -83,7 +97,7 @@ class Upkeep:
             self._path.unlink(missing_ok=True)
             return
         half = self._path.with_suffix(".half")
-        half.write_text(json.dumps(self._undo))
+        half.write_text(json.dumps({"boot": self._boot, "steps": self._undo}))
         half.replace(self._path)
 
 
@@ -129,17 +143,42 @@ class Setting:
     def addresses(self, interface: str, wanted: list[str]) -> None:
         """These and no others: beside a stack of ours, whose address the kernel must not answer for, none. What was known of
         neighbours is forgotten: the other end may have another card now."""
-        before = addresses_of(interface)
-        for address in reversed(before):  # with the first of a network the others would go, too
+        before = _entries(interface)
+        if any(address not in wanted for address in before):
+            for route in _routes(interface):  # they go with the addresses
+                self.upkeep.also(["ip", "-4", "route", "replace", *route])
+        for address, words in reversed(before.items()):  # with the first of a network the others would go, too
             if address not in wanted:
-                self.upkeep.call(["ip", "address", "del", address, "dev", interface], ["ip", "address", "add", address, "dev", interface])
+                self.upkeep.call(["ip", "address", "del", address, "dev", interface], ["ip", "address", "replace", *words, "dev", interface])
         for address in wanted:
             if address not in before:
-                self.upkeep.call(["ip", "address", "add", address, "dev", interface], ["ip", "address", "del", address, "dev", interface])
+                self.upkeep.call(["ip", "address", "add", address, "dev", interface],
+                                 ["ip", "-4", "address", "flush", "dev", interface, "to", f"{address.split('/')[0]}/32"])  # done twice: no error
         procs.call(["ip", "neigh", "flush", "dev", interface])
+
+
+def _entries(interface: str) -> dict[str, list[str]]:
+    """Its IPv4 addresses, ADDR/LEN, each with the words that `ip address` makes it by."""
+    told = json.loads(procs.call(["ip", "-j", "-4", "address", "show", "dev", interface]) or "[]")
+    found: dict[str, list[str]] = {}
+    for entry in (entry for device in told for entry in device.get("addr_info", [])):
+        address = f"{entry['local']}/{entry['prefixlen']}"
+        more = [(word, entry[key]) for word, key in (("broadcast", "broadcast"), ("scope", "scope"), ("label", "label"), ("metric", "metric")) if key in entry]
+        if entry.get("dynamic"):  # a lease's: without these it would last for ever
+            more += [("valid_lft", entry["valid_life_time"]), ("preferred_lft", entry["preferred_life_time"])]
+        found[address] = [address, *(str(word) for pair in more for word in pair)]
+    return found
 
 
 def addresses_of(interface: str) -> list[str]:
     """Its IPv4 addresses, ADDR/LEN."""
-    told = json.loads(procs.call(["ip", "-j", "-4", "address", "show", "dev", interface]) or "[]")
-    return [f"{entry['local']}/{entry['prefixlen']}" for found in told for entry in found.get("addr_info", [])]
+    return list(_entries(interface))
+
+
+def _routes(interface: str) -> list[list[str]]:
+    """Its IPv4 routes of the main table, in words of `ip route`, but for those the kernel makes of its addresses and those with
+    several ways; first such that go by another of them: undone last."""
+    lines = procs.call(["ip", "-4", "-o", "route", "show", "dev", interface]).splitlines()
+    found = [[word for word in line.split() if word not in ("linkdown", "dead")] + ["dev", interface]
+             for line in lines if " proto kernel " not in f"{line} " and "nexthop" not in line]
+    return sorted(found, key=lambda words: "via" not in words)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from runner import agree, claims, compare, scenario, summary
+from runner import agree, claims, compare, scenario
 from runner.errors import UsageError
 from test_repro_parts import make_row
 
@@ -141,8 +141,7 @@ def test_the_commands_status_follows(repro, tmp_path):
 # --- do two runs say the same?
 
 def agreement(first, second):
-    pairs = zip(summary.lines(first), summary.lines(second))
-    return agree.of(first, second, list(pairs))
+    return agree.of(first, second)
 
 
 def test_the_same_rows_agree_and_it_is_said(tmp_path, capsys):
@@ -174,7 +173,7 @@ def test_nine_tenths_of_the_points_have_to_agree(far, holds):
 
 
 def test_a_claim_that_only_one_run_judges_is_no_difference():
-    found = agree.of(run(), run() + run(experiment="messages"), [])
+    found = agree.of(run(), run() + run(experiment="messages"))
     assert found.verdicts and all(first.claim["experiment"] == "concurrency" for first, _ in found.verdicts)
 
 
@@ -182,6 +181,26 @@ def test_one_repeat_has_no_interval_to_agree_with():
     found = agreement(run(repeats=1), run(lambda *_: 3.0, repeats=1))
     assert found.share is None and found.single == 12 and "12 points have one repeat in each run, and no interval" in found.words()
     assert agreement(run(repeats=1), run()).share == 1.0  # one side's is enough
+
+
+@pytest.mark.parametrize("change", [lambda *_: 1.0, lambda stack, _: 0.2 if stack == "mtcp" else 1.0])
+def test_without_intervals_it_cannot_say_whatever_the_verdicts(change):
+    found = agreement(run(repeats=1), run(change, repeats=1))
+    assert found.words()[-1] == "cannot say whether A and B agree: no intervals" and found.holds is None
+    assert found.words()[0].startswith(f"verdicts: {len(found.verdicts) - len(found.differ)} of {len(found.verdicts)} alike")
+
+
+@pytest.mark.parametrize("gone, holds, zero", [(1, True, True), (2, False, False)])
+def test_points_that_only_one_run_has_do_not_agree(gone, holds, zero):
+    """Be they missing or 0, in A or in B."""
+    lost = POINTS[1:1 + gone]
+    less = [row | {"transactions_per_server_cpu_s": 0.0} if row["stack"] == "kernel" and row["concurrency"] in lost else row for row in run()]
+    less = [row for row in less if zero or row["transactions_per_server_cpu_s"]]
+    for first, second, name in ((run(), less, "A"), (less, run(), "B")):
+        found = agreement(first, second)
+        assert not found.differ and not found.outside and found.holds is holds and found.share == pytest.approx((12 - gone) / 12)
+        assert [key.point for key, _ in found.one_sided] == list(lost) and len(found.inside) == 12 - gone
+        assert f"a value in {name} only: concurrency kernel (veth) at 16K" in found.words()
 
 
 def test_chance_alone_leaves_more_than_nine_tenths():

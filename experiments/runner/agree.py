@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runner import claims
 from runner.rows import Row
 from runner.stats import Estimate
-from runner.summary import Key, Line, kilo, metric_of, metric_text
+from runner.summary import Key, Line, kilo, lines, metric_of, metric_text
 
 SHARE = 0.9  # of the points
 
@@ -17,7 +17,8 @@ SHARE = 0.9  # of the points
 class Agreement:
     verdicts: list[tuple[claims.Verdict, claims.Verdict]]  # of the claims that both runs judge
     inside: list[Key]                                      # points that agree ...
-    outside: list[tuple[Key, str]]                         # ... and that do not, with both medians
+    outside: list[tuple[Key, str]]                         # ... and that do not, with both medians ...
+    one_sided: list[tuple[Key, str]]                       # ... or with a value above 0 in one run only: it is told which
     single: int                                            # points with no interval in either run: nothing to agree with
 
     @property
@@ -26,25 +27,31 @@ class Agreement:
 
     @property
     def share(self) -> float | None:
-        points = len(self.inside) + len(self.outside)
-        return len(self.inside) / points if points else None
+        """None: no point has an interval, so that there is nothing to agree by."""
+        return len(self.inside) / self.points if self.inside or self.outside else None
 
     @property
-    def holds(self) -> bool:
-        return not self.differ and (self.share is None or self.share >= SHARE)
+    def points(self) -> int:
+        """That count: those of one run only do not agree."""
+        return len(self.inside) + len(self.outside) + len(self.one_sided)
+
+    @property
+    def holds(self) -> bool | None:
+        """None: cannot say."""
+        return None if self.share is None else not self.differ and self.share >= SHARE
 
     def words(self) -> list[str]:
         told = [f"verdicts: {len(self.verdicts) - len(self.differ)} of {len(self.verdicts)} alike"]
         told += [f"verdict differs: {first.claim['name']}: {first.word} ({first.ours}), then {second.word} ({second.ours})"
                  for first, second in self.differ]
         if self.share is not None:
-            told.append(f"medians within the other run's interval: {len(self.inside)} of {len(self.inside) + len(self.outside)} points, "
+            told.append(f"medians within the other run's interval: {len(self.inside)} of {self.points} points, "
                         f"{self.share:.0%} ({SHARE:.0%} are asked for)")
         told += [f"median outside: {told_of(key)}: {values}" for key, values in self.outside]
+        told += [f"a value in {name} only: {told_of(key)}" for key, name in self.one_sided]
         if self.single:
             told.append(f"{self.single} points have one repeat in each run, and no interval")
-        if self.verdicts or self.share is not None:
-            told.append(f"A and B {'agree' if self.holds else 'do not agree'}")
+        told.append({True: "A and B agree", False: "A and B do not agree", None: "cannot say whether A and B agree: no intervals"}[self.holds])
         return told
 
 
@@ -64,21 +71,27 @@ def within(first: Estimate, second: Estimate) -> bool | None:
     return _holds(first, second.value) or _holds(second, first.value)
 
 
-def of(before: Sequence[Row], after: Sequence[Row], pairs: Sequence[tuple[Line, Line]],
-       skipped: tuple[dict[str, str], dict[str, str]] = ({}, {})) -> Agreement:
-    """pairs: lines that both have. skipped: reason by stack or experiment, of each run."""
+def _value(line: Line | None) -> Estimate | None:
+    """None where there is none above 0."""
+    found = line.estimate(metric_of(line.key.experiment)) if line else None
+    return found if found and found.value > 0 else None
+
+
+def of(before: Sequence[Row], after: Sequence[Row], skipped: tuple[dict[str, str], dict[str, str]] = ({}, {})) -> Agreement:
+    """skipped: reason by stack or experiment, of each run."""
     judged = [{verdict.claim["name"]: verdict for verdict in claims.judge_all(list(rows), left)} for rows, left in zip((before, after), skipped)]
-    inside, outside, single = [], [], 0
-    for first, second in pairs:
-        metric = metric_of(first.key.experiment)
-        ends = first.estimate(metric), second.estimate(metric)
-        if ends[0] is None or ends[1] is None:
+    ours, theirs = ({line.key: line for line in lines(found)} for found in (before, after))
+    inside, outside, one_sided, single = [], [], [], 0
+    for key in dict.fromkeys((*ours, *theirs)):
+        first, second = _value(ours.get(key)), _value(theirs.get(key))
+        if first is None or second is None:
+            one_sided += [(key, name) for end, name in ((first, "A"), (second, "B")) if end]
             continue
-        agreed = within(*ends)
+        agreed, metric = within(first, second), metric_of(key.experiment)
         if agreed is None:
             single += 1
         elif agreed:
-            inside.append(first.key)
+            inside.append(key)
         else:
-            outside.append((first.key, f"{metric_text(first, metric)}, then {metric_text(second, metric)}"))
-    return Agreement([(judged[0][name], judged[1][name]) for name in judged[0] if name in judged[1]], inside, outside, single)
+            outside.append((key, f"{metric_text(ours[key], metric)}, then {metric_text(theirs[key], metric)}"))
+    return Agreement([(judged[0][name], judged[1][name]) for name in judged[0] if name in judged[1]], inside, outside, one_sided, single)

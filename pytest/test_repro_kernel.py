@@ -83,7 +83,9 @@ def test_interfaces_are_set_and_read_back(netns_pair):
     change = {"ethtool": {"gro": "on"}, "iface": {"gro_flush_timeout": "12000", "nosuch": "1"},
               "sysctl": {"net.ipv4.tcp_no_metrics_save": "1", "net.ipv4.tcp_congestion_control": "nosuch"}}
     record = tuning.apply(netns_pair.pair, "kernel-tuned", [0], [0], change)
-    assert record["set"]["server srv0 gro"] == "on" and record["set"]["client cli0 gro_flush_timeout"] == "12000"
+    assert record["set"]["server srv0 gro"] == "on" and record["set"]["client cli0 gro"] == "on"
+    assert record["set"]["server srv0 gro_flush_timeout"] == "12000"
+    assert not any("cli0" in text for text in (*record["set"], *record["refused"]) if "gro_flush_timeout" in text or "nosuch=" in text)
     assert record["set"]["client net.ipv4.tcp_no_metrics_save"] == "1"
     refused = " ".join(record["refused"])
     assert "nosuch=1" in refused and "tcp_congestion_control=nosuch" in refused

@@ -173,12 +173,28 @@ def test_cycles_of_a_transaction_stand_beside_percentages():
     shares = {"application": 0.1, "tcpip": 0.4, "packet_io": 0.2, "kernel_other": 0.1, "unclassified": 0.0, "idle": 0.2}
     entries = [{"method": "perf", "attribution": "leaf", "cpus": "server", "samples": 10, "shares": shares},
                {"method": "perf", "attribution": "leaf", "cpus": "all", "samples": 10, "shares": shares}]
-    found = summary.lines([make_row(experiment="cpu-breakdown", cycles_per_transaction=2000.0, breakdown=entries)])
+    about = {"experiment": "cpu-breakdown", "tsc_hz": 2_500_000_000, "server_cores": "0-1", "transactions": 6_000_000}
+    found = summary.lines([make_row(breakdown=entries, **about)])  # 2 cores, 3 s: 2,500 cycles in each transaction, idle ones too
     assert parts.table(found) == [["mtcp", "8K", "perf, leaf", "10.0% 250", "40.0% 1,000", "20.0% 500", "10.0% 250", "-", "-", "20.0%", "2,000"]]
+    assert parts.table(summary.lines([make_row(breakdown=entries, **about | {"tsc_hz": None})]))[0][3] == "10.0%"
     assert parts.table(summary.lines([make_row(breakdown=entries)])) == []  # this experiment does not ask where the time goes
+
+
+def test_a_part_has_its_own_cycles_whatever_another_method_calls_idle():
+    """By leaf, looks at a quiet device are packet I/O: that is no reason for TCP/IP to have fewer cycles."""
+    by = [breakdown("cycles", "phase", tcpip=0.4, idle=0.6), breakdown("perf", "leaf", tcpip=0.4, packet_io=0.5, idle=0.1)]
+    row = make_row(experiment="cpu-breakdown", tsc_hz=2_500_000_000, transactions=3_000_000, breakdown=by)
+    looped, sampled = parts.table(summary.lines([row]))
+    assert (looped[4], looped[-1]) == ("40.0% 1,000", "1,000") and (sampled[4], sampled[5], sampled[-1]) == ("40.0% 1,000", "50.0% 1,250", "2,250")
+
+
+def test_paired_the_kernels_share_by_the_loops_account_is_a_bound():
+    by = [breakdown(*method, tcpip=0.8, kernel_other=0.2) for method in (("cycles", "phase"), ("perf", "phase"))]
+    told = [row[6] for stack in ("mtcp", "mtcp-paired") for row in parts.table(summary.lines([make_row(stack, experiment="cpu-breakdown", breakdown=by)]))]
+    assert told == ["20.0%", "20.0%", "≤ 20.0%", "20.0%"]
 
 
 def test_a_core_that_only_idled_has_no_cycles():
     entries = [{"method": "perf", "attribution": "leaf", "cpus": "server", "samples": 10, "shares": {"idle": 1.0}}]
-    found = summary.lines([make_row(experiment="cpu-breakdown", breakdown=entries)])
+    found = summary.lines([make_row(experiment="cpu-breakdown", tsc_hz=2_500_000_000, breakdown=entries)])
     assert parts.table(found)[0][-2:] == ["100.0%", "-"]

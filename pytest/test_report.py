@@ -31,7 +31,7 @@ def example():
                                       latency_p50_us=point / rate * 1e6, latency_p99_us=point / rate * 2e6))
             shares = sampled(application=0.1, tcpip=0.5, packet_io=0.3, idle=0.1) if stack.startswith("mtcp") else \
                 sampled(application=0.05, tcpip=0.45, packet_io=0.1, kernel_other=0.3, idle=0.1)
-            found.append(make_row(stack, 8192, repeat, rate, "cpu-breakdown", breakdown=shares))
+            found.append(make_row(stack, 8192, repeat, rate, "cpu-breakdown", breakdown=shares, tsc_hz=2_500_000_000))
     return found
 
 

@@ -381,6 +381,14 @@ def test_our_stack_by_library():
     assert parts_of({"place": "packet_io"}, "leaf", 1)[-1] == "packet_io"
 
 
+def test_a_function_without_a_name_is_its_callers_by_caller_only():
+    frames = [classify.Frame(name, "/usr/lib/libc.so.6" if name == "[unknown]" else "mtcp-pair") for name in ("[unknown]", "tcp_input", "main")]
+    sample = classify.Sample("mtcp-pair", 0, frames)
+    assert [classify.classify(sample, {}, how) for how in ("leaf", "caller")] == ["unclassified", "tcpip"]
+    frames[0] = classify.Frame("memcpy", "/usr/lib/libc.so.6")
+    assert classify.classify(sample, {}, "leaf") == "tcpip"
+
+
 def test_our_stack_by_phase():
     assert parts_of({}, "phase", 1) == ["tcpip", "packet_io", "unclassified", "packet_io", "idle", "tcpip"]
 
@@ -479,6 +487,15 @@ def test_kernel_share_prefers_samples_and_leaves_idle_out():
     assert found.estimate.value == pytest.approx(0.7 / 0.8)
     coarse = judge("kernel-share", [make_row("kernel", experiment="cpu-breakdown", breakdown=entries[:1])])
     assert coarse.estimate.value == pytest.approx(0.3 / 0.8)
+
+
+@pytest.mark.parametrize("stack, looked_at", [("mtcp", 3), ("mtcp-paired", 2)])
+def test_an_account_without_a_remainder_is_no_proof_that_all_is_classified(stack, looked_at):
+    entries = [breakdown("cycles", "phase", tcpip=0.8, kernel_other=0.2), breakdown("perf", "leaf", tcpip=1.0), breakdown("perf", "caller", tcpip=1.0)]
+    found = judge("unclassified", [make_row(stack, experiment="cpu-breakdown", breakdown=entries)])
+    assert found.outcome == claims.REPRODUCED and found.estimate.n == looked_at
+    only = judge("unclassified", [make_row("mtcp-paired", experiment="cpu-breakdown", breakdown=[entries[0], breakdown("perf", "phase", tcpip=1.0)])])
+    assert only.outcome == claims.UNTESTED
 
 
 def test_a_retransmission_over_the_ring_fails_the_check():

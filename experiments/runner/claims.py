@@ -199,12 +199,18 @@ def _method_gap(claim: Claim, rows: list[Row]) -> Estimate:
     return stats.median(gaps)
 
 
+_NO_REMAINDER = ("cycles", "mtcp-paired")  # that account calls all of its remainder the kernel's, and would never fail
+
+
 def _unclassified(_: Claim, rows: list[Row]) -> Estimate:
     sampled = [row for row in rows if entry_of(row, "perf")]
     if not sampled:
         raise Untestable("no samples: perf is not allowed here")
     methods = (("perf", "caller"), ("perf", "leaf"), ("cycles", "phase"))
-    worst = [shares.get("unclassified", 0.0) for row in sampled for method in methods if (shares := entry_of(row, *method))]
+    worst = [shares.get("unclassified", 0.0) for row in sampled for method in methods
+             if (shares := entry_of(row, *method)) and (method[0], row["stack"]) != _NO_REMAINDER]
+    if not worst:
+        raise Untestable("no samples by caller or by leaf")
     return Estimate(max(worst), None, None, len(worst))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from runner import words
 from runner.errors import CannotRun, UsageError, nearest
 
 SERVER, CLIENTS = "server", "clients"
@@ -78,10 +79,7 @@ class Inventory:
 def _cores(text: str) -> tuple[int, ...]:
     if not _CPUS.match(text):
         raise ValueError("a list of CPUs as 0,2-5")
-    found: list[int] = []
-    for span in text.split(","):
-        first, _, last = span.partition("-")
-        found += range(int(first), int(last or first) + 1)
+    found = words.cores_of(text)
     if not found or len(set(found)) != len(found):
         raise ValueError("each CPU once, ranges upwards, as 0,2-5")
     return tuple(found)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runner import stats
 from runner.scenario import load_all
 from runner.summary import Line, kilo
+from runner.words import cores_of
 
 PARTS = ("application", "tcpip", "packet_io", "kernel_other", "kernel", "unclassified", "idle")
 LABELS = ("application", "TCP/IP", "packet I/O", "other kernel", "kernel, undivided", "unclassified", "idle")
@@ -23,18 +25,31 @@ def mean_shares(line: Line, method: tuple[str, str]) -> dict[str, float] | None:
     return {part: sum(shares.get(part, 0.0) for shares in found) / len(found) for part in PARTS}
 
 
+def _whole(line: Line) -> float | None:
+    """What passes on the server's cores in one transaction, idle or not: cycles. None: not known."""
+    found = [row["tsc_hz"] * len(cores_of(row["server_cores"])) * row["seconds"] / row["transactions"]
+             for row in line.rows if row.get("tsc_hz") and row.get("server_cores") and row.get("transactions")]
+    return stats.median(found).value if found else None
+
+
 def cycles(line: Line, shares: dict[str, float]) -> dict[str, float]:
-    """Of each part but idling, for one transaction: they add up to the line's cycles per transaction. Empty: not known."""
-    whole = line.estimate("cycles_per_transaction")
-    busy = 1.0 - shares["idle"]
-    if whole is None or busy <= 0:
+    """Of each part but idling, for one transaction, by the method that gave the shares: what one calls idle another may
+    call work, so that the sums of two methods differ. Empty: not known."""
+    whole = _whole(line)
+    if whole is None or shares["idle"] >= 1.0:
         return {}
-    return {part: whole.value * shares[part] / busy for part in PARTS if part != "idle"}
+    return {part: whole * shares[part] for part in PARTS if part != "idle"}
 
 
-def _cells(line: Line, shares: dict[str, float]) -> list[str]:
+def _is_bound(line: Line, method: tuple[str, str], part: str) -> bool:
+    """Paired, the loop's account calls all that it has no phase for the kernel's: so much at most."""
+    return (line.key.stack, method, part) == ("mtcp-paired", ("cycles", "phase"), "kernel_other")
+
+
+def _cells(line: Line, method: tuple[str, str], shares: dict[str, float]) -> list[str]:
     spent = cycles(line, shares)
-    cells = [f"{shares[part]:.1%}" + (f" {spent[part]:,.0f}" if spent.get(part) else "") if shares[part] else "-" for part in PARTS]
+    cells = ["≤ " * _is_bound(line, method, part) + f"{shares[part]:.1%}" + (f" {spent[part]:,.0f}" if spent.get(part) else "")
+             if shares[part] else "-" for part in PARTS]
     return [*cells, f"{sum(spent.values()):,.0f}" if spent else "-"]
 
 
@@ -42,5 +57,5 @@ def table(lines: Sequence[Line]) -> list[list[str]]:
     """A row under HEAD for each line and method of the experiments that break time down: percent, then cycles per transaction."""
     known = load_all()
     chosen = [line for line in lines if line.key.experiment in known and known[line.key.experiment].breakdown]
-    return [[line.key.stack, kilo(line.key.point), label, *_cells(line, shares)]
+    return [[line.key.stack, kilo(line.key.point), label, *_cells(line, method, shares)]
             for line in chosen for method, label in METHODS.items() if (shares := mean_shares(line, method))]

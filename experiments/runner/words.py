@@ -18,6 +18,15 @@ def cpu_list(cores: list[int]) -> str:
     return ",".join(map(str, cores))
 
 
+def cores_of(text: str) -> list[int]:
+    """Of a list of CPUs as 0,2-5."""
+    found: list[int] = []
+    for span in text.split(","):
+        first, _, last = span.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
 def options(values: dict[str, Any]) -> list[str]:
     """Words of the command line; True: an option without a value."""
     named = ((f"--{key.replace('_', '-')}", value) for key, value in values.items())

@@ -5,13 +5,14 @@ import os
 import shutil
 import signal
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from runner import agent as agents
-from runner import cluster, deploy, gather, inventory, manifest, plan, ports, remote, resume, rows, scenario, upkeep
+from runner import cluster, deploy, gather, inventory, manifest, plan, ports, remote, resume, rows, scenario, upkeep, words
 from runner.cpustat import CpuTime
 from runner.errors import CannotRun, UsageError
 from runner.procs import ChildFailed
@@ -63,6 +64,9 @@ def test_hosts_have_what_the_inventory_says():
     ({}, {"mtcp_dir": "mtcp"}, "host b: mtcp_dir: 'mtcp': give an absolute path"),
     ({}, {"mtcp_address": "10.0.1.2/24"}, "host b: mtcp_address 10.0.1.2/24 is not in the server's network 10.0.0.0/24"),
     ({"mtcp_address": "10.0.0.20/24"}, {}, "host b: address 10.0.0.20 is a's, too: give each host its own"),
+    ({"mtcp_dir": "{{ base }}/mtcp"}, {}, "host a: mtcp_dir: '{{ base }}/mtcp': templates are not rendered here: give the value itself"),
+    ({"mtcp_set": {"gateway": "{{ gw }}"}}, {}, "host a: mtcp_set: {'gateway': '{{ gw }}'}: templates are not rendered here"),
+    ({}, {"ansible_host": "{{ inventory_hostname }}.lan"}, "host b: ansible_host: '{{ inventory_hostname }}.lan': templates are not rendered here"),
     ({}, {"mtcp_clock_limit_ms": "soon"}, "host b: mtcp_clock_limit_ms: 'soon': give a number from 0.001 to 60000"),
 ])
 def test_what_is_wrong_is_named_with_host_and_mend(server, client, said):
@@ -108,13 +112,25 @@ def test_the_example_is_an_inventory(tmp_path):
     broken.write_text("server: [\n")
     with pytest.raises(UsageError, match="hosts.yml: Ansible cannot read it"):
         inventory.read(broken)
+    with pytest.raises(UsageError, match="none.yml: no such file: write one as experiments/cluster/hosts.example.yml"):
+        inventory.read(tmp_path / "none.yml")
 
 
 def test_ssh_is_told_what_ansible_is_told():
     host = parse({"ansible_host": "192.0.2.1", "ansible_port": 2222, "ansible_user": "root", "ansible_ssh_private_key_file": "/k e/y",
                   "ansible_ssh_common_args": "-o StrictHostKeyChecking=no"}).server
-    words = remote.ssh(host)
-    assert words[-7:] == ["-p", "2222", "-l", "root", "-i", "/k e/y", "192.0.2.1"] and "StrictHostKeyChecking=no" in words
+    found = remote.ssh(host)
+    assert found[-8:] == ["-p", "2222", "-l", "root", "-i", "/k e/y", "--", "192.0.2.1"] and "StrictHostKeyChecking=no" in found
+
+
+@pytest.mark.parametrize("told, python", [(None, "/usr/bin/python3"), ("auto_silent", "/usr/bin/python3"), ("/opt/python", "/opt/python")])
+def test_the_agent_is_started_by_the_python_that_is_named(told, python):
+    assert f" {python} -m runner.agent /var/lib/mtcp" in remote._agent(parse({"ansible_python_interpreter": told}).server, "/s")
+
+
+def test_yaml_booleans_are_ours():
+    found = parse({"mtcp_set": {"pacing": True, "tcp_sack": False, "gateway": "10.0.0.254", "mss": 1}}).server
+    assert words.sets("--set", found.set)[1::2] == ["pacing=1", "tcp_sack=0", "gateway=10.0.0.254", "mss=1"]
 
 
 def runs(name, size="quick"):
@@ -178,20 +194,25 @@ def joined(*loads, server=None, watched=None, cores=1):
 
 
 def test_rows_are_summed_and_the_worst_stands():
-    row = joined(load(), load(transactions=300, transactions_per_s=150.0, generator_lag=0.9, latency_max_us=30.0, steady=False, seconds=2.1,
+    row = joined(load(), load(transactions=300, transactions_per_s=150.0, generator_lag=0.9, latency_max_us=2.9, steady=False, seconds=2.1,
                               latency_histogram=[[3000, 300]], notes=["slow"]))
     assert (row["transactions"], row["transactions_per_s"], row["failed"], row["concurrency"]) == (400, 200.0, 2, 16)
     assert (row["retransmits"], row["retransmits_total"], row["drops"]) == (7, 8, 5)
     assert row["failures"] == {"ETIMEDOUT": 2} and row["client_counters"] == {"a": 2} and row["tsc_hz"] == 7
-    assert (row["latency_p50_us"], row["latency_p90_us"], row["latency_max_us"]) == (3.0, 3.0, 30.0) and "latency_histogram" not in row
+    assert (row["latency_p50_us"], row["latency_p90_us"], row["latency_max_us"]) == (3.0, 3.0, 9.0) and "latency_histogram" not in row
     assert row["generator_lag"] == 0.9 and row["steady"] is False and row["seconds"] == 2.1 and row["notes"] == ["c: slow"]
     assert row["intervals"] == [2.0, 4.0] and row["memory_bytes"] == 300 and row["window_overlap"] == 1
 
 
 def test_latencies_of_unlike_loads_are_weighed_by_their_number():
-    found = gather.quantiles([[[1000, 1]], [[5000, 98], [9000, 1]]])
-    assert found == {"latency_p50_us": 5.0, "latency_p90_us": 5.0, "latency_p99_us": 5.0, "latency_p999_us": 9.0}
-    assert gather.quantiles([[]])["latency_p50_us"] is None
+    found = gather.quantiles([[[1000, 1]], [[5000, 98], [9000, 1]]], 9.1)
+    assert found == {"latency_p50_us": 5.0, "latency_p90_us": 5.0, "latency_p99_us": 5.0, "latency_p999_us": 9.1}
+    assert gather.quantiles([[]], 0.0)["latency_p50_us"] is None
+
+
+def test_no_quantile_is_above_the_longest():
+    """The middle of a bucket may be."""
+    assert set(gather.quantiles([[[1000, 1], [5000, 999]]], 4.9).values()) == {4.9}
 
 
 @pytest.mark.parametrize("lags, idle, limited", [((0.5, 0.98), 0.25, True), ((0.5, 0.9), 0.25, False), ((0.98, 0.98), 0.01, False)])
@@ -251,11 +272,30 @@ def test_what_ansible_says_of_a_host_becomes_a_line_with_the_mend():
     assert said[1:] == ["host b: Build: x.c:1: error"]
 
 
-def test_the_sources_are_those_of_git_with_uncommitted_changes(tmp_path):
-    if not (ROOT / ".git").exists():
-        pytest.skip("not a git checkout")
-    tree = deploy.archive(tmp_path / "sources.tar")
-    assert len(tree) == 12 and (tmp_path / "sources.tar").stat().st_size > 100_000
+def test_the_sources_are_those_of_git_with_uncommitted_changes(tmp_path, monkeypatch):
+    place, tar = tmp_path / "sources", tmp_path / "sources.tar"
+    (place / "core").mkdir(parents=True)
+    (place / "core" / "a.c").write_text("first\n")
+    monkeypatch.setattr(deploy, "ROOT", place)
+    for argv in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        deploy._git(*argv)
+
+    def archived():
+        tree = deploy.archive(tar)
+        with tarfile.open(tar) as found:
+            return tree, {name: found.extractfile(name).read().decode() for name in found.getnames() if found.getmember(name).isfile()}
+
+    clean = archived()
+    assert len(clean[0]) == 12 and clean[1] == {"core/a.c": "first\n"}
+    (place / "core" / "a.c").write_text("second\n")
+    (place / "hosts.yml").write_text("no source\n")
+    changed = archived()
+    assert changed[0] != clean[0] and changed[1] == {"core/a.c": "second\n"}
+    (place / "core" / "b.c").write_text("new\n")
+    with pytest.raises(CannotRun, match="git does not track core/b.c: hosts would not get it: git add it, or remove it"):
+        archived()
+    deploy._git("add", "core/b.c")
+    assert archived()[1] == {"core/a.c": "second\n", "core/b.c": "new\n"}
 
 
 def test_hosts_that_are_others_now_are_not_gone_on_with(tmp_path):
@@ -268,15 +308,30 @@ def test_hosts_that_are_others_now_are_not_gone_on_with(tmp_path):
         resume.check_hosts(tmp_path, before, now)
 
 
-@pytest.mark.parametrize("words, said", [
+@pytest.mark.parametrize("options, said", [
     (("--inventory", "none.yml"), "--inventory none.yml: no such file: write one as experiments/cluster/hosts.example.yml"),
     (("--inventory", "hosts.yml", "--device", "af_xdp"), "--inventory has each host's device (mtcp_device): leave out --device"),
     (("--inventory", "hosts.yml", "--capture", "x.pcapng"), "--capture is written on one machine only"),
 ])
-def test_words_that_do_not_go_together_are_refused(repro, tmp_path, words, said):
+def test_words_that_do_not_go_together_are_refused(repro, tmp_path, options, said):
     (tmp_path / "hosts.yml").write_text("")
-    done = repro("run", *words)
+    done = repro("run", *options)
     assert done.returncode == 2 and said in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--resume", "DIR"), ("--resume=DIR",)])
+def test_going_on_with_a_run_on_hosts_builds_nothing_here(repro, tmp_path, option):
+    for tool in ("cmake", "ninja"):
+        path = tmp_path / "bin" / tool
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\necho built >&2\nexit 1\n")
+        path.chmod(0o755)
+    choices = {"names": ["accept-rate"], "size": "quick", "device": "ring", "baseline": None, "seed": 1, "repeats": None, "seconds": None, "capture": None}
+    for name, hosts, said in (("hosts", "/none.yml", "--inventory /none.yml: no such file"), ("here", None, "the build failed")):
+        (tmp_path / name).mkdir()
+        manifest.write(tmp_path / name, {"choices": choices | {"inventory": hosts}})
+        done = repro("run", *(word.replace("DIR", name) for word in option), MTCP_BIN="", PATH=f"{tmp_path}/bin:{os.environ['PATH']}")
+        assert done.returncode == (2 if hosts else 3) and said in done.stderr, done.stderr
 
 
 def test_settings_are_put_back_the_youngest_first(tmp_path):
@@ -431,6 +486,16 @@ def test_programs_end_with_an_agent_that_is_killed(agent):
     pid, _ = agent.start()
     agent.process.send_signal(signal.SIGKILL)
     assert gone(pid)
+
+
+def test_an_agent_that_is_terminated_ends_in_good_order(agent):
+    """Also while it waits for its window."""
+    pid, _ = agent.start()
+    agent.process.stdin.write(json.dumps({"id": 2, "do": "window", "at": time.time() + 60, "seconds": 1, "cores": [0]}) + "\n")
+    agent.process.stdin.flush()
+    time.sleep(0.2)
+    agent.process.send_signal(signal.SIGTERM)
+    assert agent.process.wait(10) == 0 and gone(pid) and not list(agent.folder.glob("scratch-*"))
 
 
 def test_one_run_at_a_time_on_a_host(agent):

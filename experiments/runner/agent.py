@@ -51,7 +51,8 @@ class Agent:
     def __init__(self, folder: Path):
         self._stop = threading.Event()
         self._heard = time.monotonic()
-        self._asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # its put() may interrupt itself: signals
+        self._asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()  # a signal's handler may do no more than put() into such a one
         self._ends = contextlib.ExitStack()
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         _check_own(folder)
@@ -86,7 +87,10 @@ class Agent:
         self._over()
 
     def _watch(self) -> None:
-        while not self._stop.wait(1.0):
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                self._signals.get(timeout=1.0)
+                self._over()
             if time.monotonic() - self._heard > LEASE_S:
                 self._over()
 
@@ -99,8 +103,8 @@ class Agent:
     def serve(self) -> None:
         for work in (self._listen, self._watch):
             threading.Thread(target=work, daemon=True).start()
-        signal.signal(signal.SIGTERM, lambda *_: self._over())
-        signal.signal(signal.SIGHUP, lambda *_: self._over())
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _: self._signals.put(number))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             while (line := self._asked.get()) is not None:

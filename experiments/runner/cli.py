@@ -140,8 +140,9 @@ def _check_resume(arguments: argparse.Namespace) -> None:
 
 def _check_inventory(arguments: argparse.Namespace) -> None:
     """What can be told before Ansible reads it."""
-    if not Path(arguments.inventory).is_file():
-        raise UsageError(f"--inventory {arguments.inventory}: no such file: write one as experiments/cluster/hosts.example.yml")
+    from runner import inventory
+
+    inventory.check_file(Path(arguments.inventory))
     if arguments.device != "ring":
         raise UsageError("--inventory has each host's device (mtcp_device): leave out --device")
     if arguments.capture:

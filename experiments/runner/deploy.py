@@ -17,6 +17,7 @@ from runner.places import EXPERIMENTS, ROOT
 from runner.procs import Child, ChildFailed
 
 PLAYBOOK = EXPERIMENTS / "cluster" / "prepare.yml"
+_NEEDED = ("CMakeLists.txt", "core", "pmd_backends", "experiments/apps", "experiments/runner")  # on a host
 _PREPARE_S = 3600.0
 _FATAL = re.compile(r"^(?:fatal|failed): \[([^\]]+)\].*?: (UNREACHABLE|FAILED)! => (\{.*\})$")
 _TASK = re.compile(r"^TASK \[(.*)\] \**$")
@@ -39,7 +40,10 @@ def _git(*words: str) -> str:
 
 
 def archive(path: Path) -> str:
-    """The sources as git tracks them, uncommitted changes with them, as a tar; the name of that state."""
+    """The sources as git tracks them, uncommitted changes with them, as a tar; the name of that state. CannotRun names a file
+    that git does not track where hosts need it."""
+    if new := _git("ls-files", "--others", "--exclude-standard", "--", *_NEEDED).splitlines():
+        raise CannotRun(f"git does not track {', '.join(new[:3])}{' and more' if len(new) > 3 else ''}: hosts would not get it: git add it, or remove it")
     state = _git("stash", "create") or "HEAD"
     _git("archive", "--format=tar", f"--output={path}", state)
     return _git("rev-parse", f"{state}^{{tree}}")[:12]

@@ -69,21 +69,24 @@ def _together(counts: Iterable[dict[str, int] | None]) -> dict[str, int]:
     return dict(total)
 
 
-def quantiles(histograms: Iterable[list[list[int]]]) -> dict[str, float | None]:
-    """Of all latencies together, as mtcp-load finds them of its own: pairs of a latency in ns and how many had it."""
+def quantiles(histograms: Iterable[list[list[int]]], most: float) -> dict[str, float | None]:
+    """Of all latencies together, as mtcp-load finds them of its own: pairs of the middle of a bucket, in ns, and how many are
+    in it. most: the longest, in us, which no quantile is above and which the last one is."""
     counts: Counter[int] = Counter()
     for pairs in histograms:
         for value, count in pairs:
             counts[value] += count
     total = sum(counts.values())
+    if not total:
+        return dict.fromkeys(_QUANTILES)
     found: dict[str, float | None] = {}
     for name, share in _QUANTILES.items():
-        rank, seen, found[name] = max(1, math.ceil(share * total)), 0, None
+        rank, seen, value = max(1, math.ceil(share * total)), 0, 0
         for value in sorted(counts):
             seen += counts[value]
             if seen >= rank:
-                found[name] = value / 1e3
                 break
+        found[name] = most if rank >= total else min(value / 1e3, most)
     return found
 
 
@@ -131,8 +134,8 @@ def join(server: Row, loads: dict[str, Row], watched: Window, windows: dict[str,
     row |= {name: _add(found.get(name) for found in each) for name in _SUMS}
     row |= {name: server.get(name) for name in _SERVERS}
     row |= {name: _add([row[name], server.get(name)]) for name in ("retransmits", "retransmits_total", "drops")}
-    row |= quantiles(found.get("latency_histogram") or [] for found in each)
     row |= {name: max((found[name] for found in each if found.get(name) is not None), default=None) for name in _WORST}
+    row |= quantiles((found.get("latency_histogram") or [] for found in each), row["latency_max_us"])
     row["server_busy"] = _busy(server, watched, cores)
     row["generator_limited"] = _limited(each, row["server_busy"])
     row["ramp_incomplete"] = any(found.get("ramp_incomplete") for found in each)

@@ -19,6 +19,8 @@ LOADS = ("kernel", "mtcp")
 _READ_S = 60.0
 _CPUS = re.compile(r"^\d+(-\d+)?(,\d+(-\d+)?)*$")
 _INTERFACE = re.compile(r"^[A-Za-z0-9_.-]{1,15}$")
+# Of Ansible's own, what is used here; Ansible would render templates in them, ansible-inventory does not.
+_SSH = re.compile(r"^ansible_(host|port|user|connection|private_key_file|ssh_.*|become.*|python_interpreter)$")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -146,13 +148,16 @@ def _host(name: str, serves: bool, variables: dict[str, Any]) -> Host:
     """UsageError names the host, the variable and the mend."""
     found: dict[str, Any] = {}
     for variable, value in variables.items():
+        ours = variable.startswith(_PREFIX) and variable != _PREFIX + "packages"
+        if (ours or _SSH.match(variable)) and any(mark in str(value) for mark in ("{{", "{%")):
+            raise UsageError(f"host {name}: {variable}: {value!r}: templates are not rendered here: give the value itself")
         if not variable.startswith(_PREFIX):
             continue
         key = variable.removeprefix(_PREFIX)
         if key == "set":
             if not isinstance(value, dict):
                 raise UsageError(f"host {name}: mtcp_set: {value!r}: give keys and values, as {{gateway: 10.0.0.254}}")
-            found[key] = value
+            found[key] = {word: int(one) if isinstance(one, bool) else one for word, one in value.items()}
             continue
         if key == "packages":  # the playbook's
             continue
@@ -248,8 +253,14 @@ def parse(path: Path, listed: dict[str, Any]) -> Inventory:
     return Inventory(path, hosts[0], tuple(hosts[1:]))
 
 
+def check_file(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"--inventory {path}: no such file: write one as experiments/cluster/hosts.example.yml")
+
+
 def read(path: Path) -> Inventory:
     """The file, as Ansible understands it."""
+    check_file(path)
     try:
         done = subprocess.run(["ansible-inventory", "-i", str(path), "--list"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=_READ_S, check=False)

@@ -42,13 +42,15 @@ def ssh(host: Host) -> list[str]:
                           ("-i", ("ansible_ssh_private_key_file", "ansible_private_key_file"))):
         value = next((told[name] for name in names if name in told), None)
         own += [option, str(value)] if value is not None else []
-    return [*own, str(told.get("ansible_host") or told.get("ansible_ssh_host") or host.name)]
+    return [*own, "--", str(told.get("ansible_host") or told.get("ansible_ssh_host") or host.name)]
 
 
 def _agent(host: Host, sources: str) -> str:
     """What is started there, for its shell."""
     root = "sudo -n " if become(host) else ""
-    python = str(host.ssh.get("ansible_python_interpreter") or "/usr/bin/python3")
+    python = str(host.ssh.get("ansible_python_interpreter") or "")
+    if "/" not in python:  # auto, auto_silent: Ansible's to find out
+        python = "/usr/bin/python3"
     words = [python, "-m", "runner.agent", host.dir]
     inside = f'exec {root}env SSH_CONNECTION="$SSH_CONNECTION" PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={shlex.quote(f"{sources}/experiments")} {shlex.join(words)}'
     return shlex.join(["sh", "-c", inside])

@@ -181,7 +181,8 @@ API ssize_t mtcp_read(mctx_t m, int sockid, char *buf, size_t len)
 
 	if (!f)
 		return read_any(m, sockid, buf, len);
-	if (f->w0.state & WATCH_EMPTY)
+	/* Inline nothing comes but by a poll, which tells of it; paired any call may take it in. */
+	if (f->w0.state & WATCH_EMPTY && !c->core.pair)
 		return failed(c, -EAGAIN);
 	r = rt_recv(&c->core, f->id, buf, len);
 	if (rt_drained(&c->core, f->id))

@@ -11,7 +11,7 @@
 /* watch.state, beside the readiness last heard of */
 enum {
 	WATCH_READY = 0x21ff, /* MTCP_EPOLL* bits of poll(2) */
-	WATCH_EMPTY = 0x0800, /* nothing is left to read: what comes next is told of. w0 only, also
+	WATCH_EMPTY = 0x0800, /* nothing is left to read until a poll tells of more. w0 only, also
 				 of a descriptor that is not registered */
 	WATCH_STALE = 0x1000, /* a call may have changed them: to be asked for again */
 	WATCH_USED = 0x4000,

@@ -171,7 +171,7 @@ int64_t stack_accept(struct stack_core *, uint32_t lid);
 /* Bytes read, 0 at the end of the stream (or after SHUT_RD), EAGAIN if none yet, a pending error
  * once. */
 ssize_t stack_recv(struct stack_core *, uint32_t id, void *buf, size_t len, mt_time now);
-/* Nothing is left to read: what comes next raises an event. */
+/* Nothing is left to read: what comes next raises an event, where the connection has an owner. */
 bool stack_drained(const struct stack_core *, uint32_t id);
 /* Bytes from off on, which stay; 0 where there are only so many. */
 ssize_t stack_peek(struct stack_core *, uint32_t id, uint32_t off, void *buf, size_t len);

@@ -228,8 +228,8 @@ static ALWAYS_INLINE void record_usual(struct stack_core *sc, struct conn *c,
 	sc->stats.tx_data_bytes += seg->len;
 }
 
-/* A message (tcp/message.h), its checksum the device's. The payload comes last, so that nothing has
- * to be kept over the copying. */
+/* A message (tcp/message.h), its checksum the device's, without a VLAN. The payload comes last, so
+ * that nothing has to be kept over the copying; a tag would have moved its place by then. */
 static ALWAYS_INLINE bool send_message(struct stack_core *sc, struct conn *c,
 				       const struct last_hop *hop, const struct tcp_clock *k)
 {
@@ -369,7 +369,7 @@ static ALWAYS_INLINE bool serve(struct stack_core *sc, struct conn *c, struct la
 	if (!same && !find_hop(sc, c, last, k->now))
 		return true;
 	sc->vlan = last->n->vlan;
-	return (sc->n_spare && sc->nic->tx_csum && !(c->flags & CONN_DONE) &&
+	return (sc->n_spare && sc->nic->tx_csum && !sc->vlan && !(c->flags & CONN_DONE) &&
 		send_message(sc, c, last, k)) ||
 	       send_all(sc, c, last, k->now);
 }

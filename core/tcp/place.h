@@ -85,7 +85,7 @@ static ALWAYS_INLINE void tcp_wrote(struct tcb *t, uint32_t n, mt_time now)
 /* The application has taken so much that an ACK may be due to tell of it. */
 void tcp_window_opened(struct tcb *);
 
-/* The same as tcp_consumed. True: an ACK became due. */
+/* The same as tcp_consumed. True: an ACK may have become due. */
 static ALWAYS_INLINE bool tcp_took(struct tcb *t, uint32_t n)
 {
 	uint32_t room, offered = rcv_wnd(t);

@@ -64,6 +64,7 @@ static uint16_t fake_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_
 	pthread_mutex_lock(&e->wire->lock);
 	for (i = 0; i < n && q->n > 0; i++, q->n--) {
 		pkts[i] = q->pkts[q->head];
+		pkts[i].flags = pkts[i].flags & NIC_TX_L4_CSUM ? NIC_RX_L4_CSUM_OK : 0;
 		q->head = (q->head + 1) % FAKE_DEPTH;
 	}
 	pthread_mutex_unlock(&e->wire->lock);
@@ -161,6 +162,7 @@ static int fake_open(const struct nic_params *p, struct nic *out, char err[NIC_E
 	out->dev = &w->end[side];
 	memcpy(out->mac, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(side + 1)}, 6);
 	out->mtu = p->mtu ? p->mtu : 1500;
+	out->tx_csum = p->csum_offload;
 	out->n_queues = p->n_queues;
 	memcpy(out->rss_key, rss_default_key, sizeof(out->rss_key));
 	out->rss_known = true;

@@ -187,7 +187,12 @@ static int plug_queue(struct dpdk_dev *d, uint16_t q, const struct port_plan *p,
 	snprintf(name, sizeof name, "%u", serial++);
 	port = rte_eth_from_rings(name, &w->to[d->end][q], 1, w->to[!d->end], NIC_MAX_QUEUES, 0);
 	if (port < 0) {
-		snprintf(err, NIC_ERR_LEN, "%.64s: %s", p->params->device, rte_strerror(rte_errno));
+		const char *why =
+			rte_eth_dev_count_total() < RTE_MAX_ETHPORTS
+				? rte_strerror(rte_errno)
+				: "DPDK has no port left, a queue takes one: fewer queues or wires";
+
+		snprintf(err, NIC_ERR_LEN, "%.64s: %s", p->params->device, why);
 		return -ENODEV;
 	}
 	one.port = d->queue[q].port = (uint16_t)port;

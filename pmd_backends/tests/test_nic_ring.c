@@ -74,6 +74,28 @@ static void test_the_largest_wire(void **state)
 	}
 }
 
+/* Refused with the reason, and nothing is kept of it. */
+static void test_queues_beyond_dpdks_ports(void **state)
+{
+	static struct nic a, b, c;
+	struct nic_params pa = small("ring:a:0", NIC_MAX_QUEUES);
+	struct nic_params pb = small("ring:a:1", NIC_MAX_QUEUES - 1);
+	struct nic_params pc = small("ring:c:0", 2);
+	char err[NIC_ERR_LEN] = "";
+
+	(void)state;
+	open_ok(&pa, &a);
+	open_ok(&pb, &b);
+	for (unsigned again = 0; again < 2; again++) {
+		assert_int_equal(nic_driver.open(&pc, &c, err), -ENODEV);
+		assert_non_null(strstr(err, "no port left"));
+	}
+	pc.n_queues = 1;
+	open_ok(&pc, &c);
+	nic_driver.close(&c);
+	close_wire(&a, &b);
+}
+
 /* The stack may put headers into the headroom or cut the front off: data and len count. */
 static void test_data_may_move(void **state)
 {
@@ -469,6 +491,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_caller_is_left_alone), /* first: it starts the EAL */
 		cmocka_unit_test(test_frames_pass_both_ways),
 		cmocka_unit_test(test_the_largest_wire),
+		cmocka_unit_test(test_queues_beyond_dpdks_ports),
 		cmocka_unit_test(test_data_may_move),
 		cmocka_unit_test(test_full_wire_takes_a_part),
 		cmocka_unit_test(test_flows_spread_over_queues),

@@ -211,7 +211,6 @@ def test_latencies_of_unlike_loads_are_weighed_by_their_number():
 
 
 def test_no_quantile_is_above_the_longest():
-    """The middle of a bucket may be."""
     assert set(gather.quantiles([[[1000, 1], [5000, 999]]], 4.9).values()) == {4.9}
 
 

@@ -25,7 +25,7 @@ static unsigned bucket_of(uint64_t value)
 	return ((shift + 1) << HDR_SUB_BITS) + (unsigned)(value >> shift) - SUB_COUNT;
 }
 
-uint64_t hdr_middle(unsigned bucket)
+static uint64_t middle_of(unsigned bucket)
 {
 	unsigned octave = bucket >> HDR_SUB_BITS;
 	uint64_t sub = bucket & (SUB_COUNT - 1);
@@ -33,6 +33,13 @@ uint64_t hdr_middle(unsigned bucket)
 	if (octave == 0)
 		return sub;
 	return ((SUB_COUNT + sub) << (octave - 1)) + ((UINT64_C(1) << (octave - 1)) >> 1);
+}
+
+uint64_t hdr_value(const struct hdr *h, unsigned bucket)
+{
+	uint64_t middle = middle_of(bucket);
+
+	return middle < h->min ? h->min : middle > h->max ? h->max : middle;
 }
 
 void hdr_record(struct hdr *h, uint64_t value)
@@ -62,7 +69,7 @@ void hdr_merge(struct hdr *into, const struct hdr *from)
 
 uint64_t hdr_quantile(const struct hdr *h, double q)
 {
-	uint64_t rank, seen = 0, value;
+	uint64_t rank, seen = 0;
 
 	if (h->n == 0)
 		return 0;
@@ -73,11 +80,8 @@ uint64_t hdr_quantile(const struct hdr *h, double q)
 		return h->max;
 	for (unsigned i = 0; i < HDR_BUCKETS; i++) {
 		seen += h->count[i];
-		if (seen < rank)
-			continue;
-		value = hdr_middle(i);
-		/* a bucket's middle may lie outside what was recorded */
-		return value < h->min ? h->min : value > h->max ? h->max : value;
+		if (seen >= rank)
+			return hdr_value(h, i);
 	}
 	return h->max;
 }

@@ -24,8 +24,9 @@ void hdr_merge(struct hdr *into, const struct hdr *from);
 /* The value below or at which the fraction q (0..1) of the recorded values lies; 0 if there is
  * none. */
 uint64_t hdr_quantile(const struct hdr *, double q);
-/* What the values in count[bucket] are taken for. */
-uint64_t hdr_middle(unsigned bucket);
+/* What the values in count[bucket] are taken for: its middle, where that lies within what was
+ * recorded. */
+uint64_t hdr_value(const struct hdr *, unsigned bucket);
 double hdr_mean(const struct hdr *);
 
 #endif

@@ -215,8 +215,9 @@ static json_t *histogram_of(const struct hdr *h)
 
 	for (unsigned i = 0; i < HDR_BUCKETS; i++)
 		if (h->count[i] > 0)
-			json_array_append_new(pairs, json_pack("[I, I]", (json_int_t)hdr_middle(i),
-							       (json_int_t)h->count[i]));
+			json_array_append_new(pairs,
+					      json_pack("[I, I]", (json_int_t)hdr_value(h, i),
+							(json_int_t)h->count[i]));
 	return pairs;
 }
 

@@ -70,8 +70,8 @@ def _together(counts: Iterable[dict[str, int] | None]) -> dict[str, int]:
 
 
 def quantiles(histograms: Iterable[list[list[int]]], most: float) -> dict[str, float | None]:
-    """Of all latencies together, as mtcp-load finds them of its own: pairs of the middle of a bucket, in ns, and how many are
-    in it. most: the longest, in us, which no quantile is above and which the last one is."""
+    """Of all latencies together, as mtcp-load finds them of its own: pairs of a latency in ns and how many had
+    about it, none outside what a load recorded. most: the longest, in us, which no quantile is above and which the last one is."""
     counts: Counter[int] = Counter()
     for pairs in histograms:
         for value, count in pairs:

@@ -38,6 +38,22 @@ static void assert_close(uint64_t got, uint64_t exact)
 			 (unsigned long long)exact);
 }
 
+/* The middle of their bucket lies outside of both. */
+static void test_no_value_outside_of_what_was_recorded(void **state)
+{
+	const uint64_t ends[] = {UINT64_C(1) << 20, (UINT64_C(1) << 20) + (UINT64_C(1) << 13) - 1};
+	struct hdr h;
+
+	(void)state;
+	for (int end = 0; end < 2; end++) {
+		hdr_reset(&h);
+		hdr_record(&h, ends[end]);
+		for (unsigned i = 0; i < HDR_BUCKETS; i++)
+			if (h.count[i] > 0)
+				assert_int_equal(hdr_value(&h, i), ends[end]);
+	}
+}
+
 static void test_empty(void **state)
 {
 	struct hdr h;
@@ -128,6 +144,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_no_value_outside_of_what_was_recorded),
 		cmocka_unit_test(test_every_boundary_is_close),
 		cmocka_unit_test(test_quantiles_against_sorted_values),
 		cmocka_unit_test(test_values_too_large_count_as_the_largest),

@@ -12,15 +12,12 @@
 /* ---- in ---- */
 static ALWAYS_INLINE bool message_takes(const struct tcb *t, const struct tcp_seg *s)
 {
-	const uint32_t special = TF_HOLES | TF_ECE | TF_CWR | TF_CORK | TF_CORK_TIMED | TF_PERSIST |
-				 TF_PROBED | TF_RENO_HOLD | TF_RENO_PARTIAL | TF_FIN |
-				 (TF_DUE & ~(uint32_t)TF_ACK_NOW);
-	const unsigned xspecial = XF_SLOW | XF_OWN | XF_MSS_CUT | XF_TLP;
+	const uint32_t special = TF_IN_SPECIAL | TF_FIN;
 	const unsigned ctl = 0xffu & ~(unsigned)TCPF_PSH;
 
 	/* Bitwise on purpose: one branch. CE is 3 (RFC 3168 5). */
 	return !((t->state ^ TCPS_ESTABLISHED) | t->trouble | (t->own != NULL) |
-		 ((t->flags & (special | TF_TS)) ^ TF_TS) | (t->xflags & xspecial) |
+		 ((t->flags & (special | TF_TS)) ^ TF_TS) | (t->xflags & XF_IN_SPECIAL) |
 		 ((s->flags & ctl) ^ TCPF_ACK) | (s->opts ^ TCPO_TS) | (s->seq.v ^ t->rcv_nxt.v) |
 		 (s->ack.v ^ t->snd_nxt.v) | (s->ack.v ^ t->snd_end.v) |
 		 ((s->ts_val - t->ts_recent) >> 31) | s->no_room | (s->ip_ecn == 3)) &&
@@ -81,10 +78,8 @@ static ALWAYS_INLINE void start_timeout(struct tcb *t, const struct tcp_clock *k
  * ask usual_output. */
 static ALWAYS_INLINE bool message_out(struct tcb *t, const struct tcp_clock *k, struct tcp_seg *out)
 {
-	const uint32_t special = (TF_DUE & ~(uint32_t)TF_ACK_NOW) | TF_HOLES | TF_CORK |
-				 TF_CORK_FLUSH | TF_ECN | TF_ECE | TF_PERSIST | TF_PTO | TF_FIN |
-				 TF_TIMING;
-	const unsigned xspecial = XF_PACE | XF_SLOW | XF_OWN | XF_REO;
+	const uint32_t special = TF_OUT_SPECIAL | TF_FIN | TF_TIMING;
+	const unsigned xspecial = XF_OUT_SPECIAL | XF_REO;
 	uint32_t flags = t->flags, n = t->snd_end.v - t->snd_nxt.v, half = t->cc.cwnd / 2;
 
 	/* Bitwise on purpose: one branch. */

@@ -189,11 +189,10 @@ static inline bool plan_fit(const struct tcb *t, uint32_t avail, struct plan *p)
  * False: ask plan_any. */
 static inline bool plan_plain(const struct tcb *t, struct plan *p)
 {
-	const uint32_t special = (TF_DUE & ~(uint32_t)TF_ACK_NOW) | TF_HOLES | TF_CORK | TF_ECN;
 	uint32_t avail = unsent_len(t);
 
 	/* Bitwise on purpose: one branch. */
-	if ((t->flags & special) | (t->xflags & (XF_PACE | XF_SLOW)) | t->trouble |
+	if ((t->flags & TF_PLAIN_SPECIAL) | (t->xflags & XF_PLAIN_SPECIAL) | t->trouble |
 	    (t->state < TCPS_ESTABLISHED))
 		return false;
 	if (cold_of(t) && dsack_waits(cold_of(t))) /* SACK blocks take their room */

@@ -103,13 +103,12 @@ static ALWAYS_INLINE bool tcp_took(struct tcb *t, uint32_t n)
  * seen here. */
 static ALWAYS_INLINE enum tcp_tx tcp_place(const struct tcb *t, mt_time now)
 {
-	const uint32_t special = (TF_DUE & ~(uint32_t)TF_ACK_NOW) | TF_HOLES | TF_CORK | TF_ECN;
 	uint32_t n = unsent_len(t);
 
 	if (!n && !(t->flags & TF_DUE) && t->phase == PHASE_OPEN)
 		return TCP_TX_NONE;
 	/* Bitwise on purpose: one branch. */
-	if ((t->flags & special) | (t->xflags & (XF_PACE | XF_SLOW)) | t->trouble |
+	if ((t->flags & TF_PLAIN_SPECIAL) | (t->xflags & XF_PLAIN_SPECIAL) | t->trouble |
 	    (t->state < TCPS_ESTABLISHED) | (t->own != NULL))
 		return tcp_pending(t, now);
 	if (!n)

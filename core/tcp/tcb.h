@@ -99,6 +99,18 @@ enum {			       /* tcb.xflags: what is rarer still */
 	(TF_SYN_DUE | TF_ACK_NOW | TF_RST_DUE | TF_STRAY_RST | TF_PROBE_DUE | TF_KEEP_DUE |        \
 	 TF_RXT_HEAD | TF_TLP_DUE)
 
+/* What takes an open connection off its short ways (tcp/usual.h, tcp/message.h, tcp/place.h): a new
+ * flag that the general way looks at belongs here, too. In: of segments that come. PLAIN: of what
+ * is to be sent, when it is decided; OUT: when the segment is made. */
+#define TF_IN_SPECIAL                                                                              \
+	(TF_HOLES | TF_ECE | TF_CWR | TF_CORK | TF_CORK_TIMED | TF_PERSIST | TF_PROBED |           \
+	 TF_RENO_HOLD | TF_RENO_PARTIAL | (TF_DUE & ~(uint32_t)TF_ACK_NOW))
+#define TF_PLAIN_SPECIAL ((TF_DUE & ~(uint32_t)TF_ACK_NOW) | TF_HOLES | TF_CORK | TF_ECN)
+#define TF_OUT_SPECIAL	 (TF_PLAIN_SPECIAL | TF_CORK_FLUSH | TF_ECE | TF_PERSIST | TF_PTO)
+#define XF_IN_SPECIAL	 (XF_SLOW | XF_OWN | XF_MSS_CUT | XF_TLP)
+#define XF_PLAIN_SPECIAL (XF_PACE | XF_SLOW)
+#define XF_OUT_SPECIAL	 (XF_PLAIN_SPECIAL | XF_OWN)
+
 /* What the windows of congestion control come to. The algorithm and its state are in the second
  * object; a connection without one is in its first slow start (tcp/window.h). */
 struct tcp_window {

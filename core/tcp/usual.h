@@ -34,10 +34,6 @@ static inline bool usual_end_takes(const struct tcb *t, const struct tcp_seg *s)
 
 static ALWAYS_INLINE bool usual_takes(const struct tcb *t, const struct tcp_seg *s, bool goes_on)
 {
-	const uint32_t special = TF_HOLES | TF_ECE | TF_CWR | TF_CORK | TF_CORK_TIMED | TF_PERSIST |
-				 TF_PROBED | TF_RENO_HOLD | TF_RENO_PARTIAL |
-				 (TF_DUE & ~(uint32_t)TF_ACK_NOW);
-	const unsigned xspecial = XF_SLOW | XF_OWN | XF_MSS_CUT | XF_TLP;
 	const unsigned ctl = 0xffu & ~(unsigned)(TCPF_PSH | TCPF_FIN);
 	uint32_t n_new = s->ack.v - t->snd_una.v;
 	uint32_t n_text = s->len + (goes_on ? 0u : s->flags & TCPF_FIN); /* which is 1 */
@@ -45,8 +41,8 @@ static ALWAYS_INLINE bool usual_takes(const struct tcb *t, const struct tcp_seg 
 	if (!goes_on && !usual_end_takes(t, s))
 		return false;
 	/* Bitwise on purpose: one branch. CE is 3 (RFC 3168 5). */
-	return !(t->trouble | (t->own != NULL) | ((t->flags & (special | TF_TS)) ^ TF_TS) |
-		 (t->xflags & xspecial) | ((s->flags & ctl) ^ TCPF_ACK) | (s->opts ^ TCPO_TS) |
+	return !(t->trouble | (t->own != NULL) | ((t->flags & (TF_IN_SPECIAL | TF_TS)) ^ TF_TS) |
+		 (t->xflags & XF_IN_SPECIAL) | ((s->flags & ctl) ^ TCPF_ACK) | (s->opts ^ TCPO_TS) |
 		 (s->seq.v ^ t->rcv_nxt.v) | ((int32_t)(s->ts_val - t->ts_recent) < 0) |
 		 s->no_room | (n_text > rcv_wnd(t)) | (n_new > flight(t)) |
 		 ((n_new | n_text) == 0) | (s->ip_ecn == 3));
@@ -145,13 +141,11 @@ static ALWAYS_INLINE void note_limit(struct tcb *t)
  * another. With much in flight tcp_wants_out has a say first. */
 static ALWAYS_INLINE bool usual_output(struct tcb *t, mt_time now, struct tcp_seg *out)
 {
-	const uint32_t special = (TF_DUE & ~(uint32_t)TF_ACK_NOW) | TF_HOLES | TF_CORK |
-				 TF_CORK_FLUSH | TF_ECN | TF_ECE | TF_PERSIST | TF_PTO;
 	uint32_t n = unsent_len(t), out_len = flight(t), fin = (t->flags & TF_FIN) != 0;
 	uint32_t ms = ms_of(now), len = n - (n ? fin : 0);
 
 	/* Bitwise on purpose: one branch. */
-	if (((t->flags & (special | TF_TS)) ^ TF_TS) | (t->xflags & (XF_PACE | XF_SLOW | XF_OWN)) |
+	if (((t->flags & (TF_OUT_SPECIAL | TF_TS)) ^ TF_TS) | (t->xflags & XF_OUT_SPECIAL) |
 	    t->trouble | (t->state < TCPS_ESTABLISHED) | (t->own != NULL) |
 	    !(n | (t->flags & TF_ACK_NOW)))
 		return false;

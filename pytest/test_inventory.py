@@ -2,6 +2,7 @@
 """./repro run --inventory without hosts: what an inventory may say, what can be run on several machines, how rows are joined."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -663,3 +664,12 @@ def test_only_what_is_ours_is_cleaned_away(tmp_path):
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout
     assert sorted(path.name for path in folder.iterdir()) == ["0123456789abc", "deadbeefdead", "lock-mine", "precious"]
+
+
+def test_hosts_get_the_packages_that_the_build_here_has(root):
+    """prepare.yml's list is packages.txt's, without what only measures and draws here."""
+    listed = [line.split() for line in (root / "experiments" / "packages.txt").read_text().splitlines() if line and line[0] != "#"]
+    run = {words[0] for words in listed if words[1] == "run"}
+    text = (root / "experiments" / "cluster" / "prepare.yml").read_text().split("mtcp_needs:", 1)[1].split("tasks:", 1)[0]
+    needs = set(re.findall(r"^ +- (\S+)$", text, re.M))
+    assert needs <= run and {name for name in run if name.endswith("-dev")} <= needs, needs ^ run

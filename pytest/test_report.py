@@ -234,3 +234,18 @@ def test_nothing_sticks_out_of_the_page(folder, tmp_path, width):
     done = subprocess.run([*CHROMIUM, f"--user-data-dir={tmp_path}/profile", "--allow-file-access-from-files", "--hide-scrollbars", "--virtual-time-budget=3000",
                            "--dump-dom", f"file://{frame}"], capture_output=True, text=True, timeout=120, check=True).stdout
     assert re.search(r"<title>(\d+) wide", done)[1] == str(width)
+
+
+def test_a_report_made_again_reads_and_reckons_nothing_again(folder, tmp_path, monkeypatch):
+    """While a run goes on it is made every 20 s, and the run waits for it."""
+    import scipy.stats
+
+    asked, real = [], scipy.stats.bootstrap
+    monkeypatch.setattr(scipy.stats, "bootstrap", lambda *given, **more: asked.append(1) or real(*given, **more))
+    monkeypatch.setattr(scenario, "_parse", lambda path: asked.append(path))
+    found = rows.read(folder)
+    report.write(tmp_path, found, {}, scenario.load_all())
+    assert not asked
+    changed = [row | {"transactions_per_server_cpu_s": row["transactions_per_server_cpu_s"] + 1} if row["stack"] == "kernel" else row for row in found]
+    report.write(tmp_path, changed, {}, scenario.load_all())
+    assert asked

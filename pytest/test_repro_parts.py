@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 from conftest import ROOT
 from runner import claims, classify, conclude, coverage, cpustat, device, faults, figure_data, guard, measure, model, pace, packetdrill, plan
-from runner import rows, sampling, scenario, session, stats, suite, summary, tuning
+from runner import procs, rows, sampling, scenario, session, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import CLIENT, SERVER
+from runner.procs import ChildFailed
 
 
 def make_row(stack="mtcp", concurrency=8192, repeat=1, per_core=400_000.0, experiment="concurrency", **more):
@@ -177,6 +178,18 @@ def test_a_rate_that_was_none_is_remarked():
     assert conclude.unsteady({"steady": True, "rate_drift": 0.05}) == []
     assert conclude.unsteady({"steady": False, "rate_drift": -0.2}) == \
         ["the rate had not settled when the window began", "the window's second half was -20% on its first"]
+
+
+def test_a_program_that_does_not_end_is_told_and_ended():
+    child = procs.Child(["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.05; done"], "deaf")
+    child.wait_line(lambda line: line == "deaf", 5.0)
+    with pytest.raises(ChildFailed, match="deaf did not end within 0 s"):
+        child.wait_end(0.05)
+    assert child.stop(grace=0.05) == -9 and child.stop() == -9
+    short = procs.Child(["sh", "-c", "exit 3"], "short")
+    with pytest.raises(ChildFailed, match="short ended with status 3") as told:
+        short.wait_end(5.0)
+    assert told.value.code == 3
 
 
 # --- scenarios and plans

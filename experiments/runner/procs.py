@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import select
 import signal
 import subprocess
 import threading
@@ -24,6 +25,19 @@ class ChildFailed(Stop):
     def __init__(self, text: str, code: int | None = None):
         super().__init__(text)
         self.code = code
+
+
+def _ended(process: subprocess.Popen[str], timeout: float) -> int | None:
+    """Its exit status; None when it goes on after so many seconds. Its end wakes us, where Popen.wait() looks every 50 ms."""
+    if process.poll() is None:
+        fd = os.pidfd_open(process.pid)
+        try:
+            watch = select.poll()
+            watch.register(fd, select.POLLIN)
+            watch.poll(1000 * timeout)
+        finally:
+            os.close(fd)
+    return process.poll()
 
 
 class Child:
@@ -74,10 +88,9 @@ class Child:
 
     def wait_end(self, timeout: float) -> None:
         """Waits for a good end."""
-        try:
-            code = self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise ChildFailed(f"{self.name} did not end within {timeout:.0f} s: {self.last_words()}") from None
+        code = _ended(self.process, timeout)
+        if code is None:
+            raise ChildFailed(f"{self.name} did not end within {timeout:.0f} s: {self.last_words()}")
         self._reader.join(1.0)
         self._forget()
         if code:
@@ -87,9 +100,7 @@ class Child:
         """Asks it to end, then makes it. The exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-            try:
-                self.process.wait(grace)
-            except subprocess.TimeoutExpired:
+            if _ended(self.process, grace) is None:
                 self._kill_group()
         self.process.wait()
         self._reader.join(1.0)

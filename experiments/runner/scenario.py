@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,9 @@ def _parse(path: Path) -> Scenario:
     )
 
 
+@cache
 def load_all(folder: Path = EXPERIMENTS / "scenarios") -> dict[str, Scenario]:
-    """Experiments by name, those that run by default first."""
+    """Experiments by name, those that run by default first. Read once, shared by all who ask: not to be changed."""
     found = [_parse(path) for path in folder.glob("*.toml")]
     found.sort(key=lambda s: (not s.default, s.breakdown, s.name))
     return {scenario.name: scenario for scenario in found}

@@ -17,7 +17,7 @@ from runner.procs import ChildFailed
 from runner.scenario import Scenario, load_all
 
 _ATTEMPTS = 3
-_REPORT_EVERY_S = 20.0
+_SHOW_EVERY_S = 20.0
 
 
 _DISTURBANCES = {"steal_share": "of the time was stolen", "foreign_share": "of the time went to other programs",
@@ -41,7 +41,8 @@ class Session:
         self._file = rows.RowFile(folder, self.rows)
         site.settings |= about["settings"]
         self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
-        self._reported = 0.0
+        self._undrawn: set[str] = set()  # experiments with rows that their figures do not have yet
+        self._shown = 0.0
         self._guard = site.hosts.calm() if site.hosts else guard.Guard(site.usable)
         site.show_rate = display.rate
         self._cpu = cpustat.read(cpustat.usable_cores())
@@ -120,10 +121,17 @@ class Session:
         self.rows.append(row)
         self._file.add(row)
         self._tell("running")
-        self._draw(("svg",), row["experiment"])
-        if time.monotonic() - self._reported > _REPORT_EVERY_S:
-            self._report("running")
-            self._reported = time.monotonic()
+        self._undrawn.add(row["experiment"])
+        if time.monotonic() - self._shown > _SHOW_EVERY_S:
+            self._show()
+
+    def _show(self) -> None:
+        """Figures and report as of now; the measured programs wait for it."""
+        for name in sorted(self._undrawn):
+            self._draw(("svg",), name)
+        self._undrawn.clear()
+        self._report("running")
+        self._shown = time.monotonic()
 
     def _draw(self, kinds: tuple[str, ...], only: str | None = None) -> None:
         try:

@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,10 @@ class Estimate:
         return self.value if self.high is None else self.high
 
 
-def _interval(samples: tuple[Sequence[float], ...], statistic: Callable[..., Any]) -> tuple[float, float]:
-    """BCa, or percentiles where there are too few values or they leave BCa undefined (all the same)."""
+@cache
+def _interval(samples: tuple[tuple[float, ...], ...], statistic: Callable[..., Any]) -> tuple[float, float]:
+    """BCa, or percentiles where there are too few values or they leave BCa undefined (all the same). Kept: while a run goes on its
+    report is made again and again, of lines that mostly are as they were."""
     from scipy.stats import bootstrap
 
     data = tuple(np.asarray(sample, dtype=float) for sample in samples)
@@ -58,7 +61,7 @@ def median(values: Sequence[float]) -> Estimate:
     middle = float(np.median(np.asarray(values, dtype=float)))
     if len(values) < 2:
         return Estimate(middle, None, None, len(values))
-    return Estimate(middle, *_interval((values,), np.median), len(values))
+    return Estimate(middle, *_interval((tuple(values),), np.median), len(values))
 
 
 def _median_ratio(over: Any, under: Any, axis: int = -1) -> Any:
@@ -70,7 +73,7 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> Estimate:
     middle = float(np.median(over)) / float(np.median(under))
     if len(over) < 2 or len(under) < 2:
         return Estimate(middle, None, None, min(len(over), len(under)))
-    return Estimate(middle, *_interval((over, under), _median_ratio), min(len(over), len(under)))
+    return Estimate(middle, *_interval((tuple(over), tuple(under)), _median_ratio), min(len(over), len(under)))
 
 
 def outliers(values: Sequence[float]) -> list[bool]:

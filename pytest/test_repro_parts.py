@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
-from runner import claims, classify, conclude, coverage, cpustat, device, faults, figure_data, guard, measure, model, pace, packetdrill, plan
+from runner import claims, classify, conclude, coverage, cpustat, device, faults, figure_data, guard, hop, measure, model, pace, packetdrill, plan
 from runner import procs, rows, sampling, scenario, session, stats, suite, summary, tuning
 from runner.errors import CannotRun, UsageError
 from runner.netns import CLIENT, SERVER
@@ -131,6 +131,45 @@ def test_the_first_look_after_a_run_is_kept_beside_the_settled_one(tmp_path, mon
     monkeypatch.setattr(guard, "Guard", lambda _: SimpleNamespace(on=True, settle=lambda: next(looks), slowdown=lambda: 0.5))
     row, _ = attempts(tmp_path, monkeypatch, make_row())
     assert (row["calibration"], row["calibration_at_once"]) == (0.02, 0.5) and not rows.faults(row)
+
+
+def test_cores_that_are_apart_are_waited_for_and_a_run_between_them_made_again(tmp_path, monkeypatch):
+    """Before, after, before, after: the second time they are near."""
+    looks = iter((25.0, 170.0, 26.0, 30.0))
+    monkeypatch.setattr(hop.Hop, "look", lambda watch: watch.note(next(looks)))
+    row, about = attempts(tmp_path, monkeypatch, make_row(), make_row())
+    assert (row["attempt"], row["core_hop_ns"], row["cores_apart"]) == (2, 30.0, False) and not rows.faults(row)
+    assert [(item["why"], item["core_hop_ns"]) for item in about["repeated"]] == [("its two cores were apart, 170 ns", 170.0)]
+    monkeypatch.setattr(hop, "_SETTLE_S", 0.0)
+    looks = iter((25.0, *[170.0] * 5))
+    row, about = attempts(tmp_path, monkeypatch, *[make_row()] * 3)
+    assert row["attempt"] == 3 and "the two cores were apart" in summary.lines([row])[0].remarks
+
+
+def test_the_distance_of_two_cores_is_measured_against_its_best(tmp_path, monkeypatch):
+    told = tmp_path / "mtcp-hop"
+    told.write_text(f"#!/bin/sh\nhead -1 {tmp_path}/ns\nsed -i 1d {tmp_path}/ns\n")
+    told.chmod(0o755)
+    monkeypatch.setenv("MTCP_BIN", str(tmp_path))
+    monkeypatch.setenv("MTCP_GUARD", "on")
+    (tmp_path / "ns").write_text("30.0\n170.0\n40.0\nnonsense\n")
+    watch = hop.Hop([0], [1])
+    assert watch.look() == 30.0 and watch.settle() == 40.0 and watch.look() is None
+    assert (watch.apart(91.0), watch.apart(89.0), watch.apart(None)) == (True, False, None)
+    assert hop.Hop([0], [0]).look() is None  # one core
+    monkeypatch.setenv("MTCP_BIN", str(tmp_path / "none"))
+    assert hop.Hop([0], [1]).look() is None
+
+
+def test_a_line_goes_from_core_to_core(program):
+    def told(*cores):
+        return subprocess.run([program("mtcp-hop"), *map(str, cores)], capture_output=True, text=True, timeout=20)
+
+    cores = sorted(os.sched_getaffinity(0))
+    for wrong in ((), (cores[0],), (cores[0], cores[0]), (cores[0], "x")):
+        assert told(*wrong).returncode == 2 and told(*wrong).stderr.startswith("mtcp-hop: ")
+    if len(cores) > 1:
+        assert 1.0 < float(told(*cores[:2]).stdout) < 1e6
 
 
 def test_checks_that_failed_stand_in_the_manifest(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runner import builds, claims, cpustat, figures, guard, manifest, netns, procs, report, rows, sampling
+from runner import builds, claims, cpustat, figures, guard, hop, manifest, netns, procs, report, rows, sampling
 from runner.cluster import Cluster
 from runner.display import Display
 from runner.errors import CannotRun, Stop, UsageError
@@ -24,9 +24,12 @@ _DISTURBANCES = {"steal_share": "of the time was stolen", "foreign_share": "of t
                  "calibration": "slower than at its best was the machine around it"}
 
 
-def disturbance(row: rows.Row) -> tuple[float, str]:
-    """The worst of what disturbed a run, and what it was."""
-    return max((row.get(name) or 0.0, what) for name, what in _DISTURBANCES.items())
+def disturbance(row: rows.Row) -> str:
+    """The worst of what disturbed a run; empty where nothing did."""
+    share, what = max((row.get(name) or 0.0, what) for name, what in _DISTURBANCES.items())
+    if share > guard.LIMIT:
+        return f"{share:.0%} {what}"
+    return f"its two cores were apart, {row['core_hop_ns']:.0f} ns" if row.get("cores_apart") else ""
 
 
 class Session:
@@ -44,6 +47,7 @@ class Session:
         self._undrawn: set[str] = set()  # experiments with rows that their figures do not have yet
         self._shown = 0.0
         self._guard = site.hosts.calm() if site.hosts else guard.Guard(site.usable)
+        self._hop = hop.Hop(site.server, site.client)
         site.show_rate = display.rate
         self._cpu = cpustat.read(cpustat.usable_cores())
 
@@ -84,7 +88,10 @@ class Session:
     def _guarded(self, run: Run) -> rows.Row:
         """One measurement, with what the cores were like before and after it."""
         found = self._guard.settle() if self._guard.on else None
+        hops = [] if run.pairs else [self._hop.settle()]  # a pair's ends share a core
         row = measure(run, self.site)
+        far = max((ns for ns in [*hops, self._hop.look()] if ns), default=None) if hops else None
+        row |= {"core_hop_ns": far, "cores_apart": self._hop.apart(far)}
         if found is not None:
             at_once = self._guard.slowdown()  # told beside it: what the run left to tidy up is in this one
             after = at_once if at_once <= guard.LIMIT else self._guard.settle()
@@ -100,13 +107,13 @@ class Session:
                 self._note_failure(run, error)
                 return None
             row["attempt"] = attempt
-            share, what = disturbance(row)
-            if share <= guard.LIMIT or attempt == _ATTEMPTS or self._spare == 0:
+            why = disturbance(row)
+            if not why or attempt == _ATTEMPTS or self._spare == 0:
                 return row
             self._spare -= 1
-            self.about["repeated"].append({"run": run.label, "why": f"{share:.0%} {what}",
-                                           **{name: row[name] for name in (*_DISTURBANCES, "transactions_per_s")}})
-            self.display.say(f"{run.label}: {share:.0%} {what}: once more")
+            self.about["repeated"].append({"run": run.label, "why": why,
+                                           **{name: row[name] for name in (*_DISTURBANCES, "core_hop_ns", "transactions_per_s")}})
+            self.display.say(f"{run.label}: {why}: once more")
         return None
 
     def _note_failure(self, run: Run, error: ChildFailed) -> None:

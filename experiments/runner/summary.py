@@ -85,6 +85,8 @@ class Line:
             said.append("not all connections were open when the window began")
         if any((row.get(name) or 0) > 0.1 for row in self.rows for name in ("steal_share", "foreign_share", "calibration")):
             said.append("disturbed by more than 10%")
+        if any(row.get("cores_apart") for row in self.rows):
+            said.append("the two cores were apart")
         said += self._outliers()
         return "; ".join(dict.fromkeys(said))
 

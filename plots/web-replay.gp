@@ -8,7 +8,7 @@ set ylabel "latency, ms (line: median, dashed: 99th percentile)"
 set logscale y 10
 set format y "%g"
 set logscale x 2
-set xtics ("24K" 24576, "48K" 49152, "96K" 98304, "270K" 276480)
-set xrange [20000:330000]
+set xtics ("8K" 8192, "24K" 24576, "48K" 49152, "96K" 98304, "270K" 276480)
+set xrange [7000:330000]
 plot for [i=1:words(lines)] data index i-1 using 1:($2/1000) with linespoints linetype int(word(lines, i)) title columnheader(1), \
      for [i=1:words(lines)] data index i-1 using 1:($3/1000) skip 1 with lines linetype int(word(lines, i)) dashtype 2 notitle

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from runner import claims, report, rows, scenario
+from runner import claims, manifest, measures, plan, report, rows, scenario
 from runner.summary import METRICS
 from test_repro_parts import breakdown, make_row
 
@@ -14,9 +14,10 @@ ALL = {claim["name"]: claim for claim in claims.load()}
 
 def of(claim, stack, at, **more):
     """A row that this claim looks at."""
-    column = KNOWN[claim["experiment"]].column
-    return make_row(stack, 8192, experiment=claim["experiment"], device="ring" if stack in scenario.OURS else "veth",
-                    axis=column, variant=claim.get("variant")) | more | {column: at}
+    known = KNOWN.get(claim["experiment"])  # None: a claim about all of them
+    column = known.column if known else "concurrency"
+    return make_row(stack, 8192, experiment=known.name if known else "tls", device="ring" if stack in scenario.OURS else "veth", axis=column,
+                    variant=claim.get("variant"), server_cores="0-7" if "cores" in claim else "0") | more | {column: at}
 
 
 def by_stack_ratio(claim, value):
@@ -26,9 +27,35 @@ def by_stack_ratio(claim, value):
 
 
 def by_worst_ratio(claim, value):
+    """Twice as good at every point but the last."""
+    metric, lowest = claim["metric"], METRICS[claim["metric"]].lowest
+    places = [(at, variant) for at in claim["at"] for variant in claim.get("variants", [None])]
+    found = []
+    for place in places:
+        at, variant = place
+        better = value if place == places[-1] else 2.0
+        found += [of(claim, "kernel", at, variant=variant if KNOWN[claim["experiment"]].variants_are_loads else f"kernel {variant}", **{metric: 1000.0}),
+                  of(claim, claim["over"], at, variant=variant, **{metric: 1000.0 / better if lowest else 1000.0 * better})]
+    return found
+
+
+def by_gain_ratio(claim, value):
+    """A gain of 10 at the second point."""
+    metric, kernel = claim["metric"], claim["under"][0]
+    return [of(claim, kernel, claim["at"], **{metric: 1000.0}), of(claim, claim["over"], claim["at"], **{metric: 10_000.0}),
+            of(claim, kernel, claim["base"], **{metric: 1000.0}), of(claim, claim["over"], claim["base"], **{metric: 10_000.0 * value})]
+
+
+def by_point_ratio(claim, value):
     metric = claim["metric"]
     factor = 1 / value if METRICS[metric].lowest else value
-    return [of(claim, "kernel", 1024, **{metric: 1000.0}), of(claim, claim["over"], 1024, **{metric: 1000.0 * factor})]
+    return [of(claim, claim["over"], claim["base"], flood_sent_per_s=claim["base"], **{metric: 1000.0}),
+            of(claim, claim["over"], claim["at"], flood_sent_per_s=claim["at"], **{metric: 1000.0 * factor})]
+
+
+def by_failures(claim, value):
+    counted = claim["counts"][0]
+    return [of(claim, "mtcp", at) for at in claim.get("at", [8192])[:-1]] + [of(claim, "mtcp", claim.get("at", [8192])[-1], **{counted: int(value)})]
 
 
 def by_kernel_share(claim, value):
@@ -47,12 +74,10 @@ def by_unclassified(claim, value):
 MAKE = {  # rows by which a claim measures that value; the last is the one to change
     "stack-ratio": by_stack_ratio, "worst-ratio": by_worst_ratio, "kernel-share": by_kernel_share, "method-gap": by_method_gap,
     "unclassified": by_unclassified,
-    "point-ratio": lambda claim, value: [of(claim, claim["over"], claim["base"], flood_sent_per_s=claim["base"], **{claim["metric"]: 1000.0}),
-                                         of(claim, claim["over"], claim["at"], flood_sent_per_s=claim["at"], **{claim["metric"]: 1000.0 * value})],
+    "point-ratio": by_point_ratio, "gain-ratio": by_gain_ratio, "failures": by_failures,
     "efficiency": lambda claim, value: [of(claim, claim["over"], 1, **{claim["metric"]: 1000.0}),
                                         of(claim, claim["over"], 4, **{claim["metric"]: 4000.0 * value})],
     "value": lambda claim, value: [of(claim, claim["over"], claim["at"], **{claim["metric"]: float(value)})],
-    "failures": lambda claim, value: [of(claim, "mtcp", 8192, failed=int(value))],
 }
 
 
@@ -72,7 +97,7 @@ def outcome(claim, found):
 
 
 def test_every_kind_of_claim_is_tested_here():
-    assert set(MAKE) == set(claims._MEASURES), "give MAKE rows for the new measure"
+    assert set(MAKE) == set(measures.MEASURES), "give MAKE rows for the new measure"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -109,3 +134,143 @@ def test_the_command_judges_by_rows_alone_and_its_status_follows(repro, tmp_path
         (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in by_stack_ratio(claim, value)))
         done = repro("report", str(tmp_path))
         assert done.returncode == status and not done.stderr and told(tmp_path, "cycles-ratio") == word
+
+
+# --- rows that cannot carry a verdict
+
+RATIO = ALL["concurrency-8k"]        # of spent time: the generator is not in it
+RATE, LATE = ALL["goal-rate"], ALL["web-replay-same-wire"]
+
+
+def changed(claim, value, stack, **change):
+    """Rows that measure that value, the stack's changed."""
+    return [row | change if row["stack"] == stack else row for row in MAKE[claim["measure"]](claim, value)]
+
+
+def verdict(claim, found, failures=()):
+    return claims.judge(claim, found, {}, failures)
+
+
+@pytest.mark.parametrize("stack", ["mtcp", "kernel"])
+def test_failed_transactions_carry_no_verdict_but_a_bad_one(stack):
+    few, many = ({"transactions": 1_000_000, "failed": failed} for failed in (900, 1100))
+    assert verdict(RATIO, changed(RATIO, good(RATIO), stack, **few)).outcome == claims.REPRODUCED
+    found = verdict(RATIO, changed(RATIO, good(RATIO), stack, **many))
+    assert found.outcome == claims.UNTESTED and f"{stack} at 8K: 0.1% of the transactions failed" in found.ours and found.ours.startswith("5.50x")
+    assert verdict(RATIO, changed(RATIO, bad(RATIO), stack, **many)).outcome == claims.NOT
+
+
+def test_a_rival_that_failed_may_have_been_the_best():
+    found = [*MAKE["stack-ratio"](RATIO, 6.0), of(RATIO, "kernel-tuned", 8192, transactions_per_server_cpu_s=900.0, failed=10**6)]
+    assert verdict(RATIO, found[:-1]).outcome == claims.REPRODUCED
+    assert verdict(RATIO, found).outcome == claims.UNTESTED
+
+
+@pytest.mark.parametrize("claim, stack, value, wanted", [
+    (RATIO, "kernel", good(RATIO), claims.REPRODUCED), (RATIO, "mtcp", good(RATIO), claims.REPRODUCED),
+    (RATE, "mtcp", bad(RATE), claims.UNTESTED), (RATE, "mtcp", good(RATE), claims.REPRODUCED),  # it would have been more
+    (LATE, "kernel-tuned", good(LATE), claims.UNTESTED), (LATE, "kernel-tuned", bad(LATE), claims.NOT),  # the kernel's client was late
+    (LATE, "mtcp", good(LATE), claims.REPRODUCED), (LATE, "mtcp", bad(LATE), claims.UNTESTED)])
+def test_the_generators_limit_counts_where_it_is_in_the_value(claim, stack, value, wanted):
+    found = verdict(claim, changed(claim, value, stack, generator_limited=True))
+    assert found.outcome == wanted and ("the load generator was" in found.ours) is (wanted == claims.UNTESTED)
+
+
+@pytest.mark.parametrize("times, drift, wanted", [
+    (1.1, 0.0, claims.REPRODUCED), (1.1, 0.09, claims.REPRODUCED), (1.1, 0.64, claims.UNTESTED), (1.1, -0.63, claims.UNTESTED),
+    (6.0, -0.63, claims.REPRODUCED), (0.1, 0.64, claims.NOT)])
+def test_a_verdict_does_not_hang_on_the_half_of_the_window(times, drift, wanted):
+    found = verdict(RATIO, changed(RATIO, RATIO["reach"] * times, "mtcp", rate_drift=drift))
+    assert found.outcome == wanted and (f"mtcp at 8K by {drift:+.0%}" in found.ours) is (abs(drift) > 0.1)
+
+
+def test_a_window_shorter_than_a_transaction_tells_of_none():
+    claim = ALL["tls-4k"]
+    for latency, wanted in ((1.9e6, claims.REPRODUCED), (2.1e6, claims.UNTESTED)):
+        assert verdict(claim, changed(claim, good(claim), "mtcp", seconds=2.0, latency_p50_us=latency)).outcome == wanted
+
+
+WORST = ALL["never-below"]
+
+
+def test_a_point_that_is_missing_could_have_been_the_worst():
+    reached, missed = by_worst_ratio(WORST, 2.0), by_worst_ratio(WORST, 0.5)
+    assert verdict(WORST, reached).outcome == claims.REPRODUCED and "at 8K, 48K" in verdict(WORST, reached).ours
+    found = verdict(WORST, reached[2:])
+    assert found.outcome == claims.UNTESTED and found.ours == "2.00x; no rows at 8K"
+    assert verdict(WORST, missed[2:]).outcome == claims.NOT  # what is missing could not have mended it
+    several = ALL["same-wire-1k-steered"]
+    assert "no rows at 1K packet" in verdict(several, by_worst_ratio(several, 2.0)[2:]).ours
+
+
+def test_a_point_beside_the_worst_has_to_be_sound():
+    found = by_worst_ratio(WORST, 1.5)
+    assert verdict(WORST, [found[0], found[1] | {"failed": 10**6}, *found[2:]]).outcome == claims.UNTESTED
+
+
+def test_a_count_over_points_needs_them():
+    claim = ALL["goal-many-lossless"]
+    rows_ = by_failures(claim, 0)
+    assert verdict(claim, rows_).outcome == claims.REPRODUCED and verdict(claim, rows_[:-1]).outcome == claims.UNTESTED
+    assert verdict(claim, [rows_[0] | {"retransmits": 1000}]).outcome == claims.NOT
+
+
+def test_a_run_that_failed_is_missed():
+    found = MAKE["stack-ratio"](RATIO, 6.0)
+    label = "concurrency mtcp 8192 #2"
+    told = verdict(RATIO, found, [{"run": label, "why": "status 1"}])
+    assert told.outcome == claims.UNTESTED and "mtcp at 8K: 1 of 2 runs failed: status 1" in told.ours
+    for other in ("concurrency mtcp 16384 #2", "concurrency mtcp-paired 8192 #2", "messages mtcp 8192 #2"):
+        assert verdict(RATIO, found, [{"run": other, "why": "x"}]).outcome == claims.REPRODUCED
+    assert f"{label} failed: status 1" in verdict(RATIO, found[:1], [{"run": label, "why": "status 1"}]).ours
+
+
+def test_nothing_is_a_value_and_a_bad_one():
+    metric = RATIO["metric"]
+    assert verdict(RATIO, changed(RATIO, 6.0, "mtcp", **{metric: 0.0})).outcome == claims.NOT
+    good_one = MAKE["stack-ratio"](RATIO, 6.0)
+    zeros = [good_one[-1] | {metric: 0.0, "repeat": repeat} for repeat in (2, 3)]
+    assert verdict(RATIO, good_one + zeros).outcome == claims.NOT
+    assert verdict(RATIO, changed(RATIO, 6.0, "kernel", **{metric: 0.0})).outcome == claims.UNTESTED
+    assert verdict(RATIO, changed(RATIO, 6.0, "mtcp", **{metric: None})).outcome == claims.UNTESTED
+    least = ALL["goal-cycles"]
+    assert verdict(least, changed(least, good(least), "mtcp", cycles_per_transaction=0.0)).outcome == claims.UNTESTED  # nothing measured
+
+
+def test_a_claim_about_many_cores_needs_them():
+    for name in ("accept-rate", "scaling-linear"):
+        claim = ALL[name]
+        found = MAKE[claim["measure"]](claim, good(claim))
+        assert verdict(claim, found).outcome == claims.REPRODUCED
+        few = [row | {"server_cores": "0,1", "pairs": min(row["pairs"] or 2, 2)} for row in found]
+        assert verdict(claim, few).outcome == claims.UNTESTED and "of 2 cores" in verdict(claim, few).ours
+
+
+def test_failures_anywhere_on_the_ring_are_seen():
+    claim = ALL["no-failures-anywhere"]
+    for experiment in ("tls", "static-web", "web-replay", "fairness", "message-size"):
+        assert outcome(claim, [make_row(experiment=experiment), make_row(experiment=experiment, failed=1)]) == claims.NOT
+    assert outcome(claim, [make_row(), make_row(failed=1, loss=0.01), make_row(failed=1, device="af_packet"), make_row("kernel", failed=1)]) == claims.REPRODUCED
+
+
+def test_the_report_tells_repeats_and_other_claims(tmp_path):
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in MAKE["stack-ratio"](RATIO, 6.0)))
+    digest = manifest.begin([], 1)["claims"]
+    for about, wanted in (({"claims": digest}, False), ({"claims": "0123456789ab"}, True), ({}, False)):
+        report.write(tmp_path, rows.read(tmp_path), about, KNOWN)
+        text = (tmp_path / "report.html").read_text()
+        assert ("Judged by other claims" in text) is wanted and "One repeat of each run" in text
+    assert '<td data-label="n">1</td>' in text
+
+
+def test_a_quick_run_can_judge_every_claim_of_the_paper():
+    """Each has at least one rival's row beside ours at each of its points."""
+    runs = plan.make(list(KNOWN.values()), plan.Options("quick"))
+    there = {(run.scenario.name, run.part.name, run.stack, run.point) for run in runs}
+    for claim in ALL.values():
+        if claim["kind"] != "claim" or claim["measure"] == "efficiency":
+            continue
+        for at in (claim[name] for name in ("at", "base") if name in claim):
+            variant = claim.get("variant", "")
+            assert (claim["experiment"], variant, claim["over"], at) in there, claim["name"]
+            assert not claim.get("under") or any((claim["experiment"], claim.get("under_variant", variant), stack, at) in there for stack in claim["under"]), claim["name"]

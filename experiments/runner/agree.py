@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from runner import claims
 from runner.rows import Row
@@ -77,9 +78,10 @@ def _value(line: Line | None) -> Estimate | None:
     return found if found and found.value > 0 else None
 
 
-def of(before: Sequence[Row], after: Sequence[Row], skipped: tuple[dict[str, str], dict[str, str]] = ({}, {})) -> Agreement:
-    """skipped: reason by stack or experiment, of each run."""
-    judged = [{verdict.claim["name"]: verdict for verdict in claims.judge_all(list(rows), left)} for rows, left in zip((before, after), skipped)]
+def of(before: Sequence[Row], after: Sequence[Row], manifests: Sequence[dict[str, Any]] = ({}, {})) -> Agreement:
+    """manifests: of each run, for what did not run."""
+    judged = [{verdict.claim["name"]: verdict for verdict in claims.judge_all(list(rows), about.get("skipped", {}), about.get("failures", []))}
+              for rows, about in zip((before, after), manifests)]
     ours, theirs = ({line.key: line for line in lines(found)} for found in (before, after))
     inside, outside, one_sided, single = [], [], [], 0
     for key in dict.fromkeys((*ours, *theirs)):

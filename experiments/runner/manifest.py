@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import rows
-from runner.places import EXPERIMENTS, ROOT
+from runner.places import CLAIMS, EXPERIMENTS, ROOT
 
 
 def text_of(path: str) -> str | None:
@@ -108,7 +108,7 @@ def begin(argv: list[str], seed: int) -> dict[str, Any]:
         "schema_version": rows.version(), "state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": shlex.join(["./repro", *argv]),
         "seed": seed, "source": source(), "machine": machine(), "dpdk": output("pkg-config", "--modversion", "libdpdk"),
         "python": sys.version.split()[0], "packages": installed(), "load_average_before": os.getloadavg(),
-        "settings": {}, "skipped": {}, "failures": [], "repeated": [],
+        "settings": {}, "skipped": {}, "failures": [], "repeated": [], "claims": digest(CLAIMS.read_bytes()),
     }
 
 

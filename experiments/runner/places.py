@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = ROOT / "experiments"
 PLOTS = ROOT / "plots"
+CLAIMS = EXPERIMENTS / "claims.toml"
 
 
 def build_dir() -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 from runner import claims, figures, flame, manifest, paper, parts, rows, svg
 from runner.errors import Stop
+from runner.places import CLAIMS
 from runner.scenario import Scenario, load_all
 from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_text, milliseconds, name_of, number
 from runner.summary import ratio_to_best, with_interval
@@ -129,12 +130,13 @@ def render(folder: Path, found: list[rows.Row], about: dict[str, Any], known: di
     return environment.from_string(_TEMPLATE.read_text()).render(
         about=about, sections=sections, kinds=kinds, counts=_counts(verdicts), headline=_headline(found), n_rows=len(found), raw=raw,
         part_head=parts.HEAD, css=_STYLE.read_text() + svg.dark_style(), repeats=max(row["repeat"] for row in found),
+        everywhere=claims.EVERYWHERE, other_claims=about.get("claims") not in (None, manifest.digest(CLAIMS.read_bytes())),
         left_out=any(about.get(key) for key in ("skipped", "failures", "repeated")))
 
 
 def write(folder: Path, found: list[rows.Row], about: dict[str, Any], known: dict[str, Scenario]) -> list[claims.Verdict]:
     """Writes report.html; the verdicts that stand in it."""
-    verdicts = claims.judge_all(found, about.get("skipped", {}))
+    verdicts = claims.judge_all(found, about.get("skipped", {}), about.get("failures", []))
     half = folder / ".report.html"
     half.write_text(render(folder, found, about, known, verdicts))
     half.replace(folder / "report.html")

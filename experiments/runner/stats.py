@@ -29,6 +29,10 @@ class Estimate:
     high: float | None
     n: int
 
+    def times(self, factor: float) -> Estimate:
+        """Of values that many times these."""
+        return Estimate(self.value * factor, self.low and self.low * factor, self.high and self.high * factor, self.n)
+
     @property
     def lower(self) -> float:
         return self.value if self.low is None else self.low

@@ -68,8 +68,8 @@ def _parts(experiment: str, own: list[Line]) -> list[Any]:
 
 
 def verdicts(found: list[Verdict]) -> Any:
-    table = make("claims", "verdict", "claim", "paper", "ours", "tolerance", left=(0, 1, 2))
+    table = make("claims", "verdict", "claim", "paper", "ours", "n", "tolerance", left=(0, 1, 2, 3))
     for verdict in found:
         table.add_row(verdict.word, f"{verdict.claim['name']}: {verdict.claim['text']}", verdict.claim["paper"],
-                      verdict.ours, verdict.tolerance)
+                      verdict.ours, verdict.n, verdict.tolerance)
     return table

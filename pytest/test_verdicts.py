@@ -64,7 +64,8 @@ def by_kernel_share(claim, value):
 
 def by_method_gap(claim, value):
     return [of(claim, claim["over"], claim["at"], breakdown=[
-        breakdown("cycles", "phase", tcpip=1.0), breakdown("perf", "phase", tcpip=1.0 - value, application=value)])]
+        breakdown("cycles", "phase", tcpip=1.0, application=0.0),
+        *(breakdown("perf", name, tcpip=1.0 - value, application=value) for name in claim["attributions"])])]
 
 
 def by_unclassified(claim, value):
@@ -220,7 +221,7 @@ def test_a_run_that_failed_is_missed():
     label = "concurrency mtcp 8192 #2"
     told = verdict(RATIO, found, [{"run": label, "why": "status 1"}])
     assert told.outcome == claims.UNTESTED and "mtcp at 8K: 1 of 2 runs failed: status 1" in told.ours
-    for other in ("concurrency mtcp 16384 #2", "concurrency mtcp-paired 8192 #2", "messages mtcp 8192 #2"):
+    for other in ("concurrency mtcp 16384 #2", "concurrency mtcp 81920 #2", "concurrency mtcp-paired 8192 #2", "messages mtcp 8192 #2"):
         assert verdict(RATIO, found, [{"run": other, "why": "x"}]).outcome == claims.REPRODUCED
     assert f"{label} failed: status 1" in verdict(RATIO, found[:1], [{"run": label, "why": "status 1"}]).ours
 
@@ -274,3 +275,15 @@ def test_a_quick_run_can_judge_every_claim_of_the_paper():
             variant = claim.get("variant", "")
             assert (claim["experiment"], variant, claim["over"], at) in there, claim["name"]
             assert not claim.get("under") or any((claim["experiment"], claim.get("under_variant", variant), stack, at) in there for stack in claim["under"]), claim["name"]
+
+
+def test_the_account_is_held_against_symbols_and_the_part_that_differs_is_named():
+    """Phases alike, symbols not: only the first is what the account was made by."""
+    shares = {"cycles": {"application": 0.22, "tcpip": 0.43, "packet_io": 0.33}, "phase": {"application": 0.21, "tcpip": 0.43, "packet_io": 0.34},
+              "caller": {"application": 0.06, "tcpip": 0.82, "packet_io": 0.11}, "leaf": {"application": 0.05, "tcpip": 0.81, "packet_io": 0.11}}
+    entries = [breakdown("cycles" if name == "cycles" else "perf", "phase" if name == "cycles" else name, **found) for name, found in shares.items()]
+    row = of(ALL["methods-agree"], "mtcp", 8192, breakdown=entries)
+    assert verdict(ALL["phases-agree"], [row]).outcome == claims.REPRODUCED
+    found = verdict(ALL["methods-agree"], [row])
+    assert found.word == "missed" and found.estimate.value == pytest.approx(0.39)
+    assert "account against caller, points: application +16.0, TCP/IP -39.0, packet I/O +22.0; account against leaf" in found.ours

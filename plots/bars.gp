@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A horizontal bar for each line, with 95% intervals.
-# Callers set: value_label; value_format and axis_format if they are others.
+# Callers set: value_label; value_format and axis_format if they are others; bar_from where the axis is logarithmic.
 # Data: lines: label value low high linetype.
 load plots . "/style.gp"
 if (!exists("value_format")) value_format = "%.3s%c"
@@ -16,13 +16,14 @@ unset grid
 set grid xtics linecolor rgb "#dddddd"
 set rmargin 8
 set xlabel value_label
-set xrange [0:*]
+if (!exists("bar_from")) bar_from = 0
+set xrange [bar_from:*]
 set format x exists("axis_format") ? axis_format : "%.0s%c"
 set yrange [bars - 0.3:-0.7]
 set ytics scale 0
 set style fill solid 0.9 noborder
 unset key
-plot data using (0):0:(0):2:($0 - 0.36):($0 + 0.36):5:ytic(1) with boxxyerror linecolor variable, \
+plot data using (bar_from):0:(bar_from):2:($0 - 0.36):($0 + 0.36):5:ytic(1) with boxxyerror linecolor variable, \
      data using 2:0:3:4 with xerrorbars linecolor rgb "#ffffff" pointtype -1 linewidth 3, \
      data using 2:0:3:4 with xerrorbars linecolor rgb "#222222" pointtype -1 linewidth 1.2, \
      data using 4:0:(gprintf(value_format, $2)) with labels left offset 0.8,0 font small

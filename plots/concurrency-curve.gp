@@ -8,4 +8,5 @@ set format y "%.0s%c"
 set xtics ("8K" 8192, "16K" 16384, "24K" 24576, "32K" 32768, "40K" 40960, "48K" 49152)
 set xrange [6000:51500]
 set yrange [*:*]
-plot for [i=1:words(lines)] data index i-1 using 1:2:3:4 with yerrorlines linetype int(word(lines, i)) title columnheader(1)
+plot for [i=1:words(lines)] data index i-1 using (beside($1, i)):2:3:4 with yerrorlines \
+     linetype int(word(lines, i)) pointtype int(word(marks, i)) title columnheader(1)

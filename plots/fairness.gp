@@ -8,5 +8,5 @@ set ylabel value_label
 set logscale x 2
 set yrange [0:1.05]
 set offsets graph 0.02, graph 0.02
-plot for [i=1:words(lines)] data index i-1 using 1:2:3:4 with yerrorlines \
-     linetype int(word(lines, i)) dashtype int(word(dashes, i)) title columnheader(1)
+plot for [i=1:words(lines)] data index i-1 using (beside($1, i)):2:3:4 with yerrorlines \
+     linetype int(word(lines, i)) dashtype int(word(dashes, i)) pointtype int(word(marks, i)) title columnheader(1)

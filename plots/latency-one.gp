@@ -9,5 +9,5 @@ set logscale y 10
 set format y "%g"
 set xtics ("p50" 0, "p90" 1, "p99" 2, "p99.9" 3)
 set xrange [-0.2:3.2]
-plot for [i=1:words(lines)] data index i-1 using 1:2:3:4 with yerrorlines \
-     linetype int(word(lines, i)) dashtype int(word(dashes, i)) title columnheader(1)
+plot for [i=1:words(lines)] data index i-1 using ($1 + 0.02 * (i - words(lines) / 2)):2:3:4 with yerrorlines \
+     linetype int(word(lines, i)) dashtype int(word(dashes, i)) pointtype int(word(marks, i)) title columnheader(1)

@@ -12,7 +12,7 @@ from runner.errors import UsageError
 from test_repro_parts import breakdown, make_row
 
 PLOTS = ROOT / "plots"
-SHARED = {"style", "bars", "curve", "concurrency-curve"}  # parts of others
+SHARED = {"style", "bars", "curve", "concurrency-curve", "latencies"}  # parts of others
 
 
 def written(folder, found):
@@ -100,7 +100,7 @@ def test_a_value_of_the_paper_is_a_level_in_its_experiment_only():
     found = [make_row("kernel", point, per_core=20_000, experiment="gap") for point in (1024, 8192)]
     data = figure_data.of(plot, summary.lines(found))
     assert data.blocks["paper: Linux, at its peak"] == [[1024.0, 3e5, 3e5, 3e5], [8192.0, 3e5, 3e5, 3e5]]
-    assert data.styles() == ("3 9", "1 1")
+    assert data.styles() == ("3 9", "1 1", "9 12")
     other = figure_data.of(plot, summary.lines([row | {"experiment": "concurrency"} for row in found]))
     assert list(other.blocks) == ["kernel"]
 
@@ -198,3 +198,32 @@ def test_a_core_that_only_idled_has_no_cycles():
     entries = [{"method": "perf", "attribution": "leaf", "cpus": "server", "samples": 10, "shares": {"idle": 1.0}}]
     found = summary.lines([make_row(experiment="cpu-breakdown", tsc_hz=2_500_000_000, breakdown=entries)])
     assert parts.table(found)[0][-2:] == ["100.0%", "-"]
+
+
+# --- curves that can be told apart
+
+def test_curves_of_one_stack_differ_in_mark_and_dashes():
+    for name in ("latency", "bulk", "latency-load"):
+        known = scenario.load_all()[name]
+        for figure in figures.of(example(name), known):
+            if figure.data.named:
+                styles = list(zip(*(words.split() for words in figure.data.styles())))
+                assert len({(line, mark) for line, _, mark in styles}) == len(styles), figure.plot.name
+                assert "marks, i" in (PLOTS / f"{figure.file}.gp").read_text() or "load plots" in (PLOTS / f"{figure.file}.gp").read_text()
+
+
+def test_every_stack_has_a_colour_and_mark_of_its_own_that_a_dark_screen_knows():
+    found = re.findall(r'^set linetype (\d+) linecolor rgb "#(\w+)".*?pointtype (\d+)', (PLOTS / "style.gp").read_text(), re.MULTILINE)
+    assert {int(line) for line, _, _ in found} == {figure_data.linetype(stack) for stack in (*scenario.STACKS, "paper")}
+    assert len({colour for _, colour, _ in found}) == len({mark for _, _, mark in found}) == len(found)
+    assert {int(line): int(mark) for line, _, mark in found} == figure_data._MARKS
+    assert all(colour in svg._DARK for _, colour, _ in found)
+
+
+@pytest.mark.parametrize("name, axis", [("web-replay", "concurrency"), ("latency-load", "rate"), ("syn-flood-latency", "flood_rate"), ("latency", "concurrency")])
+def test_the_99th_percentile_of_a_line_of_one_point_is_seen(name, axis, tmp_path):
+    row = make_row("mtcp", 8192, experiment={"latency": "concurrency", "syn-flood-latency": "syn-flood"}.get(name, name), axis=axis,
+                   latency_p50_us=100.0, latency_p99_us=900.0) | {axis: 24576}
+    done = by_hand(PLOTS / f"{name}.gp", written(tmp_path, [row]), "out.svg", row["experiment"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out.svg").read_text().count("href='#gpPt6'") == 3  # filled circles: median, percentile, key

@@ -13,6 +13,8 @@ from runner.summary import METRICS, Line, kilo, lines_like, ratio_of
 
 MODEL_CORES = 16  # as far as the scaling law is drawn
 PAPER_LINE = 9  # linetype of the paper's numbers in plots/style.gp
+_MARKS = {1: 7, 2: 5, 3: 9, 4: 11, 5: 13, 6: 4, 7: 6, PAPER_LINE: 12}  # a stack's own, by linetype, as in plots/style.gp
+_OTHER_MARKS = (8, 4, 2, 12, 1, 10, 3, 6)  # of its further curves: hollow ones, and strokes
 _PLAIN_DEVICES = ("ring", "veth", "veth-rootless")
 _PERCENTILES = ("p50", "p90", "p99", "p999")
 _FROM_TO = ("low", "high")  # ends of the 95% interval
@@ -39,11 +41,12 @@ class Data:
                 for name, rows in self.blocks.items()]
         return "\n".join([self.header] * bool(self.header) + ["\n\n\n".join(told)]) + "\n"
 
-    def styles(self) -> tuple[str, str]:
-        """For each block the number of its stack's linetype, and of its dashes: curves of one stack differ in those."""
+    def styles(self) -> tuple[str, str, str]:
+        """For each block the number of its stack's linetype, of its dashes and of its mark: curves of one stack differ in those."""
         stacks = [name.split()[0] for name in self.blocks]
-        dashes = [stacks[:place].count(stack) + 1 for place, stack in enumerate(stacks)]
-        return " ".join(str(linetype(stack)) for stack in stacks), " ".join(map(str, dashes))
+        before = [stacks[:place].count(stack) for place, stack in enumerate(stacks)]
+        marks = [_MARKS[linetype(stack)] if place == 0 else _OTHER_MARKS[(place - 1) % len(_OTHER_MARKS)] for stack, place in zip(stacks, before)]
+        return " ".join(str(linetype(stack)) for stack in stacks), " ".join(str(place + 1) for place in before), " ".join(map(str, marks))
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows for a reader."""

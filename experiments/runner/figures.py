@@ -58,11 +58,11 @@ def draw(rows: list[Row], scenarios: dict[str, Scenario], folder: Path, kinds: t
 
 def settings(figure: Figure, data: Path, out: Path, kind: str) -> str:
     """What a file in plots/ wants to be told, as gnuplot reads it."""
-    lines_, dashes = figure.data.styles() if figure.data.named else ("", "")
+    lines_, dashes, marks = figure.data.styles() if figure.data.named else ("", "", "")
     plot = figure.plot
     label = plot.label or (METRICS[plot.metric].label if plot.metric in METRICS else "")
     return (f"data={_quoted(data)}; out={_quoted(out)}; kind='{kind}'; plots={_quoted(PLOTS)}; "
-            f"lines='{lines_}'; dashes='{dashes}'; value_label={_quoted(label)}")
+            f"lines='{lines_}'; dashes='{dashes}'; marks='{marks}'; value_label={_quoted(label)}")
 
 
 def _gnuplot(figure: Figure, data: Path, out: Path, kind: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from runner import rows, scenario
+from runner import plan, resume, rows, scenario
 
 FIGURES = {"concurrency", "concurrency-per-core", "concurrency-ratios", "latency", "cpu-breakdown", "cpu-breakdown-ratios", "cycles"}
 
@@ -218,6 +218,8 @@ def test_each_experiment_runs_by_name(repro, tmp_path, name):
     assert done.returncode in (0, 1) and "failed:" not in done.stdout, done.stdout + done.stderr
     found = rows.read(tmp_path / "out")
     assert {row["experiment"] for row in found} == {name}
+    runs = plan.make(scenario.choose([name], scenario.load_all()), plan.Options("quick"))
+    assert all(run.pairs > len(os.sched_getaffinity(0)) for run in resume.missing(runs, found))
     wanted = scenario.load_all()[name]
     column = wanted.column
     assert all(row["axis"] == column and row[column] is not None for row in found)
@@ -395,8 +397,17 @@ def test_resume_makes_only_what_is_missing(tmp_path, fakes, repro):
     with (out / "rows.csv").open() as file:
         assert [row["stack"] for row in csv.DictReader(file)] == [row["stack"] for row in found]
     about = json.loads((out / "manifest.json").read_text())
-    assert about["state"] == "complete" and len(about["resumed"]) == 1 and "--quick" in about["command"] and about["settings"]
+    assert about["state"] == "complete" and "--quick" in about["command"] and about["settings"]
+    first, second = about["pieces"]
+    assert [piece["state"] for piece in (first, second)] == ["running", "complete"]  # killed outright, it could not say more
+    assert first["started"] == about["started"] <= first["until"] <= second["started"] <= second["until"]
+    had = before.count("\n")
+    assert first["rows"] in (had, had - 1) and second["rows"] == 10 - had  # killed between a row and the manifest, perhaps
+    assert first["commit"] == about["source"]["commit"] and set(first["programs"]) == {path.name for path in fakes.iterdir()}
+    with (fakes / "mtcp-pair").open("a") as file:
+        file.write("# built again\n")
     again = repro("run", "--resume", str(out))
+    assert "built otherwise than for the earlier rows: mtcp-pair" in again.stdout
     assert again.returncode in (0, 1) and "0 runs" in again.stdout and (out / "rows.jsonl").read_text() == after
 
 
@@ -422,8 +433,6 @@ def test_resume_takes_no_other_choice(tmp_path, fakes, repro):
 
 
 def test_one_run_at_a_time_in_a_folder(tmp_path, fakes, repro):
-    from runner import resume
-
     out = killed_run(tmp_path, fakes, 1)
     held = resume.lock(out)
     done = repro("run", "--resume", str(out))

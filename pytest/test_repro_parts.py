@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import tomllib
 from types import SimpleNamespace
@@ -112,7 +113,7 @@ def attempts(tmp_path, monkeypatch, *rows_made):
     """A session's one run, measured as these rows say, one after the other."""
     monkeypatch.setenv("MTCP_GUARD", "off")
     run, = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick"))[:1]
-    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}}
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
     site = measure.Site("none", tmp_path, [0], [0], [0])
     made = iter(rows_made)
     monkeypatch.setattr(session, "measure", lambda *_: dict(next(made)))
@@ -172,11 +173,73 @@ def test_a_line_goes_from_core_to_core(program):
         assert 1.0 < float(told(*cores[:2]).stdout) < 1e6
 
 
+def made(tmp_path, monkeypatch, runs, measured):
+    """A session that makes these runs, measured so; the keys it needs of a manifest."""
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    monkeypatch.setattr(session, "measure", lambda run, _: measured(run))
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
+    return session.Session(runs, measure.Site("none", tmp_path, [0], [0], [0]), tmp_path, Silent(), about)
+
+
+def row_of(run):
+    return make_row(run.stack, run.concurrency, run.repeat, experiment=run.scenario.name, axis=run.scenario.column, variant=run.part.name or None)
+
+
+def test_what_is_too_much_for_this_machine_takes_nothing_else_away(tmp_path, monkeypatch):
+    """Status 3 at a million connections says nothing of fewer, of other experiments, or where it was possible before."""
+    tried = []
+
+    def measured(run):
+        tried.append(run.point)
+        if run.point == 1_000_000:
+            raise ChildFailed("no memory", CannotRun.status)
+        return row_of(run)
+
+    known = scenario.load_all()
+    runs = sorted(plan.make([known["many"], known["accept-rate"]], plan.Options("normal", baselines=(), repeats=2)), key=lambda run: (run.repeat, -run.point))
+    work = made(tmp_path, monkeypatch, runs, measured)
+    work.work()
+    assert tried.count(1_000_000) == 1 and len(work.rows) == len(runs) - 2 and not work.about["failures"]
+    assert work.about["skipped"] == {"mtcp": "no memory (many at 1,000,000)"}
+
+
+def test_what_was_possible_before_is_a_failure(tmp_path, monkeypatch):
+    def measured(run):
+        if run.repeat == 2:
+            raise ChildFailed("no memory", CannotRun.status)
+        return row_of(run)
+
+    runs = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("normal", repeats=2))
+    work = made(tmp_path, monkeypatch, runs, measured)
+    work.work()
+    assert len(work.about["failures"]) == 4 and not work.about["skipped"]
+
+
+def test_a_signal_leaves_a_row_whole_in_both_files(tmp_path, monkeypatch):
+    class Asked(BaseException):
+        pass
+
+    def handler(*_):
+        raise Asked
+
+    real = rows._append
+    monkeypatch.setattr(rows, "_append", lambda path, text: (os.kill(os.getpid(), signal.SIGTERM), real(path, text)))
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        run = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick"))[0]
+        work = made(tmp_path, monkeypatch, [run], row_of)
+        with pytest.raises(Asked):
+            work.work()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(work.rows) == 1 and len(rows.read(tmp_path)) == 1 and (tmp_path / "rows.csv").read_text().count("\n") == 2
+
+
 def test_checks_that_failed_stand_in_the_manifest(tmp_path, monkeypatch):
     monkeypatch.setenv("MTCP_GUARD", "off")
     monkeypatch.setattr(session.figures, "draw", lambda *_: None)
     monkeypatch.setattr(session.report, "write", lambda _folder, found, _about, _known: claims.judge_all(found, {}))
-    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}}
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
     work = session.Session([], measure.Site("none", tmp_path, [0], [0], [0]), tmp_path, Silent(), about, [make_row(retransmits=1)])
     work.finish("complete")
     assert json.loads((tmp_path / "manifest.json").read_text())["failed_checks"] == ["no-failures"]

@@ -30,8 +30,9 @@ class Hop:
         except (procs.ChildFailed, ValueError):
             return None
 
-    def note(self, found: float) -> float:
-        self._best = min(self._best, found)
+    def note(self, found: float | None) -> float | None:
+        """One look's outcome; also of an earlier start, whose best counts."""
+        self._best = min(self._best, found or self._best)
         return found
 
     def apart(self, found: float | None) -> bool | None:

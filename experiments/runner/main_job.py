@@ -93,6 +93,8 @@ def run(arguments: argparse.Namespace, words: list[str]) -> int:
             resume.check_network(folder, before, about)
         session.make_builds(runs, about)
         work = session.Session(runs, site, folder, shown, about, kept)
+        if before and (other := resume.other_programs(before, about)):
+            shown.say(f"built otherwise than for the earlier rows: {', '.join(other)}")
         work.note_missing(scenarios)
         return _work(work, folder)
 

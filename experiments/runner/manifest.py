@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runner import rows
+from runner import builds, rows
 from runner.places import CLAIMS, EXPERIMENTS, ROOT
 
 
@@ -103,13 +103,31 @@ def machine() -> dict[str, Any]:
     }
 
 
+def now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def programs() -> dict[str, str]:
+    """What was built, by content."""
+    folder = builds.program("", "x").parent
+    return {path.name: digest(path.read_bytes()) for path in sorted(folder.glob("mtcp-*")) if path.is_file()}
+
+
+def piece(about: dict[str, Any]) -> dict[str, Any]:
+    """One start of a run that may be made in several; `state`, `until` and `rows` are told as it goes on."""
+    told = about["machine"]
+    return {"started": about["started"], "commit": about["source"]["commit"], "diff": about["source"]["diff"], "cpu": told["cpu"],
+            "kernel": told["kernel"], "load_average": about["load_average_before"], "programs": programs()}
+
+
 def begin(argv: list[str], seed: int) -> dict[str, Any]:
-    return {
-        "schema_version": rows.version(), "state": "running", "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "command": shlex.join(["./repro", *argv]),
+    about = {
+        "schema_version": rows.version(), "state": "running", "started": now(), "command": shlex.join(["./repro", *argv]),
         "seed": seed, "source": source(), "machine": machine(), "dpdk": output("pkg-config", "--modversion", "libdpdk"),
         "python": sys.version.split()[0], "packages": installed(), "load_average_before": os.getloadavg(),
         "settings": {}, "skipped": {}, "failures": [], "repeated": [], "claims": digest(CLAIMS.read_bytes()),
     }
+    return about | {"pieces": [piece(about)]}
 
 
 def write(folder: Path, manifest: dict[str, Any]) -> None:

@@ -53,6 +53,16 @@ class Run:
         return f"{self.stack}{place}{lossy}{f' built with {self.part.build}' if self.part.build else ''}"
 
     @property
+    def line(self) -> tuple[str, str]:
+        """Points of the same load, of which one may be more than a machine can, and lower ones not."""
+        return self.scenario.name, f"{self.arm} {self.part.name}"
+
+    @property
+    def row_point(self) -> int:
+        """As the row has it: of self-loop pairs, the connections of all."""
+        return int(self.load[self.scenario.axis])
+
+    @property
     def pairs(self) -> int:
         """Self-loop pairs: so many cores have a server and a load each. 0: one core for each side."""
         return int(self.load.get("pairs", 0))

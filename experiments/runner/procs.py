@@ -2,6 +2,7 @@
 """Children: started in process groups of their own, so that Ctrl-C reaches only us; always ended by their own id."""
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import select
@@ -10,7 +11,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.errors import Stop
@@ -38,6 +39,16 @@ def _ended(process: subprocess.Popen[str], timeout: float) -> int | None:
         finally:
             os.close(fd)
     return process.poll()
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """What is done in here is done whole: signals that ask us to end come behind it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Child:

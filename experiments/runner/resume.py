@@ -79,7 +79,7 @@ def rows_of(folder: Path) -> list[rows.Row]:
 def missing(plan: list[Run], found: list[rows.Row]) -> list[Run]:
     """Runs of the plan that have no row."""
     there = {(key.experiment, key.variant, key.stack, key.point, row["repeat"]) for row in found for key in [summary.key(row)]}
-    return [run for run in plan if (run.scenario.name, run.part.name, run.stack, run.point, run.repeat) not in there]
+    return [run for run in plan if (run.scenario.name, run.part.name, run.stack, run.row_point, run.repeat) not in there]
 
 
 def check_network(folder: Path, before: dict[str, Any], about: dict[str, Any]) -> None:
@@ -107,7 +107,13 @@ def check_hosts(folder: Path, before: dict[str, Any], about: dict[str, Any]) -> 
         raise UsageError(f"{folder}: cannot be gone on with here: {'; '.join(said)}: start a new run")
 
 
+def other_programs(before: dict[str, Any], about: dict[str, Any]) -> list[str]:
+    """Names of programs that were built anew since, from the same sources, and came out otherwise: told, as a compiler may do that."""
+    then, now = ((found.get("pieces") or [{}])[-1].get("programs", {}) for found in (before, about))
+    return [name for name in now if name in then and now[name] != then[name]]
+
+
 def carry_over(before: dict[str, Any], about: dict[str, Any]) -> None:
     """What the first start told stays told; what failed or was skipped then is tried again."""
-    about["resumed"] = [*before.get("resumed", []), about["started"]]
+    about["pieces"] = [*before.get("pieces", []), *about["pieces"]]
     about |= {key: before[key] for key in ("started", "command", "repeated", "settings") if key in before}

@@ -2,6 +2,7 @@
 """A whole ./repro run: every row of the plan, figures and report as rows arrive, a clean end however it comes."""
 from __future__ import annotations
 
+import math
 import os
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from runner.measure import Site, measure
 from runner.plan import Run
 from runner.procs import ChildFailed
 from runner.scenario import Scenario, load_all
+from runner.summary import kilo
 
 _ATTEMPTS = 3
 _SHOW_EVERY_S = 20.0
@@ -41,13 +43,19 @@ class Session:
         names = [run.scenario.name for run in plan] + [row["experiment"] for row in self.rows]
         self.scenarios: dict[str, Scenario] = {run.scenario.name: run.scenario for run in plan}
         self.scenarios |= {name: known[name] for name in names if name in known and name not in self.scenarios}
+        self._kept = len(self.rows)
         self._file = rows.RowFile(folder, self.rows)
+        self._could: dict[tuple[str, str], int] = {}     # by experiment and arm: the highest point that gave a row ...
+        self._cannot: dict[tuple[str, str], float] = {}  # ... and the lowest that is more than this machine can
+        self._missing = set(about["skipped"])  # what could not be built
         site.settings |= about["settings"]
         self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
         self._undrawn: set[str] = set()  # experiments with rows that their figures do not have yet
         self._shown = 0.0
         self._guard = site.hosts.calm() if site.hosts else guard.Guard(site.usable)
         self._hop = hop.Hop(site.server, site.client)
+        for row in self.rows:
+            self._hop.note(row["core_hop_ns"])
         site.show_rate = display.rate
         self._cpu = cpustat.read(cpustat.usable_cores())
 
@@ -70,6 +78,7 @@ class Session:
                 row = self._attempt(run)
                 self.display.done(run, row)
                 if row:
+                    self._could[run.line] = max(run.point, self._could.get(run.line, run.point))
                     self._keep(row)
         finally:
             procs.stop_all()
@@ -77,7 +86,7 @@ class Session:
 
     def _refused(self, run: Run) -> bool:
         """Is it of what cannot run here? Says so once."""
-        if run.arm in self.about["skipped"]:
+        if run.arm in self._missing or run.point >= self._cannot.get(run.line, math.inf):
             return True
         if run.pairs > len(self.site.usable):
             self.about["skipped"].setdefault(f"{run.scenario.name} with {run.pairs} pairs",
@@ -117,16 +126,18 @@ class Session:
         return None
 
     def _note_failure(self, run: Run, error: ChildFailed) -> None:
-        if error.code == CannotRun.status:
-            self.about["skipped"][run.arm] = str(error)
-            self.display.say(f"skipped: all runs of {run.arm}: {error}")
+        if error.code == CannotRun.status and run.point > self._could.get(run.line, -1):
+            self._cannot[run.line] = run.point
+            self.about["skipped"][run.arm] = f"{error} ({run.scenario.name} at {kilo(run.point)})"
+            self.display.say(f"skipped: {run.scenario.name} with {run.arm} from {kilo(run.point)} on: {error}")
         else:
             self.about["failures"].append({"run": run.label, "why": str(error)})
             self.display.say(f"failed: {run.label}: {error}")
 
     def _keep(self, row: rows.Row) -> None:
-        self.rows.append(row)
-        self._file.add(row)
+        with procs.undisturbed():
+            self.rows.append(row)
+            self._file.add(row)
         self._tell("running")
         self._undrawn.add(row["experiment"])
         if time.monotonic() - self._shown > _SHOW_EVERY_S:
@@ -150,6 +161,7 @@ class Session:
         """manifest.json and skipped.csv as of now."""
         self.about |= {"state": state, "settings": self.site.settings, "load_average_after": os.getloadavg(),
                        "steal_share": round((cpustat.read(cpustat.usable_cores()) - self._cpu).steal_share, 5)}
+        self.about["pieces"][-1] |= {"state": state, "until": manifest.now(), "rows": len(self.rows) - self._kept}
         manifest.write(self.folder, self.about)
         rows.write_skipped(self.folder, self.about["skipped"])
 

@@ -12,15 +12,20 @@ from runner.stats import Estimate
 from runner.summary import Key, Line, kilo, lines, metric_of, metric_text
 
 SHARE = 0.9  # of the points
+# Of two medians of so many values of one distribution: how often either lies in the other's interval, and how often both do
+# (docs/experiments.md; simulated, the same for normal values, skewed ones and those of two states).
+CHANCE = {2: (0.53, 0.25), 3: (0.81, 0.40), 4: (0.89, 0.62), 5: (0.96, 0.73), 6: (0.94, 0.71), 7: (0.88, 0.55), 9: (0.96, 0.76)}
 
 
 @dataclass(frozen=True)
 class Agreement:
     verdicts: list[tuple[claims.Verdict, claims.Verdict]]  # of the claims that both runs judge
-    inside: list[Key]                                      # points that agree ...
+    inside: list[Key]                                      # points that agree: either median is in the other's interval ...
     outside: list[tuple[Key, str]]                         # ... and that do not, with both medians ...
     one_sided: list[tuple[Key, str]]                       # ... or with a value above 0 in one run only: it is told which
     single: int                                            # points with no interval in either run: nothing to agree with
+    both: int                                              # of those inside: both medians are
+    chance: tuple[float, float] | None                     # shares inside, and both, were A and B the same; None: not known for that many repeats
 
     @property
     def differ(self) -> list[tuple[claims.Verdict, claims.Verdict]]:
@@ -47,7 +52,10 @@ class Agreement:
                  for first, second in self.differ]
         if self.share is not None:
             told.append(f"medians within the other run's interval: {len(self.inside)} of {self.points} points, "
-                        f"{self.share:.0%} ({SHARE:.0%} are asked for)")
+                        f"{self.share:.0%} ({SHARE:.0%} are asked for); both of them: {self.both}, {self.both / self.points:.0%}")
+            if self.chance:
+                told.append(f"by chance alone, were A and B the same: {self.chance[0]:.0%}, and both {self.chance[1]:.0%}"
+                            + ("" if self.chance[0] >= SHARE else f": too few repeats to ask for {SHARE:.0%}"))
         told += [f"median outside: {told_of(key)}: {values}" for key, values in self.outside]
         told += [f"a value in {name} only: {told_of(key)}" for key, name in self.one_sided]
         if self.single:
@@ -64,12 +72,20 @@ def _holds(interval: Estimate, value: float) -> bool:
     return interval.low is not None and interval.high is not None and interval.low <= value <= interval.high
 
 
-def within(first: Estimate, second: Estimate) -> bool | None:
-    """Does one of the two medians lie in the interval of the other? Of five repeats of the same thing it does in 95% of
-    cases, while both do in no more than 83%. None: neither has an interval."""
+def within(first: Estimate, second: Estimate) -> tuple[bool, bool] | None:
+    """Does one of the two medians lie in the interval of the other? Do both? None: neither has an interval."""
     if first.low is None and second.low is None:
         return None
-    return _holds(first, second.value) or _holds(second, first.value)
+    found = _holds(first, second.value), _holds(second, first.value)
+    return any(found), all(found)
+
+
+def _chance(repeats: Sequence[int]) -> tuple[float, float] | None:
+    """Of points with so many repeats, all together."""
+    known = [CHANCE[n] for n in repeats if n in CHANCE]
+    if not known or len(known) < len(repeats):
+        return None
+    return sum(either for either, _ in known) / len(known), sum(both for _, both in known) / len(known)
 
 
 def _value(line: Line | None) -> Estimate | None:
@@ -83,7 +99,7 @@ def of(before: Sequence[Row], after: Sequence[Row], manifests: Sequence[dict[str
     judged = [{verdict.claim["name"]: verdict for verdict in claims.judge_all(list(rows), about.get("skipped", {}), about.get("failures", []))}
               for rows, about in zip((before, after), manifests)]
     ours, theirs = ({line.key: line for line in lines(found)} for found in (before, after))
-    inside, outside, one_sided, single = [], [], [], 0
+    inside, outside, one_sided, single, both, repeats = [], [], [], 0, 0, []
     for key in dict.fromkeys((*ours, *theirs)):
         first, second = _value(ours.get(key)), _value(theirs.get(key))
         if first is None or second is None:
@@ -92,8 +108,12 @@ def of(before: Sequence[Row], after: Sequence[Row], manifests: Sequence[dict[str
         agreed, metric = within(first, second), metric_of(key.experiment)
         if agreed is None:
             single += 1
-        elif agreed:
+            continue
+        repeats.append(min(first.n, second.n))
+        both += agreed[1]
+        if agreed[0]:
             inside.append(key)
         else:
             outside.append((key, f"{metric_text(ours[key], metric)}, then {metric_text(theirs[key], metric)}"))
-    return Agreement([(judged[0][name], judged[1][name]) for name in judged[0] if name in judged[1]], inside, outside, one_sided, single)
+    return Agreement([(judged[0][name], judged[1][name]) for name in judged[0] if name in judged[1]], inside, outside, one_sided, single,
+                     both, _chance(repeats))

@@ -323,9 +323,9 @@ def test_main_job_is_the_two_experiments_and_as_long_as_promised():
 
 def test_all_experiments_together_are_as_long_as_promised():
     minutes = {size: sum(run.estimate for run in plan.make(list(scenario.load_all().values()), plan.Options(size))) / 60
-               for size in ("quick", "full")}
-    # of 15 and 180: disturbed runs are repeated, two more builds of ablation take four
-    assert minutes["quick"] < 13 and minutes["full"] < 176, minutes
+               for size in scenario.SIZES}
+    # of 15, none and 180: disturbed runs are repeated, two more builds of ablation take four
+    assert minutes["quick"] < 11 and minutes["normal"] < 80 and minutes["full"] < 147, minutes
 
 
 def test_quick_has_every_concurrency_for_mtcp_and_the_ends_for_the_kernel():

@@ -88,7 +88,8 @@ class Run:
 
     @property
     def estimate(self) -> float:
-        return self.scenario.estimate(self.kind, self.concurrency, self.timing)
+        arrivals = self.load.get("app") == "replay" or (self.load.get("rate") and self.load["messages"] == 1)  # nothing to open first
+        return self.scenario.estimate(self.kind, 0 if arrivals else self.concurrency, self.timing)
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ AXES = {
     "pairs": ("pairs", "self-loop pairs"),
     "flood_rate": ("flood_rate", "SYNs per second beside the load"),
 }
-# Beside warm-up and measuring: start, ramp (connections opened per second), a steady rate, end, and the loops of known work
-# around a run, as seen on a 2-core machine.
-OVERHEAD_S = {"mtcp": 1.5, "kernel": 2.3}
-RAMP_PER_S = {"mtcp": 300_000, "kernel": 9_000}
-SAMPLING_S = 2.0
+# Beside warm-up and measuring: start, ramp (connections opened per second), a steady rate, end, the loops of known work around a
+# run, its share of figures and report, as seen on a 2-core machine where nothing was disturbed.
+OVERHEAD_S = {"mtcp": 0.8, "kernel": 0.8}
+RAMP_PER_S = {"mtcp": 300_000, "kernel": 5_000}
+SAMPLING_S = 1.2
 _PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
               "build", "loss", "reorder", *SIZES)
 

@@ -144,7 +144,7 @@ def test_what_runs_on_several_hosts_and_what_is_told_as_skipped():
         about = {"skipped": {}}
         assert cluster.choose(runs(name), found, about) == runs(name) and not about["skipped"]
     kept = cluster.choose(runs("latency-load"), found, about)
-    assert {(run.part.name, run.stack) for run in kept} == {("veth", stack) for stack in ("mtcp", "kernel", "kernel-tuned")}
+    assert {run.part.name.split(",")[0] for run in kept} == {"veth"} and {run.stack for run in kept} == {"mtcp", "kernel-tuned"}
     assert about["skipped"] == {f"latency-load ring {stack}": "it is about the wire ring" for stack in ("mtcp", "mtcp-paired")}
     about = {"skipped": {}}
     assert {run.part.device for run in cluster.choose(runs("same-wire"), found, about) if run.ours} == {"af_packet"} and about["skipped"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from conftest import ROOT
-from runner import classify, manifest, rows, sampling
+from runner import classify, manifest, rows, sampling, scenario
 from runner.errors import UsageError
 from test_repro_parts import make_row
 
@@ -23,6 +23,16 @@ def test_rows_of_the_first_version_are_read(tmp_path):
     old = {name: value for name, value in make_row().items() if name not in ("schema_version", "command")}
     found = rows.read(write(tmp_path, old))[0]
     assert found["schema_version"] == rows.version() and found["concurrency"] == 8192
+
+
+@pytest.mark.parametrize("wrong", [{"axis": "stack"}, {"server_cores": "abc"}, {"server_cores": ""}])
+def test_what_is_reckoned_with_is_checked_first(tmp_path, wrong):
+    with pytest.raises(UsageError, match=f"rows.jsonl:1: {next(iter(wrong))}"):
+        rows.read(write(tmp_path, make_row() | wrong))
+
+
+def test_every_axis_is_a_column_that_rows_may_name():
+    assert {column for column, _ in scenario.AXES.values()} == {name for name in rows.schema()["properties"]["axis"]["enum"] if name}
 
 
 @pytest.mark.parametrize("version", [rows.version() + 1, 0, "2"])

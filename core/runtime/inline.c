@@ -201,6 +201,7 @@ static int in_poll(struct rt_core *c, mt_time until)
 static void in_flush(struct rt_core *c)
 {
 	loop_flush(&c->own);
+	c->now = c->own.now;
 }
 
 static void in_fini(struct rt_core *c)

@@ -227,6 +227,7 @@ void loop_flush(struct loop *l)
 	uint64_t t = rt_ticks();
 
 	l->dirty = false;
+	l->now = rt_clock_at(&l->clock, t);
 	l->next = stack_tx(l->sc, l->now);
 	l->cycles.tx += rt_ticks() - t;
 }

@@ -33,7 +33,7 @@ struct loop {
 	size_t mem_len;
 	struct rt_clock clock;
 	uint64_t mark;	  /* ticks: accounted for up to here */
-	mt_time now;	  /* of the current turn */
+	mt_time now;	  /* of the current turn, or of the flush since */
 	mt_time next;	  /* the stack wants a turn no later than this */
 	mt_time busy_at;  /* last turn in which something happened */
 	mt_time linger;	  /* the longest wait at the end */
@@ -73,7 +73,8 @@ static inline bool loop_turn(struct loop *l)
 {
 	return loop_turn_at(l, rt_ticks());
 }
-/* Sends what is pending, without a turn. */
+/* Sends what is pending, without a turn: at the time of now, since the last turn may be long ago.
+ */
 void loop_flush(struct loop *);
 /* After a turn in which nothing happened: returns at once for a while (spinning), then sleeps until
  * a packet, the stack's deadline, or `until`; not at all if that has passed. 0 or -EINTR. */

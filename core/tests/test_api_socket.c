@@ -395,6 +395,31 @@ static void test_churn(void **state)
 	}
 }
 
+/* A blocking application computes for longer than the RTO between two calls: what it writes then is
+ * sent, and waited for, from then on. */
+static void test_write_after_a_pause(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 16), s, c = connected(w, l, 80, &s), off = 0;
+	struct mtcp_epoll_event ev;
+	struct mtcp_stats st;
+	char b[8];
+
+	assert_int_equal(mtcp_socket_ioctl(w->m[CLI], c, FIONBIO, &off), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(mtcp_write(w->m[CLI], c, "hello", 5), 5);
+		/* a turn of the client's before an ACK can be there */
+		assert_int_equal(mtcp_epoll_wait(w->m[CLI], w->drive[CLI], &ev, 1, 0), 0);
+		UNTIL(w, mtcp_read(w->m[SRV], s, b, 8) == 5);
+		world_turns(w, 10);
+		/* the client's thread is elsewhere */
+		assert_int_equal(mtcp_epoll_wait(w->m[SRV], w->drive[SRV], &ev, 1, 300), 0);
+	}
+	assert_int_equal(mtcp_get_stats(w->m[CLI], &st), 0);
+	assert_int_equal(st.rto_fired, 0);
+	assert_int_equal(st.retransmits, 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -414,6 +439,7 @@ int main(void)
 		T(test_listener_closes),
 		T(test_progress_without_wait),
 		T(test_churn),
+		T(test_write_after_a_pause),
 	};
 	const struct CMUnitTest v4[] = {T(test_names), T(test_errors_of_making)};
 	int failed = cmocka_run_group_tests_name("socket, inline", both, inline_mode, NULL);

@@ -331,12 +331,15 @@ static void job_close(struct pair *p, struct stk_sock *s, const struct pair_msg 
 	} else if (m->type == JOB_ABORT) {
 		stack_abort(sc_of(p), s->sid, p->loop.now);
 		s->flags |= STK_GONE;
-	} else if (m->arg != s->rx_total) { /* the application was given data and did not read it */
+	} else if (m->arg != s->rx_total || stack_readable(sc_of(p), s->sid)) {
+		/* there was data that the application did not read */
 		stack_close_unread(sc_of(p), s->sid, p->loop.now);
 		s->flags |= STK_GONE;
 	} else {
 		s->flags |= STK_CLOSE;
 		drain_tx(p, s); /* the FIN leaves in the coming turn */
+		if (!(s->flags & STK_GONE))
+			stack_orphan(sc_of(p), s->sid);
 	}
 	todo(p, s);
 }

@@ -326,6 +326,17 @@ static void close_conn(struct stack_core *sc, struct conn *c, bool unread, mt_ti
 	place_settle_live(sc, c, now, 0);
 }
 
+void stack_orphan(struct stack_core *sc, uint32_t id)
+{
+	struct conn *c = core_conn(sc, id);
+
+	if (!conn_alive(c))
+		return;
+	c->flags |= CONN_ORPHAN;
+	buf_release(&sc->bufs, &c->rcv);
+	tcp_orphan(&c->tcb);
+}
+
 void stack_close(struct stack_core *sc, uint32_t id, mt_time now)
 {
 	close_conn(sc, core_conn(sc, id), false, now);

@@ -195,7 +195,11 @@ int stack_shutdown(struct stack_core *, uint32_t id, int how,
 /* The id is gone for the owner; TCP finishes by itself. SO_LINGER with 0 is the caller's
  * stack_abort. */
 void stack_close(struct stack_core *, uint32_t id, mt_time now);
-/* The same, with data that the owner took and the application never read: as unread here. */
+/* The application is gone, but the owner still has bytes of its to send, and then closes: what
+ * comes in is answered as after stack_close, and a closed window is waited for no longer than then.
+ * The id stays the owner's. */
+void stack_orphan(struct stack_core *, uint32_t id);
+/* As stack_close, with data that the owner took and the application never read: as unread here. */
 void stack_close_unread(struct stack_core *, uint32_t id, mt_time now);
 void stack_abort(struct stack_core *, uint32_t id, mt_time now);
 /* For the end, when all is closed: the first connection from this id on of which the peer has not

@@ -65,6 +65,11 @@ bool tcp_close_unread(struct tcb *t)
 	return true;
 }
 
+void tcp_orphan(struct tcb *t)
+{
+	t->flags |= TF_ORPHAN;
+}
+
 bool tcp_close(struct tcb *t, mt_time now)
 {
 	if (t->state == TCPS_CLOSED)

@@ -185,6 +185,26 @@ static void close_in_last_ack_tells_of_unread_data(void **state)
 	UNTIL(w, resets_sent(w->m[SRV]) == 1); /* behind the FIN, if that was on its way */
 }
 
+/* Bytes wait behind a window that stays closed when the application goes: what the peer sends then
+ * is for nobody, and it is told at once. */
+static void late_data_behind_a_closed_window_is_refused(void **state)
+{
+	static const char data[TOTAL];
+	struct world *w = *state;
+	int l = listener(w->m[SRV], PORT, 4), s, c = connected(w, l, PORT, &s);
+
+	for (unsigned quiet = 0; quiet < 20; quiet++) {
+		if (mtcp_write(w->m[CLI], c, data, sizeof(data)) > 0)
+			quiet = 0;
+		world_turns(w, 10);
+	}
+	assert_int_equal(mtcp_close(w->m[CLI], c), 0);
+	world_turns(w, 20);
+	assert_int_equal(resets_sent(w->m[CLI]), 0);
+	assert_int_equal(mtcp_write(w->m[SRV], s, "late", 4), 4);
+	UNTIL(w, resets_sent(w->m[CLI]) == 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -194,6 +214,7 @@ int main(void)
 		T(linger_ends_after_its_time),
 		T(linger_does_not_wait_in_vain),
 		T(close_in_last_ack_tells_of_unread_data),
+		T(late_data_behind_a_closed_window_is_refused),
 	};
 	int failed = cmocka_run_group_tests_name("close, inline", tests, inline_mode, NULL);
 

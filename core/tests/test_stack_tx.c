@@ -418,6 +418,87 @@ static void test_starved_reader(void **state)
 	net_free(n);
 }
 
+/* A second of turns; each segment is answered by a closed window, after `text` bytes. */
+static void closed_window(struct net *n, uint32_t text)
+{
+	struct raw_frame r;
+
+	net_run_ms(n, 2);
+	n->now += MT_SEC;
+	net_turn(n);
+	while (raw_get_tcp(n, &r)) {
+		struct tcp_seg s = {.flags = TCPF_ACK, .seq = r.tcp.ack, .len = (uint16_t)text};
+
+		s.ack = r.tcp.seq;
+		raw_tcp(n, PEER, 80, r.sport, &s);
+	}
+	net_turn(n);
+}
+
+static uint32_t ready_of(struct net *n, uint64_t cookie)
+{
+	struct stack_event ev;
+	uint32_t ready = 0;
+
+	while (stack_events(n->a.sc, &ev, 1))
+		ready |= ev.cookie == cookie ? ev.ready : 0;
+	return ready;
+}
+
+/* The application is gone, but the stack's owner still has bytes of it: a window that stays closed
+ * ends the connection as it ends one that was closed (fault 12), and the owner hears of it. */
+static void fault_12_owner_of_an_orphan_hears_of_its_end(void **state)
+{
+	static uint8_t data[1000];
+	struct stack_config cfg = net_config();
+	unsigned alive = 0;
+	struct net *n;
+	uint32_t id;
+
+	(void)state;
+	n = open_static(&cfg);
+	id = (uint32_t)to_peer(n);
+	stack_set_cookie(n->a.sc, id, 7);
+	answer_syn(n, 0);
+	(void)ready_of(n, 7);
+	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), sizeof(data));
+	for (; alive < 3600; alive++)
+		closed_window(n, 0);
+	assert_false(ready_of(n, 7) & STACK_ERR); /* the peer is alive */
+	stack_orphan(n->a.sc, id);
+	for (alive = 0; alive < 3600 && !(ready_of(n, 7) & STACK_ERR); alive++)
+		closed_window(n, 0);
+	assert_in_range(alive, 100, 2000);
+	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), -ETIMEDOUT);
+	stack_close(n->a.sc, id, n->now);
+	assert_all_back(n->a.sc);
+	net_free(n);
+}
+
+/* What comes in then is for nobody. */
+static void test_text_for_an_orphan(void **state)
+{
+	static uint8_t data[1000];
+	struct stack_config cfg = net_config();
+	struct net *n;
+	uint32_t id;
+
+	(void)state;
+	n = open_static(&cfg);
+	id = (uint32_t)to_peer(n);
+	stack_set_cookie(n->a.sc, id, 7);
+	answer_syn(n, 0);
+	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), sizeof(data));
+	stack_orphan(n->a.sc, id);
+	for (unsigned i = 0; i < 5 && !(ready_of(n, 7) & STACK_HUP); i++)
+		closed_window(n, 5);
+	assert_int_equal(stack_stats(n->a.sc)->resets_sent, 1);
+	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), -EPIPE);
+	stack_close(n->a.sc, id, n->now);
+	assert_all_back(n->a.sc);
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +513,8 @@ int main(void)
 		cmocka_unit_test(test_starved_writer),
 		cmocka_unit_test(test_starved_reader),
 		cmocka_unit_test(test_shares),
+		cmocka_unit_test(fault_12_owner_of_an_orphan_hears_of_its_end),
+		cmocka_unit_test(test_text_for_an_orphan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, net_explain);

@@ -416,21 +416,19 @@ static NEVER_INLINE bool take_usual_end(struct stack_core *sc, struct conn *c,
 	return take_usual(sc, c, seg, now, false);
 }
 
-/* Room in the receive buffer for what TCP could keep of this segment: as far as the window offered
- * goes. */
-static ALWAYS_INLINE bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg)
+/* Room in the receive buffer for what TCP keeps of this segment. */
+static ALWAYS_INLINE bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+				  mt_time now)
 {
-	const struct tcb *t = &c->tcb;
-	int64_t end = seg->len, window = t->rcvbuf;
+	uint32_t reach = text_reach(&c->tcb, seg, now), need;
 
-	if (!(seg->flags & TCPF_SYN)) {
-		end += seq_diff(seg->seq, t->rcv_nxt);
-		window = seq_diff(t->rcv_adv, t->rcv_nxt);
-	}
-	if (end > window)
-		end = window;
-	return end <= 0 ||
-	       buf_reserve(&sc->bufs, &c->rcv, buf_len(&sc->bufs, &c->rcv) + (uint32_t)end);
+	if (!reach)
+		return true;
+	need = buf_len(&sc->bufs, &c->rcv) + reach;
+	if (reach > seg->len && need > buf_capacity(&sc->bufs, &c->rcv) &&
+	    need > core_buf_share_ahead(sc))
+		return false;
+	return buf_reserve(&sc->bufs, &c->rcv, need);
 }
 
 void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_time now)
@@ -447,7 +445,7 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 		return;
 	}
 	/* Without memory the payload never arrived; the ACK beside it did, and may free some. */
-	if (seg->len && !(c->flags & CONN_ORPHAN) && !reserve(sc, c, seg)) {
+	if (seg->len && !(c->flags & CONN_ORPHAN) && !reserve(sc, c, seg, now)) {
 		seg->no_room = true;
 		tcp_shrink_rcvbuf(&c->tcb);
 	}
@@ -455,7 +453,8 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 	if (wants)
 		conn_take(sc, c, wants);
 	ev = tcp_input_any(&c->tcb, seg, now);
-	if (ev.drop) /* what was reserved may be for nothing: an empty queue has no block */
+	/* What was reserved may be for nothing: an empty queue has no block. */
+	if (seg->len && !ev.data_len)
 		buf_drop(&sc->bufs, &c->rcv, 0);
 	trace_in(sc, c, seg, ev.drop, now);
 	if ((ev.flags & TCP_EV_ESTABLISHED) && (seg->flags & TCPF_SYN) &&

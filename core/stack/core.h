@@ -114,6 +114,13 @@ static inline uint32_t core_buf_share(const struct stack_core *sc)
 	return free < 1u << 30 ? (uint32_t)free : 1u << 30;
 }
 
+/* The same for what lies ahead of a hole, which no application can read away: an eighth, so that
+ * peers who fill no holes leave memory to the others. */
+static inline uint32_t core_buf_share_ahead(const struct stack_core *sc)
+{
+	return core_buf_share(sc) / 4;
+}
+
 static inline struct conn *core_conn(const struct stack_core *sc, uint32_t id)
 {
 	return (struct conn *)(void *)sc->conns.base + id;

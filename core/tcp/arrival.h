@@ -131,6 +131,42 @@ static inline void note_mss(struct tcb *t, uint32_t len)
 		t->mss_seen = (uint16_t)min_u32(len, t->mss_local);
 }
 
+/* RFC 7323 5.3 R1, of a segment with a timestamp: older than what was echoed last; after 24 idle
+ * days the peer's clock may have wrapped. */
+static inline bool paws_old(const struct tcb *t, const struct tcp_seg *s, mt_time now)
+{
+	return (int32_t)(s->ts_val - t->ts_recent) < 0 &&
+	       ms_of(now) - t->last_rcv_ms <= PAWS_IDLE_MS;
+}
+
+/* RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT: an attacker has to guess within the
+ * largest window the peer ever offered. */
+static inline bool ack_in_range(const struct tcb *t, const struct tcp_seg *s)
+{
+	return s->ack.v - (t->snd_una.v - t->max_snd_wnd) <= t->max_snd_wnd + flight(t);
+}
+
+/* For how many bytes from RCV.NXT on there must be room before this segment is given to tcp_input:
+ * 0 where the steps keep no text of it. */
+static ALWAYS_INLINE uint32_t text_reach(const struct tcb *t, const struct tcp_seg *s, mt_time now)
+{
+	uint32_t wnd = rcv_wnd(t);
+	int32_t first = seq_diff(s->seq, t->rcv_nxt), end = first + s->len;
+
+	if (t->state == TCPS_SYN_SENT)
+		return s->flags & TCPF_SYN ? min_u32(s->len, t->rcvbuf) : 0;
+	if (t->state < TCPS_SYN_RCVD || t->state > TCPS_FIN_WAIT_2 ||
+	    (s->flags & (TCPF_SYN | TCPF_RST | TCPF_ACK)) != TCPF_ACK)
+		return 0;
+	if (end <= 0 || (first > 0 && (uint32_t)first >= wnd))
+		return 0;
+	if ((t->flags & TF_TS) && (!(s->opts & TCPO_TS) || paws_old(t, s, now)))
+		return 0;
+	if (t->state != TCPS_SYN_RCVD && !ack_in_range(t, s))
+		return 0;
+	return min_u32((uint32_t)end, wnd);
+}
+
 /* n bytes became readable by this segment. */
 static ALWAYS_INLINE void deliver(struct tcb *t, const struct tcp_seg *s, uint32_t n,
 				  struct tcp_events *ev, mt_time now)

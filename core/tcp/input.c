@@ -97,7 +97,7 @@ static enum step synsent_open(struct arrival *a)
 
 /* ---- 3.10.7.4, first: sequence number ---- */
 
-/* RFC 7323 5.3 R1. A reset is exempt; after 24 idle days the peer's clock may have wrapped. */
+/* RFC 7323 5.3 R1. A reset is exempt. */
 static enum step step_paws(struct arrival *a)
 {
 	struct tcb *t = a->t;
@@ -112,7 +112,7 @@ static enum step step_paws(struct arrival *a)
 	}
 	if ((int32_t)(s->ts_val - t->ts_recent) >= 0)
 		return STEP_CONTINUE;
-	if (ms_of(a->now) - t->last_rcv_ms > PAWS_IDLE_MS) {
+	if (!paws_old(t, s, a->now)) {
 		t->ts_recent = s->ts_val;
 		return STEP_CONTINUE;
 	}

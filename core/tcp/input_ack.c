@@ -194,9 +194,7 @@ enum step step_ack(struct arrival *a)
 		return arrival_drop(a, TCP_DROP_ACK);
 	if (t->state == TCPS_SYN_RCVD)
 		return ack_synrcvd(a);
-	/* RFC 5961 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT: an attacker has to guess
-	 * within the largest window the peer ever offered. */
-	if (s->ack.v - (t->snd_una.v - t->max_snd_wnd) > t->max_snd_wnd + flight(t)) {
+	if (!ack_in_range(t, s)) {
 		arrival_challenge(a);
 		return arrival_drop(a, TCP_DROP_ACK);
 	}

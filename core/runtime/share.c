@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "runtime/loop.h"
 #include "stack/vlan.h"
 #include "wire/ipv6.h"
@@ -13,12 +14,16 @@
 #define ARP_NEWS   (ETH_HLEN + ARP_LEN) /* of a frame: what lies behind is padding */
 #define NDP_NEWS   (ETH_HLEN + IPV6_HLEN)
 #define NEWS_MAX   512u
+#define ERROR_MAX  (ETH_HLEN + IPV6_MTU_MIN) /* of an ICMP error (RFC 4443 3.1, RFC 1812 4.3.2.3)  \
+					      */
 
 struct share {
 	size_t len; /* of the mapping */
 	uint16_t n;
 	_Atomic uint32_t left; /* queues of cores that have left; changed and used under the lock */
 	pthread_mutex_t lock;
+	bool rss_known;
+	struct toeplitz rss; /* filled if the device's choice of a queue is known */
 	struct share_port ports[NIC_MAX_QUEUES];
 	struct spsc rings[]; /* [from * n + to] */
 };
@@ -64,10 +69,63 @@ static uint16_t news(const struct nic_pkt *p)
 	return len ? (uint16_t)(len + VLAN_HLEN) : 0;
 }
 
-/* Almost all frames: no news, by one look. */
-static inline bool is_ipv4(const struct nic_pkt *p)
+/* Almost all frames: nothing for others, by one look. */
+static inline bool is_tcp4(const struct nic_pkt *p)
 {
-	return p->len >= ETH_HLEN && p->data[12] == 0x08 && p->data[13] == 0x00;
+	return p->len >= ETH_HLEN + IPV4_HLEN && p->data[12] == 0x08 && p->data[13] == 0x00 &&
+	       p->data[ETH_HLEN + 9] == IP_TCP;
+}
+
+static bool error4(const uint8_t *d, size_t len, struct icmp_quote *q)
+{
+	struct icmp_msg m;
+	struct ip_hdr ip;
+
+	return ipv4_parse(d, len, 0, &ip) == WIRE_OK && ip.proto == IP_ICMP &&
+	       icmp_parse(ip.payload, ip.payload_len, &m) == WIRE_OK &&
+	       m.type == ICMP_UNREACHABLE && icmp_parse_quote(&m, q) == WIRE_OK;
+}
+
+static bool error6(const uint8_t *d, size_t len, struct icmp_quote *q)
+{
+	struct icmp_msg m;
+	struct ip_hdr ip;
+
+	return ipv6_parse(d, len, &ip) == WIRE_OK && ip.proto == IP_ICMPV6 &&
+	       icmp6_parse(&ip, &m) == WIRE_OK &&
+	       (m.type == ICMP6_UNREACHABLE || m.type == ICMP6_TOO_BIG) &&
+	       icmp6_parse_quote(&m, q) == WIRE_OK;
+}
+
+/* An ICMP error that the stack of some core acts on, and what it quotes. */
+static bool is_error(const struct nic_pkt *p, struct icmp_quote *q)
+{
+	const uint8_t *d = p->data;
+	size_t len = p->len;
+
+	if (len >= ETH_HLEN + VLAN_HLEN && vlan_tagged(d)) {
+		d += VLAN_HLEN;
+		len -= VLAN_HLEN;
+	}
+	if (len < ETH_HLEN + IPV4_HLEN || len > ERROR_MAX)
+		return false;
+	if (d[12] == 0x08 && d[13] == 0x00 && d[ETH_HLEN + 9] == IP_ICMP)
+		return error4(d + ETH_HLEN, len - ETH_HLEN, q);
+	return d[12] == 0x86 && d[13] == 0xdd && d[ETH_HLEN + 6] == IP_ICMPV6 &&
+	       error6(d + ETH_HLEN, len - ETH_HLEN, q);
+}
+
+/* The queue that the remote's frames of this flow come to. */
+static uint16_t owner(const struct share *s, const struct flow *f)
+{
+	size_t len = ip_is_v4(&f->remote) ? 4 : 16;
+	uint8_t in[36];
+
+	memcpy(in, f->remote.b + 16 - len, len);
+	memcpy(in + len, f->local.b + 16 - len, len);
+	put_be16(in + 2 * len, f->rport);
+	put_be16(in + 2 * len + 2, f->lport);
+	return rss_queue(toeplitz_hash(&s->rss, in, 2 * len + 4), s->n);
 }
 
 static bool is_ndp(const uint8_t *d, uint16_t len)
@@ -92,17 +150,60 @@ static bool of_neighbours(const struct nic_pkt *p)
 	       (d[12] == 0x86 && d[13] == 0xdd && is_ndp(d, len));
 }
 
-static void tell(struct share *s, uint16_t from, const struct nic_pkt *p, uint16_t len)
+static bool tell(struct share *s, uint16_t from, uint16_t to, const struct nic_pkt *p, uint16_t len)
 {
-	for (uint16_t to = 0; to < s->n; to++) {
-		void *rec = to == from ? NULL : spsc_reserve(ring(s, from, to), len);
+	struct spsc *r = ring(s, from, to);
+	void *rec = spsc_reserve(r, len);
 
-		if (!rec)
-			continue; /* full: it asks again */
-		memcpy(rec, p->data, len);
-		spsc_commit(ring(s, from, to), len);
-		spsc_flush(ring(s, from, to));
+	if (!rec)
+		return false;
+	memcpy(rec, p->data, len);
+	spsc_commit(r, len);
+	spsc_flush(r);
+	return true;
+}
+
+static void tell_all(struct share *s, uint16_t from, const struct nic_pkt *p, uint16_t len)
+{
+	for (uint16_t to = 0; to < s->n; to++)
+		if (to != from)
+			(void)tell(s, from, to, p, len); /* full: it asks again */
+}
+
+/* True: it was for one other core, which has a copy. With that one's ring full, or an unknown
+ * owner, it stays, and this core's stack counts it as an error about nothing. */
+static bool pass_on(struct share *s, uint16_t from, const struct nic_pkt *p)
+{
+	struct icmp_quote q;
+	uint16_t len = news(p), to;
+
+	if (len) {
+		tell_all(s, from, p, len);
+		return false;
 	}
+	if (!is_error(p, &q))
+		return false;
+	if (!s->rss_known) {
+		tell_all(s, from, p, p->len);
+		return false;
+	}
+	to = owner(s, &q.flow);
+	return to != from && tell(s, from, to, p, p->len);
+}
+
+/* What comes from the device: how much of it is this core's. */
+static uint16_t sort_out(struct share_port *sp, struct nic_pkt *pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n;) {
+		if (is_tcp4(&pkts[i]) || !pass_on(sp->share, sp->queue, &pkts[i])) {
+			i++;
+			continue;
+		}
+		sp->real->ops->release(sp->real->dev, sp->queue, &pkts[i], 1);
+		n--;
+		memmove(&pkts[i], &pkts[i + 1], (size_t)(n - i) * sizeof(*pkts));
+	}
+	return n;
 }
 
 /* What one other core heard, as frames of this core's. */
@@ -170,13 +271,7 @@ static uint16_t share_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 		got = (uint16_t)(got + look_after_left(sp, pkts + got, (uint16_t)(n - got)));
 	got = (uint16_t)(got + sp->real->ops->rx_burst(sp->real->dev, queue, pkts + got,
 						       (uint16_t)(n - got)));
-	for (uint16_t i = heard; i < got; i++) {
-		uint16_t len = is_ipv4(&pkts[i]) ? 0 : news(&pkts[i]);
-
-		if (len)
-			tell(sp->share, queue, &pkts[i], len);
-	}
-	return got;
+	return (uint16_t)(heard + sort_out(sp, pkts + heard, (uint16_t)(got - heard)));
 }
 
 static uint16_t share_tx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
@@ -220,6 +315,9 @@ struct share *share_open(const struct nic *nic, uint16_t n)
 		return NULL;
 	s->len = len;
 	s->n = n;
+	s->rss_known = nic->rss_known;
+	if (s->rss_known)
+		toeplitz_init(&s->rss, nic->rss_key);
 	pthread_mutex_init(&s->lock, NULL);
 	for (size_t i = 0; i < rings; i++)
 		spsc_init(&s->rings[i], (uint8_t *)s + head + i * RING_BYTES, RING_BYTES);

@@ -3,6 +3,9 @@
  * Cores of one device share nothing, but a device gives the answer to an ARP request to whichever
  * queue it likes, mostly the first. So each core passes what it hears to the others, through one
  * ring per pair of cores, and the stacks below see a device whose every queue hears all answers.
+ * An ICMP error about a packet comes from a router, so to any queue: it is passed to the core whose
+ * flow it quotes, as the device's hash has it, or, where that is not known, to all. A ring that is
+ * full takes no more of either.
  * The queue of a core that has left is looked after by those that run, as far as ARP and neighbour
  * discovery go: else nobody would hear the first queue's answers. With one core nothing of this
  * exists.

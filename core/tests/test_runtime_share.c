@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What cores of one device pass on to each other: errors about packets, to the core that sent them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "api_device.h"
+#include "runtime/share.h"
+#include "stack/vlan.h"
+#include "wire/ipv6.h"
+
+#define FLOWS 64
+
+struct world {
+	struct nic nic;
+	struct share *share;
+	char err[NIC_ERR_LEN];
+};
+
+static void open_world(struct world *w, bool rss_known)
+{
+	struct nic_params p = {.device = "fake:w:0", .n_queues = 2};
+
+	assert_int_equal(nic_driver.open(&p, &w->nic, w->err), 0);
+	w->nic.rss_known = rss_known;
+	w->share = share_open(&w->nic, 2);
+	assert_non_null(w->share);
+}
+
+static void close_world(struct world *w)
+{
+	share_close(w->share);
+	nic_driver.close(&w->nic);
+	assert_int_equal(fake_frames, 0);
+}
+
+/* The device gives this frame to the first queue. */
+static void give(const uint8_t *frame, size_t len)
+{
+	struct fake_queue *q = &fake_wire_named("w")->end[0].rx[0];
+	struct nic_pkt p;
+
+	assert_int_equal(fake_alloc(NULL, 0, &p, 1), 1);
+	memcpy(p.data, frame, len);
+	p.len = (uint16_t)len;
+	q->pkts[(q->head + q->n++) % FAKE_DEPTH] = p;
+}
+
+/* How many frames this core hears; each is the one given. */
+static unsigned heard(struct world *w, uint16_t queue, const uint8_t *frame, size_t len)
+{
+	const struct nic *nic = share_nic(w->share, queue);
+	struct nic_pkt p[32];
+	unsigned n = 0, got;
+
+	while ((got = nic->ops->rx_burst(nic->dev, queue, p, 32)) > 0) {
+		for (unsigned i = 0; i < got; i++) {
+			assert_int_equal(p[i].len, len);
+			assert_memory_equal(p[i].data, frame, len);
+		}
+		nic->ops->release(nic->dev, queue, p, (uint16_t)got);
+		n += got;
+	}
+	return n;
+}
+
+/* The i-th flow as this host sees it. */
+static struct flow flow_of(bool v6, unsigned i)
+{
+	struct flow f = {.lport = (uint16_t)(10000 + 7 * i), .rport = 443};
+
+	f.local = ip_from_v4(0x0a000001u);
+	f.remote = ip_from_v4(0xc0000200u + i);
+	if (v6) {
+		f.local = (struct ip_addr){.b = {0xfd, [15] = 1}};
+		f.remote = (struct ip_addr){.b = {0x20, 1, [14] = 2, [15] = (uint8_t)i}};
+	}
+	return f;
+}
+
+/* A TCP segment of the flow, from the remote or to it. */
+static size_t segment(uint8_t *p, const struct flow *f, bool to_us)
+{
+	struct ip_hdr ip = {.src = to_us ? f->remote : f->local,
+			    .dst = to_us ? f->local : f->remote,
+			    .payload_len = TCP_HLEN,
+			    .proto = IP_TCP,
+			    .ttl = 64};
+	struct flow back = {f->remote, f->local, f->rport, f->lport};
+	struct tcp_seg s = {.flags = TCPF_ACK};
+	size_t len = ip_is_v4(&f->local) ? ipv4_build(p, &ip) : ipv6_build(p, &ip);
+
+	return len + tcp_build(p + len, to_us ? &back : f, &s);
+}
+
+static size_t ether(uint8_t *p, bool v6)
+{
+	struct eth_hdr h = {.dst = {{2, 0, 0, 0, 0, 1}}, .type = v6 ? ETH_IPV6 : ETH_IPV4};
+
+	return eth_build(p, &h);
+}
+
+/* What a router says of that segment. */
+static size_t error(uint8_t *p, const struct flow *f, uint8_t type)
+{
+	uint8_t quote[128];
+	bool v6 = !ip_is_v4(&f->local);
+	struct icmp_msg m = {.type = type, .code = v6 ? 0 : ICMP_FRAG_NEEDED, .payload = quote};
+	struct ip_hdr ip = {.src = v6 ? f->remote : ip_from_v4(0x0a0000feu),
+			    .dst = f->local,
+			    .proto = v6 ? IP_ICMPV6 : IP_ICMP,
+			    .ttl = 64};
+	size_t len = ether(p, v6);
+
+	m.payload_len = (uint16_t)segment(quote, f, false);
+	ip.payload_len = (uint16_t)(8 + m.payload_len);
+	len += v6 ? ipv6_build(p + len, &ip) : ipv4_build(p + len, &ip);
+	return len + (v6 ? icmp6_build(p + len, &ip.src, &ip.dst, &m) : icmp_build(p + len, &m));
+}
+
+/* The queue that the device would give the remote's segments to. */
+static uint16_t owner_of(const struct flow *f)
+{
+	bool v6 = !ip_is_v4(&f->local);
+	uint8_t frame[128];
+	struct nic_pkt p = {.data = frame};
+	size_t len = ether(frame, v6);
+
+	p.len = (uint16_t)(len + segment(frame + len, f, true));
+	return fake_queue_of(&p, 2);
+}
+
+static size_t tagged(uint8_t *p, size_t len)
+{
+	struct nic_pkt pkt = {.data = p, .len = (uint16_t)len};
+
+	vlan_insert(&pkt, 5);
+	return pkt.len;
+}
+
+static void errors(bool v6, uint8_t type, bool tag)
+{
+	struct world w;
+	unsigned by[2] = {0, 0};
+	uint8_t frame[512];
+
+	open_world(&w, true);
+	for (unsigned i = 0; i < FLOWS; i++) {
+		struct flow f = flow_of(v6, i);
+		uint16_t to = owner_of(&f);
+		size_t len = error(frame, &f, type);
+
+		len = tag ? tagged(frame, len) : len;
+		give(frame, len);
+		assert_int_equal(heard(&w, 0, frame, len), to == 0);
+		assert_int_equal(heard(&w, 1, frame, len), to == 1);
+		by[to]++;
+	}
+	assert_true(by[0] > FLOWS / 4 && by[1] > FLOWS / 4);
+	close_world(&w);
+}
+
+static void test_errors_reach_the_owner(void **state)
+{
+	(void)state;
+	for (int tag = 0; tag < 2; tag++) {
+		errors(false, ICMP_UNREACHABLE, tag);
+		errors(true, ICMP6_UNREACHABLE, tag);
+		errors(true, ICMP6_TOO_BIG, tag);
+	}
+}
+
+static struct flow flow_of_the_second(void)
+{
+	unsigned i = 0;
+	struct flow f;
+
+	do {
+		f = flow_of(false, i++);
+	} while (owner_of(&f) != 1);
+	return f;
+}
+
+/* Of what is no such error, or is one that cannot be read, nothing is passed on. */
+static void test_others_stay(void **state)
+{
+	struct world w;
+	struct flow f = flow_of_the_second();
+	uint8_t frame[512];
+	size_t len;
+
+	(void)state;
+	open_world(&w, true);
+	len = error(frame, &f, ICMP_ECHO_REQUEST);
+	give(frame, len);
+	assert_int_equal(heard(&w, 0, frame, len), 1);
+	len = error(frame, &f, ICMP_UNREACHABLE);
+	frame[len - 1] ^= 1; /* the checksum is wrong */
+	give(frame, len);
+	assert_int_equal(heard(&w, 0, frame, len), 1);
+	len = ether(frame, false);
+	len += segment(frame + len, &f, true);
+	give(frame, len);
+	assert_int_equal(heard(&w, 0, frame, len), 1);
+	for (len = 0; len < ETH_HLEN + IPV4_HLEN + 40; len++) { /* cut */
+		(void)error(frame, &f, ICMP_UNREACHABLE);
+		give(frame, len);
+		assert_int_equal(heard(&w, 0, frame, len), 1);
+	}
+	assert_int_equal(heard(&w, 1, frame, 0), 0);
+	close_world(&w);
+}
+
+/* Without a known hash all hear it; whose it is, they know. */
+static void test_an_unknown_owner(void **state)
+{
+	struct world w;
+	struct flow f = flow_of(false, 0);
+	uint8_t frame[512];
+	size_t len = error(frame, &f, ICMP_UNREACHABLE);
+
+	(void)state;
+	open_world(&w, false);
+	give(frame, len);
+	assert_int_equal(heard(&w, 0, frame, len), 1);
+	assert_int_equal(heard(&w, 1, frame, len), 1);
+	close_world(&w);
+}
+
+/* A flood of them holds a ring's worth for a core that does not look; the rest stays, in order to
+ * be counted, among what is this core's own. */
+static void test_a_flood_is_bounded(void **state)
+{
+	struct world w;
+	struct flow f = flow_of_the_second();
+	uint8_t frame[512];
+	size_t len = error(frame, &f, ICMP_UNREACHABLE);
+	unsigned own, others;
+
+	(void)state;
+	open_world(&w, true);
+	for (unsigned i = 0; i < 1000; i++)
+		give(frame, len);
+	for (own = 0; fake_wire_named("w")->end[0].rx[0].n > 0;)
+		own += heard(&w, 0, frame, len);
+	others = heard(&w, 1, frame, len);
+	assert_int_equal(own + others, 1000);
+	assert_in_range(others, 30, 300);
+	close_world(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_errors_reach_the_owner),
+		cmocka_unit_test(test_others_stay),
+		cmocka_unit_test(test_an_unknown_owner),
+		cmocka_unit_test(test_a_flood_is_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -98,7 +98,9 @@ static void take_token_back(struct ctx *c, struct watch *w, uint32_t token)
 
 	while (ep->ring[(ep->head + i) & ep->mask] != token)
 		i++;
-	ep->ring[(ep->head + i) & ep->mask] = 0; /* is never open */
+	for (; i + 1 < ep->n; i++) /* each is there once: the ring holds no more than there are */
+		ep->ring[(ep->head + i) & ep->mask] = ep->ring[(ep->head + i + 1) & ep->mask];
+	ep->n--;
 	w->state &= (uint16_t)~WATCH_QUEUED;
 }
 

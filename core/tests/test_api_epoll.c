@@ -531,6 +531,32 @@ static void test_many_ready(void **state)
 	world_close(&w);
 }
 
+/* A registration that moves from instance to instance while something is ready leaves nothing
+ * behind in any of them. */
+static void test_moved_between_instances(void **state)
+{
+	struct mtcp_epoll_event want = {.events = MTCP_EPOLLIN}, got;
+	struct world w;
+	int ep[2], e;
+
+	(void)state;
+	world_open(&w, NULL);
+	e = mtcp_eventfd(w.m[SRV], 1, 0);
+	for (int k = 0; k < 2; k++)
+		ep[k] = mtcp_epoll_create(w.m[SRV], 1);
+	for (int i = 0; i < 100000; i++) {
+		assert_int_equal(mtcp_epoll_ctl(w.m[SRV], ep[i & 1], MTCP_EPOLL_CTL_ADD, e, &want),
+				 0);
+		assert_int_equal(mtcp_epoll_ctl(w.m[SRV], ep[i & 1], MTCP_EPOLL_CTL_DEL, e, NULL),
+				 0);
+	}
+	for (int k = 0; k < 2; k++)
+		assert_int_equal(mtcp_epoll_wait(w.m[SRV], ep[k], &got, 1, 0), 0);
+	assert_int_equal(mtcp_epoll_ctl(w.m[SRV], ep[0], MTCP_EPOLL_CTL_ADD, e, &want), 0);
+	assert_int_equal(mtcp_epoll_wait(w.m[SRV], ep[0], &got, 1, 0), 1);
+	world_close(&w);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -557,6 +583,7 @@ int main(void)
 		T(fault_13_level_follows_reads),
 		T(test_number_used_again),
 		cmocka_unit_test(test_many_ready),
+		cmocka_unit_test(test_moved_between_instances),
 	};
 	int failed = cmocka_run_group_tests_name("epoll, inline", tests, inline_mode, NULL);
 

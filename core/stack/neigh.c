@@ -91,7 +91,7 @@ static bool evict(struct stack_core *sc, mt_time now)
 	for (unsigned i = 0; i < EVICT_LOOK && at != &sc->neighs.lru; i++, at = rlist_next(at)) {
 		struct neigh *n = container_of(at, struct neigh, lru);
 
-		if (neigh_known(n) && now - n->used_at >= NEIGH_IN_USE) {
+		if (neigh_known(n) && (!n->used_at || now - n->used_at >= NEIGH_IN_USE)) {
 			discard(sc, n);
 			return true;
 		}
@@ -122,14 +122,21 @@ static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_
 		.state = NEIGH_ST_INCOMPLETE,
 		.gen = t->last_gen,
 		.hash_next = *head,
-		.used_at = now,
 		.timer.kind = TIMER_NEIGH,
 		.vlan = sc->vlan,
 	};
 	*head = id;
 	rlist_init(&n->waiting);
-	rlist_append(&t->lru, &n->lru);
+	/* In front: what nobody has sent anything to is the first to give way. */
+	rlist_append(rlist_next(&t->lru), &n->lru);
 	return n;
+}
+
+static void note_use(struct neigh_table *t, struct neigh *n, mt_time now)
+{
+	n->used_at = now;
+	rlist_remove(&n->lru);
+	rlist_append(&t->lru, &n->lru);
 }
 
 static void ask(struct stack_core *sc, struct neigh *n)
@@ -145,8 +152,10 @@ struct neigh *neigh_get(struct stack_core *sc, const struct ip_addr *hop, mt_tim
 	if (n)
 		return n;
 	n = create(sc, hop, now);
-	if (n)
-		ask(sc, n);
+	if (!n)
+		return NULL;
+	note_use(&sc->neighs, n, now);
+	ask(sc, n);
 	return n;
 }
 
@@ -169,11 +178,8 @@ void neigh_used(struct stack_core *sc, struct neigh *n, mt_time now)
 {
 	if (n->state == NEIGH_ST_STATIC)
 		return;
-	if (now - n->used_at >= MT_SEC) {
-		n->used_at = now;
-		rlist_remove(&n->lru);
-		rlist_append(&sc->neighs.lru, &n->lru);
-	}
+	if (!n->used_at || now - n->used_at >= MT_SEC)
+		note_use(&sc->neighs, n, now);
 	if (n->state != NEIGH_ST_REACHABLE || now < n->check_at)
 		return;
 	n->n_tries = 0;

@@ -42,7 +42,7 @@ struct neigh {
 	bool router;  /* IPv6: says it is one */
 	uint32_t gen; /* 24 bits; changes when the entry stops naming this neighbour */
 	uint32_t hash_next;
-	mt_time used_at;      /* of the LRU order, refreshed once a second at most */
+	mt_time used_at;      /* of the LRU order, refreshed once a second at most; 0: never */
 	mt_time check_at;     /* REACHABLE: ask again when used after this */
 	struct rlist lru;     /* not linked: static */
 	struct rlist waiting; /* connections, by tx_node */
@@ -64,7 +64,7 @@ struct neigh_table {
 	uint32_t mask;
 	uint64_t secret[2];
 	uint32_t last_gen;
-	struct rlist lru;    /* least recently used first */
+	struct rlist lru;    /* never used, then least recently used first */
 	struct rlist asking; /* a request is due: sent by the next stack_tx */
 	/* Found no frame: a ring. Who asks does so again after a second only, and all that it has
 	 * to send waits for that long. */

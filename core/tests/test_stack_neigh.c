@@ -185,6 +185,35 @@ static void fault_17_forged_arp_storm(void **state)
 	net_free(n);
 }
 
+/* Nor do stations that say they are there, and to which nothing was ever sent, keep out those that
+ * are to be sent something. */
+static void fault_17_forged_arp_keeps_nobody_out(void **state)
+{
+	struct net *n = open_net();
+	struct raw_frame r;
+
+	(void)state;
+	for (uint32_t k = 0; k < 12; k++) {
+		for (uint32_t i = 0; i < 32; i++)
+			raw_arp(n, ARP_REQUEST, 0x0a000100u + 32 * k + i, US,
+				&(struct eth_addr){{6, 0, 0, 0, 1, 1}});
+		net_turns(n, 4);
+		raw_skip(n);
+		assert_int_equal(usage(n).neighs, 16);
+		assert_true(connect_to(n, PEER + k, 80) >= 0);
+		net_turn(n);
+		assert_true(raw_get(n, &r));
+		assert_int_equal(ip_to_v4(&r.arp.tpa), PEER + k);
+		raw_arp(n, ARP_REPLY, PEER + k, US, &raw_mac);
+		net_turn(n);
+		assert_true(raw_get_tcp(n, &r));
+		n->now += MT_SEC / 2;
+	}
+	assert_int_equal(usage(n).neighs, 16);
+	assert_int_equal(stack_stats(n->a.sc)->arp_overflow, 0);
+	net_free(n);
+}
+
 /* What is not asked for and not a request to us creates nothing; what exists is updated (RFC 826).
  */
 static void test_learning(void **state)
@@ -478,6 +507,7 @@ int main(void)
 		cmocka_unit_test(fault_03_silent_neighbour_blocks_nobody),
 		cmocka_unit_test(test_vanished),
 		cmocka_unit_test(fault_17_forged_arp_storm),
+		cmocka_unit_test(fault_17_forged_arp_keeps_nobody_out),
 		cmocka_unit_test(test_learning),
 		cmocka_unit_test(test_ageing),
 		cmocka_unit_test(test_full_device_delays_an_answer),

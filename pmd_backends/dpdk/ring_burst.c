@@ -50,14 +50,20 @@ static inline uint32_t usual_hash(const struct toeplitz *t, const uint8_t *f)
 	return sum_hash(t, word[0] ^ word[1] ^ word[2]);
 }
 
-/* Source, destination and, in whole TCP and UDP packets, both ports: what a NIC hashes. */
+/* Source, destination and, in whole TCP and UDP packets, both ports: what a NIC hashes, behind a
+ * VLAN's tag as without one. */
 static bool flow_hash(const struct toeplitz *t, const uint8_t *f, uint16_t len, uint32_t *hash)
 {
-	const uint8_t *ip = f + RTE_ETHER_HDR_LEN;
+	const uint8_t *ip;
 	uint8_t in[36];
 	size_t addr_len, head;
 	uint8_t proto;
 
+	if (len >= RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN && f[12] == 0x81 && f[13] == 0x00) {
+		f += RTE_VLAN_HLEN;
+		len = (uint16_t)(len - RTE_VLAN_HLEN);
+	}
+	ip = f + RTE_ETHER_HDR_LEN;
 	if (len >= 34 && f[12] == 0x08 && f[13] == 0x00) {
 		bool fragment = (ip[6] & 0x3f) || ip[7];
 

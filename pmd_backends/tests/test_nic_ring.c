@@ -250,6 +250,41 @@ static void test_flows_spread_over_queues(void **state)
 	}
 }
 
+/* A VLAN's tag changes nothing about the queue. */
+static void test_tagged_flows_spread_alike(void **state)
+{
+	static const uint8_t tag[4] = {0x81, 0, 0, 5};
+	static struct toeplitz t;
+	unsigned by[4] = {0};
+	struct nic a, b;
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, seed);
+	open_wire(&a, &b, 2, 4);
+	toeplitz_init(&t, b.rss_key);
+	for (unsigned i = 0; i < 1000; i++) {
+		uint8_t flow[12];
+		struct nic_pkt p;
+		uint16_t q;
+
+		random_flow(&r, flow);
+		q = rss_queue(toeplitz_hash(&t, flow, 12), 4);
+		assert_int_equal(alloc(&a, i % 2, &p, 1), 1);
+		make_frame(&p, flow, 60, i);
+		memmove(p.data + 16, p.data + 12, 60 - 12);
+		memcpy(p.data + 12, tag, sizeof(tag));
+		p.len = 64;
+		assert_int_equal(tx(&a, i % 2, &p, 1), 1);
+		assert_int_equal(rx(&b, q, &p, 1), 1);
+		release(&b, q, &p, 1);
+		by[q]++;
+	}
+	for (unsigned q = 0; q < 4; q++)
+		assert_true(by[q] > 150);
+	close_wire(&a, &b);
+}
+
 /* With as many queues at both ends, an answer comes to the queue that the request was sent from. */
 static void test_a_flow_stays_on_queues_of_one_number(void **state)
 {
@@ -495,6 +530,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_data_may_move),
 		cmocka_unit_test(test_full_wire_takes_a_part),
 		cmocka_unit_test(test_flows_spread_over_queues),
+		cmocka_unit_test(test_tagged_flows_spread_alike),
 		cmocka_unit_test(test_a_flow_stays_on_queues_of_one_number),
 		cmocka_unit_test(test_odd_frames_are_harmless),
 		cmocka_unit_test(test_unplugged_end_loses_frames),

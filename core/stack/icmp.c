@@ -87,6 +87,8 @@ void icmp_unreachable(struct stack_core *sc, const struct icmp_quote *q, int err
 
 	if (c && c->tcb.state == TCPS_SYN_SENT && seq_eq(q->seq, c->tcb.snd_una))
 		conn_kill(sc, c, error, now);
+	else
+		sc->stats.drop_icmp++;
 }
 
 /* RFC 1191 4: a router of before that RFC says 0. What is merely small is not followed all the way.
@@ -104,11 +106,11 @@ static void error(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
 {
 	struct icmp_quote q;
 
-	if (icmp_parse_quote(m, &q) != WIRE_OK)
-		return;
-	if (m->type == ICMP_UNREACHABLE && m->code == ICMP_FRAG_NEEDED)
+	if (m->type != ICMP_UNREACHABLE || icmp_parse_quote(m, &q) != WIRE_OK)
+		sc->stats.drop_icmp++;
+	else if (m->code == ICMP_FRAG_NEEDED)
 		frag_needed(sc, &q, m->mtu, now);
-	else if (m->type == ICMP_UNREACHABLE)
+	else
 		icmp_unreachable(sc, &q, unreachable_errno(m->code), now);
 }
 

@@ -99,15 +99,15 @@ static void error(struct stack_core *sc, const struct icmp_msg *m, mt_time now)
 {
 	struct icmp_quote q;
 
-	if (icmp6_parse_quote(m, &q) != WIRE_OK)
-		return;
 	/* RFC 8201 4: no path carries less than 1280, whoever says so. */
-	if (m->type == ICMP6_TOO_BIG && m->mtu >= IPV6_MTU_MIN)
-		icmp_path_mtu(sc, &q, m->mtu, now);
-	else if (m->type == ICMP6_TOO_BIG)
+	if (icmp6_parse_quote(m, &q) != WIRE_OK)
 		sc->stats.drop_icmp++;
+	else if (m->type == ICMP6_TOO_BIG && m->mtu >= IPV6_MTU_MIN)
+		icmp_path_mtu(sc, &q, m->mtu, now);
 	else if (m->type == ICMP6_UNREACHABLE)
 		icmp_unreachable(sc, &q, unreachable_errno(m->code), now);
+	else
+		sc->stats.drop_icmp++;
 }
 
 void icmp6_input(struct stack_core *sc, const struct ip_hdr *ip, const struct eth_addr *from,

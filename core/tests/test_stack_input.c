@@ -154,8 +154,13 @@ static void test_unreachable(void **state)
 	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
 	assert_false(stack_has_events(n->a.sc));
 	r.buf[ETH_HLEN + 20 + 7] ^= 1;
+	assert_int_equal(stack_stats(n->a.sc)->drop_icmp, 2);
 	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
 	assert_int_equal(stack_take_error(n->a.sc, (uint32_t)id), EHOSTUNREACH);
+	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0); /* about nothing any more */
+	r.buf[ETH_HLEN] = 0x4f;			   /* nor can this quote be read */
+	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
+	assert_int_equal(stack_stats(n->a.sc)->drop_icmp, 4);
 	stack_close(n->a.sc, (uint32_t)id, n->now);
 	assert_all_back(n->a.sc);
 	net_free(n);
@@ -401,11 +406,16 @@ static void test_untouched(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_drops),		cmocka_unit_test(test_echo),
-		cmocka_unit_test(test_unreachable),	cmocka_unit_test(test_path_mtu),
-		cmocka_unit_test(test_forged_path_mtu), cmocka_unit_test(test_known_path_mtu),
-		cmocka_unit_test(test_path_mtu_bound),	cmocka_unit_test(test_noise),
-		cmocka_unit_test(test_untouched),	cmocka_unit_test(test_config),
+		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_echo),
+		cmocka_unit_test(test_unreachable),
+		cmocka_unit_test(test_path_mtu),
+		cmocka_unit_test(test_forged_path_mtu),
+		cmocka_unit_test(test_known_path_mtu),
+		cmocka_unit_test(test_path_mtu_bound),
+		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_untouched),
+		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_unreachable_half_open),
 	};
 

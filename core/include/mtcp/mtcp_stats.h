@@ -30,7 +30,7 @@
 	X(recoveries_undone, "timeouts and loss recoveries found needless and taken back")         \
 	X(mtu_reduced, "path MTUs that routers said to be smaller (RFC 1191)")                     \
 	X(mtu_black_holes, "times full segments vanished and were made smaller (RFC 8899)")        \
-	X(drop_icmp, "ICMP errors refused: nothing in flight is quoted, or an impossible MTU")     \
+	X(drop_icmp, "ICMP errors without effect: about nothing in flight, or of no consequence")  \
 	X(ecn_reductions, "congestion windows reduced because of ECE (RFC 3168)")                  \
 	X(delayed_acks, "ACKs sent by the delayed-ACK timer")                                      \
 	X(zero_window_probes, "persist probes sent")                                               \

@@ -314,21 +314,49 @@ int64_t stack_connect(struct stack_core *sc, const struct ip_endpoint *local,
 	return any_port ? -EADDRNOTAVAIL : -EADDRINUSE;
 }
 
+static struct ip_addr source_at(const struct ip_addr *base, uint32_t i)
+{
+	return ip_from_v4(ip_to_v4(base) + i);
+}
+
+/* An address that a host may have (RFC 1122 3.2.1.3). */
+static bool is_hosts(const struct ip_addr *a)
+{
+	return a->b[12] != 0 && a->b[12] != 127 && !ip_is_multicast(a) && !ip_is_reserved4(a);
+}
+
+/* All n, or none of them. */
+static int check_sources(const struct addr_table *t, const struct ip_addr *base, uint32_t n)
+{
+	uint32_t n_new = 0;
+
+	if (ip_to_v4(base) > UINT32_MAX - n)
+		return -EINVAL;
+	for (uint32_t i = 0; i < n; i++) {
+		struct ip_addr a = source_at(base, i);
+
+		if (!is_hosts(&a))
+			return -EINVAL;
+		n_new += addr_index(t, &a) == ADDR_NONE;
+	}
+	return n_new > (uint32_t)(STACK_MAX_ADDRS - t->n) ? -ENOBUFS : 0;
+}
+
 int stack_set_sources(struct stack_core *sc, const struct ip_addr *base, uint32_t n)
 {
 	struct addr_table *t = &sc->addrs;
-	uint16_t src[STACK_MAX_ADDRS];
+	int err;
 
 	if (!n || n > STACK_MAX_ADDRS || !ip_is_v4(base))
 		return -EINVAL;
+	err = check_sources(t, base, n);
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < n; i++) {
-		struct stack_addr a = {.addr = ip_from_v4(ip_to_v4(base) + i), .prefix = 32};
+		struct stack_addr a = {.addr = source_at(base, i), .prefix = 32};
 
-		src[i] = addr_add(t, &a);
-		if (src[i] == ADDR_NONE)
-			return -ENOBUFS;
+		t->src[i] = addr_add(t, &a);
 	}
-	memcpy(t->src, src, n * sizeof(src[0]));
 	t->n_src = (uint16_t)n;
 	t->next_src = 0;
 	t->src_chosen = true;

@@ -38,13 +38,22 @@ static void occupy(struct addr_table *t, uint16_t i)
 	t->slots[s] = i;
 }
 
+uint16_t addr_index(const struct addr_table *t, const struct ip_addr *a)
+{
+	uint16_t i = 0;
+
+	while (i < t->n && !ip_eq(&t->addr[i].addr, a))
+		i++;
+	return i < t->n ? i : ADDR_NONE;
+}
+
 uint16_t addr_add(struct addr_table *t, const struct stack_addr *a)
 {
-	for (uint16_t i = 0; i < t->n; i++) {
-		if (ip_eq(&t->addr[i].addr, &a->addr)) {
-			addr_set_state(t, i, ADDR_VALID);
-			return i;
-		}
+	uint16_t i = addr_index(t, &a->addr);
+
+	if (i != ADDR_NONE) {
+		addr_set_state(t, i, ADDR_VALID);
+		return i;
 	}
 	if (t->n == STACK_MAX_ADDRS)
 		return ADDR_NONE;

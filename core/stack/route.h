@@ -50,6 +50,8 @@ static inline uint16_t addr_find(const struct addr_table *t, const struct ip_add
 		return 0;
 	return addr_search(t, a);
 }
+/* Of one that may be gone. O(addresses). */
+uint16_t addr_index(const struct addr_table *, const struct ip_addr *);
 /* Its index, new or old; ADDR_NONE when the table is full. */
 uint16_t addr_add(struct addr_table *, const struct stack_addr *);
 /* O(addresses) if it goes or comes back. */

@@ -189,6 +189,10 @@ static void test_errors(void **state)
 
 static void test_sources(void **state)
 {
+	/* 0/8, 127/8, groups, reserved ones, and the end of all */
+	static const uint32_t none[] = {0x00000001u, 0x00fffffeu, 0x7effffffu, 0x7f000001u,
+					0xdfffffffu, 0xe0000001u, 0xf0000001u, 0xffffffffu};
+	struct ip_endpoint local = endpoint(0, 0), remote = endpoint(PEER, 80);
 	struct stack_config cfg = net_config();
 	struct net *n = net_new();
 	struct stack_core *sc = open_core(n, &cfg, 1);
@@ -208,6 +212,15 @@ static void test_sources(void **state)
 	}
 	assert_int_equal(seen, 0xff);
 	assert_int_equal(stack_set_sources(sc, &base, 256), -ENOBUFS);
+	local.addr = ip_from_v4(0x0a000109u); /* what is refused leaves nothing behind */
+	assert_int_equal(stack_connect(sc, &local, &remote, n->now), -EADDRNOTAVAIL);
+	for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		base = ip_from_v4(none[i]);
+		assert_int_equal(stack_set_sources(sc, &base, 2), -EINVAL);
+	}
+	base = ip_from_v4(0x0a000102u);
+	assert_int_equal(stack_set_sources(sc, &base, 255), -ENOBUFS);
+	assert_int_equal(stack_set_sources(sc, &base, 254), 0);
 	net_free(n);
 }
 

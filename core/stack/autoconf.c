@@ -307,7 +307,8 @@ static void take_parameters(struct stack_core *sc, const struct ndp_msg *m)
 {
 	struct autoconf *ac = &sc->autoconf;
 
-	if (m->hop_limit)
+	/* Never lowered: by a forged message nothing of ours would leave the link. */
+	if (m->hop_limit >= HOP_LIMIT)
 		ac->hop_limit = m->hop_limit;
 	if (m->reachable_ms && m->reachable_ms <= REACHABLE_MAX)
 		ac->reachable = m->reachable_ms * MT_MS;

@@ -79,7 +79,7 @@ static void router_and_address(void **state)
 
 	(void)state;
 	m.mtu = 1400;
-	m.hop_limit = 33;
+	m.hop_limit = 133;
 	net_turn(n);
 	advertise(n, &peer_link, &m);
 	assert_true(has(n, &made));
@@ -91,11 +91,32 @@ static void router_and_address(void **state)
 	assert_true(raw6_get_type(n, &r, 0)); /* the advertisement named its station */
 	assert_memory_equal(&r.eth.dst, &raw_mac, 6);
 	assert_int_equal(r.tcp.mss, 1340);
-	assert_int_equal(r.ip.ttl, 33);
+	assert_int_equal(r.ip.ttl, 133);
 	m.router_lifetime = 0; /* no router any more */
 	advertise(n, &peer_link, &m);
 	assert_int_equal(connect6(n, &far6), -ENETUNREACH);
 	assert_true(connect6(n, &peer6) >= 0); /* the prefix stays on link */
+	net_free(n);
+}
+
+/* One forged message must not keep all that we send on the link. */
+static void fault_17_hop_limit_is_not_lowered(void **state)
+{
+	struct net *n = open_net(true);
+	struct ndp_msg m = advertisement();
+	struct raw6 r;
+
+	(void)state;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	for (uint8_t limit = 0; limit < 64; limit = (uint8_t)(limit + 9)) {
+		m.hop_limit = limit;
+		advertise(n, &peer_link, &m);
+	}
+	assert_true(connect6(n, &far6) >= 0);
+	net_turns(n, 2);
+	assert_true(raw6_get_type(n, &r, 0));
+	assert_int_equal(r.ip.ttl, 64);
 	net_free(n);
 }
 
@@ -258,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(routers_are_asked_for),
 		cmocka_unit_test(router_and_address),
+		cmocka_unit_test(fault_17_hop_limit_is_not_lowered),
 		cmocka_unit_test(lifetimes_end),
 		cmocka_unit_test(two_hours),
 		cmocka_unit_test(second_router),

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "base/rng.h"
 #include "runtime/config.h"
+#include "runtime/memory.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 /* The IPv4 address that the kernel has on this interface, as our `address`. */
 static void kernel_address(struct rt_config *c, const char *iface)
@@ -95,15 +95,11 @@ static int memory_channels(struct rt_config *c, char *err)
 	return 0;
 }
 
-/* A quarter of the machine's memory, shared by the cores: peers that fill all buffers must not
- * bring it down. */
+/* A quarter of the memory there is, shared by the cores: peers that fill all buffers must not bring
+ * the machine down, nor get the process killed. */
 static uint64_t memory_share(const struct rt_config *c)
 {
-	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-
-	if (pages <= 0 || size <= 0)
-		return (uint64_t)256 << 20;
-	return (uint64_t)pages * (uint64_t)size / 4 / c->num_cores;
+	return rt_memory("") / 4 / c->num_cores;
 }
 
 void rt_config_derive(struct rt_config *c)

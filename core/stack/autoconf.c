@@ -170,6 +170,17 @@ static mt_time new_valid(const struct autoconf_prefix *x, const struct ndp_prefi
 	return mt_min(x->valid_until, now + TWO_HOURS);
 }
 
+/* A prefix that comes again gets its address again. */
+static uint16_t make_address(struct stack_core *sc, const struct stack_addr *a)
+{
+	bool known = addr_index(&sc->addrs, &a->addr) != ADDR_NONE;
+
+	if (!known && sc->autoconf.n_made == AUTOCONF_ADDRS)
+		return ADDR_NONE;
+	sc->autoconf.n_made += !known;
+	return addr_add(&sc->addrs, a);
+}
+
 static void take_address(struct stack_core *sc, struct autoconf_prefix *x,
 			 const struct ndp_prefix *p, mt_time now)
 {
@@ -180,7 +191,7 @@ static void take_address(struct stack_core *sc, struct autoconf_prefix *x,
 	if (x->addr == ADDR_NONE) {
 		if (!p->valid_s || addr_find(&sc->addrs, &a.addr) != ADDR_NONE)
 			return;
-		x->addr = addr_add(&sc->addrs, &a);
+		x->addr = make_address(sc, &a);
 		x->valid_until = later(now, p->valid_s);
 	} else {
 		x->valid_until = new_valid(x, p, now);

@@ -14,6 +14,7 @@
 
 #define AUTOCONF_ROUTERS  4u
 #define AUTOCONF_PREFIXES 4u
+#define AUTOCONF_ADDRS	  128u /* ever made: the others are for those that the owner asks for */
 
 struct autoconf_router {
 	struct ip_addr addr;
@@ -33,6 +34,7 @@ struct autoconf {
 	bool rs_due; /* routers are to be asked */
 	bool heard;  /* one has answered */
 	uint8_t n_asked, n_routers, n_prefixes;
+	uint8_t n_made; /* addresses: none is ever removed */
 	uint8_t hop_limit;
 	uint16_t mtu;
 	mt_time reachable, retrans; /* RFC 4861 10: 30 s, 1 s unless a router says otherwise */

@@ -99,6 +99,34 @@ static void router_and_address(void **state)
 	net_free(n);
 }
 
+/* Advertisements of ever new prefixes that soon end use up no more than a part of the addresses:
+ * what the owner asks for has its place, and a prefix that was there before comes back. */
+static void fault_17_prefixes_that_come_and_go(void **state)
+{
+	struct ip_addr base = ip_from_v4(0x0a000101u);
+	struct net *n = open_net(true);
+	struct ndp_msg m = advertisement(), forged = m;
+
+	(void)state;
+	net_turn(n);
+	m.prefix[0].valid_s = m.prefix[0].preferred_s = 1;
+	advertise(n, &peer_link, &m);
+	assert_true(has(n, &made));
+	forged.prefix[0].valid_s = forged.prefix[0].preferred_s = 1;
+	for (unsigned i = 0; i < 400; i++) {
+		forged.prefix[0].prefix.b[6] = (uint8_t)(i >> 8);
+		forged.prefix[0].prefix.b[7] = (uint8_t)(i | 1);
+		net_run_ms(n, 1500);
+		advertise(n, &peer_link, &forged);
+	}
+	assert_false(has(n, &made));
+	net_run_ms(n, 1500);
+	advertise(n, &peer_link, &m);
+	assert_true(has(n, &made));
+	assert_int_equal(stack_set_sources(n->a.sc, &base, 120), 0);
+	net_free(n);
+}
+
 /* One forged message must not keep all that we send on the link. */
 static void fault_17_hop_limit_is_not_lowered(void **state)
 {
@@ -280,6 +308,7 @@ int main(void)
 		cmocka_unit_test(routers_are_asked_for),
 		cmocka_unit_test(router_and_address),
 		cmocka_unit_test(fault_17_hop_limit_is_not_lowered),
+		cmocka_unit_test(fault_17_prefixes_that_come_and_go),
 		cmocka_unit_test(lifetimes_end),
 		cmocka_unit_test(two_hours),
 		cmocka_unit_test(second_router),

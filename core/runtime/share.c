@@ -14,8 +14,9 @@
 #define ARP_NEWS   (ETH_HLEN + ARP_LEN) /* of a frame: what lies behind is padding */
 #define NDP_NEWS   (ETH_HLEN + IPV6_HLEN)
 #define NEWS_MAX   512u
-#define ERROR_MAX  (ETH_HLEN + IPV6_MTU_MIN) /* of an ICMP error (RFC 4443 3.1, RFC 1812 4.3.2.3)  \
-					      */
+#define ERROR_MAX                                                                                  \
+	(ETH_HLEN + IPV6_MTU_MIN) /* of an ICMP error (RFC 4443 3.1, RFC 1812 4.3.2.3)             \
+				   */
 
 struct share {
 	size_t len; /* of the mapping */
@@ -233,9 +234,10 @@ static uint16_t look_after(const struct nic *real, uint16_t queue, struct nic_pk
 			   uint16_t max)
 {
 	uint16_t got = real->ops->rx_burst(real->dev, queue, pkts, max), kept = 0;
+	struct icmp_quote q;
 
 	for (uint16_t i = 0; i < got; i++) {
-		if (of_neighbours(&pkts[i]))
+		if (of_neighbours(&pkts[i]) || is_error(&pkts[i], &q))
 			pkts[kept++] = pkts[i];
 		else
 			real->ops->release(real->dev, queue, &pkts[i], 1);

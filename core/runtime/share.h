@@ -6,9 +6,9 @@
  * An ICMP error about a packet comes from a router, so to any queue: it is passed to the core whose
  * flow it quotes, as the device's hash has it, or, where that is not known, to all. A ring that is
  * full takes no more of either.
- * The queue of a core that has left is looked after by those that run, as far as ARP and neighbour
- * discovery go: else nobody would hear the first queue's answers. With one core nothing of this
- * exists.
+ * The queue of a core that has left is looked after by those that run, as far as ARP, neighbour
+ * discovery and such errors go: else nobody would hear the first queue's answers. With one core
+ * nothing of this exists.
  */
 #ifndef RUNTIME_SHARE_H
 #define RUNTIME_SHARE_H

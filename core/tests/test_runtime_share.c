@@ -230,6 +230,29 @@ static void test_an_unknown_owner(void **state)
 	close_world(&w);
 }
 
+/* A router's errors go on coming to the queue of a core that has left. */
+static void test_errors_at_a_queue_that_was_left(void **state)
+{
+	struct flow f = flow_of_the_second();
+	struct world w;
+	uint8_t frame[512];
+	size_t len;
+
+	(void)state;
+	open_world(&w, true);
+	share_enter(w.share, 0);
+	share_enter(w.share, 1);
+	share_leave(w.share, 0);
+	len = error(frame, &f, ICMP_UNREACHABLE);
+	give(frame, len);
+	assert_int_equal(heard(&w, 1, frame, len), 1);
+	len = ether(frame, false);
+	len += segment(frame + len, &f, true);
+	give(frame, len); /* what it has left of flows ends with it */
+	assert_int_equal(heard(&w, 1, frame, len), 0);
+	close_world(&w);
+}
+
 /* A flood of them holds a ring's worth for a core that does not look; the rest stays, in order to
  * be counted, among what is this core's own. */
 static void test_a_flood_is_bounded(void **state)
@@ -259,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_others_stay),
 		cmocka_unit_test(test_an_unknown_owner),
 		cmocka_unit_test(test_a_flood_is_bounded),
+		cmocka_unit_test(test_errors_at_a_queue_that_was_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

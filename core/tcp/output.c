@@ -355,8 +355,10 @@ static void sent_new(struct tcb *t, const struct plan *p, mt_time now)
 	note_limit(t);
 	if (t->flags & TF_TLP_DUE)
 		tlp_sent(t, false);
-	if (!t->rxt_at_us || (t->flags & (TF_PERSIST | TF_PTO)))
+	if (!t->rxt_at_us || (t->flags & TF_PERSIST))
 		timer_rto(t, now);
+	else if (t->flags & TF_PTO)
+		tlp_put_off(t, now);
 	else if (tlp_may_be_sooner(t, now))
 		tlp_schedule(t, now);
 	if (!unsent(t)) {

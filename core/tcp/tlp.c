@@ -26,6 +26,20 @@ void tlp_schedule(struct tcb *t, mt_time now)
 	t->flags |= TF_PTO;
 }
 
+/* The last progress started the timer (RFC 6298 5.1, 5.3), bounded as in rxt_start; a clock that is
+ * rounded down takes one more. */
+void tlp_put_off(struct tcb *t, mt_time now)
+{
+	uint32_t ms = rto_ms(t), limit = user_timeout_ms(t);
+
+	if (limit)
+		ms = min_u32(ms, limit);
+	t->rxt_at_us = (t->unacked_ms + 1 + ms) * 1000u;
+	t->rxt_at_us += t->rxt_at_us == 0;
+	t->flags &= ~(uint32_t)TF_PTO;
+	tlp_schedule(t, now);
+}
+
 void tlp_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
 	ev->flags |= TCP_EV_TLP;

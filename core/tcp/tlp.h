@@ -22,6 +22,9 @@ static inline bool tlp_may_be_sooner(const struct tcb *t, mt_time now)
 /* 7.2: the retransmission timer was started; puts the probe timeout in its place if that is sooner.
  */
 void tlp_schedule(struct tcb *, mt_time now);
+/* 7.2: new data left while TF_PTO: the probe timeout begins anew, but no later than the
+ * retransmission timer ends, which goes on. */
+void tlp_put_off(struct tcb *, mt_time now);
 /* 7.3: the probe timeout has passed. */
 void tlp_fired(struct tcb *, mt_time now, struct tcp_events *);
 /* The probe leaves: the last segment again, or new data. */

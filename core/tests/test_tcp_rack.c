@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* RACK (RFC 8985 6) and the tail loss probe (7). The round trip is 20 ms unless a case says else.
  */
+#include <errno.h>
+
 #include "script_flight.h"
 
 /* ---- steps 1, 2, 5: lost is what was sent long enough before something delivered ---- */
@@ -414,6 +416,39 @@ CASE(tlp_new_data_puts_it_off)
 	all_acked(s, 90 * MS);
 }
 
+/* ... but not the timeout: RFC 6298 5.1 starts it only if it is not running. */
+CASE(tlp_new_data_does_not_put_off_the_rto)
+{
+	uint32_t n = 4000;
+
+	be_flying_sack(s, 4, 1); /* a PTO of 10 ms */
+	assert_int_equal(app_option(s, 0, TCP_OPT_NODELAY, 1), 0);
+	s->t.cc.cwnd = 1u << 20;
+	for (uint32_t ms = 5; ms <= 200; ms += 5, n += 100) {
+		app_write(s, ms * MS, 100);
+		OUT(s, ms * MS, .seq = 1 + n, .len = 100, .again = 0);
+	}
+	assert_false(s->all_events & (TCP_EV_TLP | TCP_EV_RTO));
+	OUT(s, 201 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	assert_true(s->all_events & TCP_EV_RTO);
+	all_acked(s, 202 * MS);
+}
+
+/* Nor the user timeout (RFC 5482). */
+CASE(tlp_new_data_does_not_put_off_the_user_timeout)
+{
+	be_flying_sack(s, 4, 1);
+	assert_int_equal(app_option(s, 0, TCP_OPT_NODELAY, 1), 0);
+	assert_int_equal(app_option(s, 0, TCP_OPT_USER_TIMEOUT_MS, 50), 0);
+	for (uint32_t ms = 5; ms < 50; ms += 5)
+		app_write(s, ms * MS, 100);
+	script_skip(s);
+	OUT_NONE(s, 49 * MS);
+	script_until(s, 51 * MS);
+	assert_int_equal(s->ev.error, ETIMEDOUT);
+	STATE(s, CLOSED);
+}
+
 CASE(tlp_an_ack_puts_it_off)
 {
 	be_flying_sack(s, 8, 20);
@@ -622,6 +657,8 @@ int main(void)
 		T(tlp_closed_window_sends_the_last_again),
 		T(tlp_carries_the_fin),
 		T(tlp_new_data_puts_it_off),
+		T(tlp_new_data_does_not_put_off_the_rto),
+		T(tlp_new_data_does_not_put_off_the_user_timeout),
 		T(tlp_an_ack_puts_it_off),
 		T(tlp_allows_for_a_delayed_ack),
 		T(tlp_never_later_than_the_rto),

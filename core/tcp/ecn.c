@@ -92,6 +92,15 @@ void ecn_reduced(struct tcb *t)
 		t->xflags |= XF_CWR_DUE;
 }
 
+void ecn_reduced_open(struct tcb *t)
+{
+	if (!(t->flags & TF_ECN))
+		return;
+	t->recover = t->snd_nxt;
+	t->flags |= TF_CWR;
+	ecn_reduced(t);
+}
+
 bool ecn_loss_is_news(const struct tcb *t)
 {
 	return !(t->flags & TF_CWR) || cc_ops(t)->on_ece != cc_ops(t)->on_loss;
@@ -107,9 +116,7 @@ void ecn_echo(struct arrival *a, uint32_t before)
 	    ((t->flags & TF_CWR) && seq_leq(a->seg->ack, t->recover)))
 		return;
 	window_on_ece(t, before, a->now);
-	t->recover = t->snd_nxt;
-	t->flags |= TF_CWR;
-	ecn_reduced(t);
+	ecn_reduced_open(t);
 	a->ev->flags |= TCP_EV_ECE;
 }
 

@@ -35,6 +35,9 @@ void ecn_echo(struct arrival *, uint32_t before);
 bool ecn_loss_is_news(const struct tcb *);
 /* The window was reduced, for whatever reason: the next new data says CWR (6.1.2). */
 void ecn_reduced(struct tcb *);
+/* The same outside of recovery, which has its own way: an ECE for what is in flight now is no
+ * further news. */
+void ecn_reduced_open(struct tcb *);
 /* New data of such a connection leaves. */
 void ecn_mark(struct tcb *, struct tcp_seg *out);
 

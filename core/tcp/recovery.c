@@ -200,7 +200,7 @@ static void enter_recovery(struct tcb *t, mt_time now)
 	if (c)
 		undo_arm(t, false);
 	if (ecn_loss_is_news(t))
-		window_on_loss(t, now);
+		window_on_loss(t, flight(t), now);
 	ecn_reduced(t);
 	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
 	t->phase = PHASE_RECOVERY;

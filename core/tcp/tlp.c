@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/tlp.h"
+#include "tcp/ecn.h"
 
 #define PTO_MIN (10 * MT_MS) /* what a busy peer and the wheel need on the shortest path */
 
@@ -61,6 +62,16 @@ static bool probe_was_needless(const struct tcb *t, const struct tcp_seg *s)
 	return sack_is_dsack(s) && seq_eq(s->sack[0].end, t->tlp_end);
 }
 
+/* What was in flight when the segment was lost is long acknowledged. It was as much as the windows
+ * let go: cwnd, which grows only as far as it is used (RFC 9438 4.6), and the peer's. */
+static void reduce(struct tcb *t, mt_time now)
+{
+	if (!ecn_loss_is_news(t))
+		return;
+	window_on_loss(t, t->max_snd_wnd, now);
+	ecn_reduced_open(t);
+}
+
 bool tlp_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, mt_time now)
 {
 	bool needless, repaired = false;
@@ -76,6 +87,6 @@ bool tlp_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, mt_time now)
 	}
 	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
 	if (repaired && t->phase == PHASE_OPEN)
-		window_on_loss(t, now);
+		reduce(t, now);
 	return needless;
 }

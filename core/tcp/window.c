@@ -70,11 +70,11 @@ void window_on_sample(struct tcb *t, const struct cc_ack *a)
 	leave(t, cc);
 }
 
-void window_on_loss(struct tcb *t, mt_time now)
+void window_on_loss(struct tcb *t, uint32_t in_flight, mt_time now)
 {
 	struct cc tmp, *cc = view(t, &tmp);
 
-	cc->ops->on_loss(cc, flight(t), now);
+	cc->ops->on_loss(cc, in_flight, now);
 	leave(t, cc);
 }
 

@@ -35,7 +35,7 @@ static inline void window_grow(struct tcb *t, uint32_t n_acked)
 /* What cc_ops are told, and what they say. The first: a tcp_own is attached. */
 void window_on_ack(struct tcb *, const struct cc_ack *);
 void window_on_sample(struct tcb *, const struct cc_ack *);
-void window_on_loss(struct tcb *, mt_time now);
+void window_on_loss(struct tcb *, uint32_t flight, mt_time now);
 void window_on_rto(struct tcb *, mt_time now);
 void window_on_ece(struct tcb *, uint32_t flight, mt_time now);
 void window_on_idle(struct tcb *, mt_time idle_since, mt_time now);

@@ -572,9 +572,61 @@ CASE(tlp_repaired_loss_reduces_the_window)
 	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX); /* the next ACK may explain it */
 	app_write(s, 60 * MS, 4000);
 	script_skip(s);
-	IN(s, 80 * MS, .seq = 1, .ack = SEG(14));
-	assert_true(s->t.cc.ssthresh < 10000);
+	assert_int_equal(s->t.cc.cwnd, 18000);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(14)); /* nothing is in flight any more */
+	assert_int_equal(s->t.cc.ssthresh, 9000);
+	assert_int_equal(s->t.cc.cwnd, 9000);
 	assert_int_equal(s->t.phase, PHASE_OPEN);
+	app_write(s, 80 * MS, 1000);
+	OUT(s, 80 * MS, .seq = SEG(14), .len = 1000, .flags = TCPF_ACK);
+	all_acked(s, 100 * MS);
+}
+
+/* cwnd may say more than the peer ever took. */
+CASE(tlp_repaired_loss_reduces_to_half_of_the_window)
+{
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
+	s->t.cc.cwnd = 200000;
+	app_write(s, 60 * MS, 1000);
+	script_skip(s);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(11));
+	assert_int_equal(s->t.cc.ssthresh, 30000);
+}
+
+/* RFC 3168 6.1.2: CWR after any reduction, and one for a window of data. */
+CASE(tlp_repaired_loss_says_cwr)
+{
+	s->peer_flags = TCPF_ECE | TCPF_CWR;
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
+	app_write(s, 60 * MS, 4000);
+	script_skip(s);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(13));
+	assert_int_equal(s->t.cc.ssthresh, 9000);
+	app_write(s, 80 * MS, 1000);
+	OUT(s, 80 * MS, .seq = SEG(14), .len = 1000, .flags = TCPF_ACK | TCPF_CWR);
+	IN(s, 85 * MS, .seq = 1, .ack = SEG(14), .flags = TCPF_ACK | TCPF_ECE);
+	assert_int_equal(s->t.cc.ssthresh, 9000);
+	all_acked(s, 100 * MS);
+}
+
+/* An ECE has reduced it for the same window. */
+CASE(tlp_repaired_loss_after_ece_is_no_news)
+{
+	s->peer_flags = TCPF_ECE | TCPF_CWR;
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
+	app_write(s, 60 * MS, 4000);
+	script_skip(s);
+	s->t.recover = s->t.snd_nxt;
+	s->t.flags |= TF_CWR;
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(13));
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
+	all_acked(s, 100 * MS);
 }
 
 CASE(tlp_needless_probe_by_dsack)
@@ -627,61 +679,64 @@ CASE(tlp_of_new_data_repairs_nothing)
 	all_acked(s, 100 * MS);
 }
 
+static const struct CMUnitTest tests[] = {
+	T(rack_waits_a_quarter_of_the_shortest_round_trip),
+	T(rack_hole_filled_in_time_sends_nothing_again),
+	T(rack_dupthresh_without_reordering_does_not_wait),
+	T(rack_three_small_ranges_are_dupthresh),
+	T(rack_after_reordering_dupthresh_waits),
+	T(rack_blocks_of_one_ack_are_no_reordering),
+	T(rack_delivery_of_what_was_sent_again_is_no_reordering),
+	T(rack_spares_what_was_sent_later),
+	T(rack_finds_a_lost_retransmission),
+	T(rack_is_not_misled_by_an_ambiguous_ack),
+	T(rack_is_not_misled_by_an_old_echo),
+	T(rack_timer_goes_with_its_hole),
+	T(rack_without_sack_is_not_used),
+	T(duplicates_without_blocks_retransmit_the_head),
+	T(rack_dsack_widens_the_window),
+	T(rack_dsack_widens_once_in_a_round_trip),
+	T(rack_window_is_bounded_by_srtt),
+	T(rack_window_shrinks_after_16_recoveries),
+	T(rack_in_recovery_does_not_wait_without_reordering),
+	T(rack_timer_outlives_the_retransmission_of_the_head),
+	T(rack_what_was_lost_long_ago_does_not_wrap),
+	T(rack_round_of_a_dsack_ends),
+	T(tlp_after_two_round_trips),
+	T(tlp_sends_new_data_if_there_is),
+	T(tlp_closed_window_sends_the_last_again),
+	T(tlp_carries_the_fin),
+	T(tlp_new_data_puts_it_off),
+	T(tlp_new_data_does_not_put_off_the_rto),
+	T(tlp_new_data_does_not_put_off_the_user_timeout),
+	T(tlp_an_ack_puts_it_off),
+	T(tlp_allows_for_a_delayed_ack),
+	T(tlp_never_later_than_the_rto),
+	T(tlp_has_a_floor),
+	T(tlp_one_probe_only),
+	T(tlp_needs_sack),
+	T(tlp_not_in_recovery),
+	T(tlp_not_of_a_probe_that_came_too_late),
+	T(tlp_not_of_a_probe_that_came_too_late_behind_a_fin),
+	T(tlp_sacked_probe_starts_recovery),
+	T(tlp_sacked_probe_with_timestamps_starts_recovery),
+	T(tlp_repaired_loss_reduces_the_window),
+	T(tlp_repaired_loss_reduces_to_half_of_the_window),
+	T(tlp_repaired_loss_says_cwr),
+	T(tlp_repaired_loss_after_ece_is_no_news),
+	T(tlp_needless_probe_by_dsack),
+	T(tlp_needless_probe_does_not_widen_the_window),
+	T(tlp_needless_probe_by_duplicate_ack),
+	T(tlp_of_new_data_repairs_nothing),
+	T(rack_in_recovery_a_second_hole_does_not_wait),
+	T(rack_three_duplicates_are_dupthresh),
+	T(rack_window_ends_to_the_microsecond),
+	T(rack_reordering_below_the_highest_delivered),
+	T(rack_starts_over_when_nothing_is_in_flight),
+	T(rack_delivered_before_its_time_is_ambiguous),
+};
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		T(rack_waits_a_quarter_of_the_shortest_round_trip),
-		T(rack_hole_filled_in_time_sends_nothing_again),
-		T(rack_dupthresh_without_reordering_does_not_wait),
-		T(rack_three_small_ranges_are_dupthresh),
-		T(rack_after_reordering_dupthresh_waits),
-		T(rack_blocks_of_one_ack_are_no_reordering),
-		T(rack_delivery_of_what_was_sent_again_is_no_reordering),
-		T(rack_spares_what_was_sent_later),
-		T(rack_finds_a_lost_retransmission),
-		T(rack_is_not_misled_by_an_ambiguous_ack),
-		T(rack_is_not_misled_by_an_old_echo),
-		T(rack_timer_goes_with_its_hole),
-		T(rack_without_sack_is_not_used),
-		T(duplicates_without_blocks_retransmit_the_head),
-		T(rack_dsack_widens_the_window),
-		T(rack_dsack_widens_once_in_a_round_trip),
-		T(rack_window_is_bounded_by_srtt),
-		T(rack_window_shrinks_after_16_recoveries),
-		T(rack_in_recovery_does_not_wait_without_reordering),
-		T(rack_timer_outlives_the_retransmission_of_the_head),
-		T(rack_what_was_lost_long_ago_does_not_wrap),
-		T(rack_round_of_a_dsack_ends),
-		T(tlp_after_two_round_trips),
-		T(tlp_sends_new_data_if_there_is),
-		T(tlp_closed_window_sends_the_last_again),
-		T(tlp_carries_the_fin),
-		T(tlp_new_data_puts_it_off),
-		T(tlp_new_data_does_not_put_off_the_rto),
-		T(tlp_new_data_does_not_put_off_the_user_timeout),
-		T(tlp_an_ack_puts_it_off),
-		T(tlp_allows_for_a_delayed_ack),
-		T(tlp_never_later_than_the_rto),
-		T(tlp_has_a_floor),
-		T(tlp_one_probe_only),
-		T(tlp_needs_sack),
-		T(tlp_not_in_recovery),
-		T(tlp_not_of_a_probe_that_came_too_late),
-		T(tlp_not_of_a_probe_that_came_too_late_behind_a_fin),
-		T(tlp_sacked_probe_starts_recovery),
-		T(tlp_sacked_probe_with_timestamps_starts_recovery),
-		T(tlp_repaired_loss_reduces_the_window),
-		T(tlp_needless_probe_by_dsack),
-		T(tlp_needless_probe_does_not_widen_the_window),
-		T(tlp_needless_probe_by_duplicate_ack),
-		T(tlp_of_new_data_repairs_nothing),
-		T(rack_in_recovery_a_second_hole_does_not_wait),
-		T(rack_three_duplicates_are_dupthresh),
-		T(rack_window_ends_to_the_microsecond),
-		T(rack_reordering_below_the_highest_delivered),
-		T(rack_starts_over_when_nothing_is_in_flight),
-		T(rack_delivered_before_its_time_is_ambiguous),
-	};
-
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

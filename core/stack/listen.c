@@ -217,46 +217,68 @@ static bool has_room(struct stack_core *sc, uint32_t lid)
 }
 
 /* The SYN has a fast-open cookie: its sender is no forgery, and its data need not wait. */
-static void open_by_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r,
+static bool open_by_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r,
 			const struct tcp_open *o, mt_time now)
 {
 	struct conn *c = conn_new(sc, &r->flow, r->local, r->hash);
 
 	if (!c)
-		return;
+		return false;
 	c->flags |= CONN_FASTOPEN;
 	sc->n_fastopen++;
 	sc->stats.fastopen_taken++;
 	enqueue(sc, lid, c);
 	conn_open_fastopen(sc, c, &r->seg, o, now);
+	return true;
 }
 
-static void take_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r, mt_time now)
+/* Not where a connection in TIME-WAIT must be kept apart from the new one by sequence numbers: a
+ * cookie is one that it does not choose. */
+static bool wants_cookie(const struct stack_core *sc, const struct tcp_tw *tw,
+			 const struct tcp_half *half)
 {
 	uint8_t cookies = sc->cfg.syn_cookies;
+
+	if (tw && !(tw->ts_on && (half->flags & HALF_TS)))
+		return false;
+	return cookies == SYN_COOKIES_ALWAYS || (cookies != SYN_COOKIES_OFF && syn_queue_full(sc));
+}
+
+/* tw: of the connection that had these ports, or NULL. False: no room. */
+static bool open_half(struct stack_core *sc, uint32_t lid, struct rx_seg *r,
+		      const struct tcp_tw *tw, mt_time now)
+{
 	uint32_t fastopen = core_listener(sc, lid)->fastopen;
 	struct tcp_open open;
 	struct tcp_half half;
 
-	if (!has_room(sc, lid))
-		return;
-	if (r->id != FLOW_NONE) {
-		time_wait_remove(sc, r->id & ~FLOW_TW, r->hash);
-		sc->stats.time_wait_reused++;
-		r->id = FLOW_NONE;
-	}
 	conn_choose(sc, &r->flow, now, &open);
-	if (sc->n_fastopen < fastopen && fastopen_valid(sc, &r->flow.remote, &r->seg, now)) {
-		open_by_syn(sc, lid, r, &open, now);
-		return;
-	}
+	if (tw)
+		open.iss = seq_max(open.iss, tcp_tw_min_iss(tw));
+	if (sc->n_fastopen < fastopen && fastopen_valid(sc, &r->flow.remote, &r->seg, now))
+		return open_by_syn(sc, lid, r, &open, now);
 	tcp_half_open(&half, &sc->cfg.tcp, &open, &r->seg, now);
 	if (fastopen && (r->seg.opts & TCPO_FASTOPEN))
 		half.flags |= HALF_FASTOPEN;
-	if (cookies == SYN_COOKIES_ALWAYS || (cookies != SYN_COOKIES_OFF && syn_queue_full(sc)))
+	if (wants_cookie(sc, tw, &half)) {
 		send_cookie(sc, r, &half, now);
-	else if (!syn_queue_add(sc, lid, r, &half, now))
-		sc->stats.syn_overflow++;
+		return true;
+	}
+	if (syn_queue_add(sc, lid, r, &half, now))
+		return true;
+	sc->stats.syn_overflow++;
+	return false;
+}
+
+static void take_syn(struct stack_core *sc, uint32_t lid, struct rx_seg *r, mt_time now)
+{
+	uint32_t old = r->id == FLOW_NONE ? POOL_NONE : r->id & ~FLOW_TW;
+	const struct tcp_tw *tw = old == POOL_NONE ? NULL : &time_wait_at(sc, old)->tw;
+
+	if (!has_room(sc, lid) || !open_half(sc, lid, r, tw, now) || !tw)
+		return;
+	time_wait_remove(sc, old, r->hash);
+	sc->stats.time_wait_reused++;
 }
 
 bool listen_exists(const struct stack_core *sc, const struct flow *f)

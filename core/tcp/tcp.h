@@ -241,5 +241,8 @@ enum tcp_tw_verdict tcp_tw_input(const struct tcp_tw *, const struct tcp_seg *, 
 /* May this host reuse the record's ports for an active open now, and with which first sequence number?
  * (timestamps in use and our millisecond clock has advanced: RFC 6191 mirrored; RFC 7323 appendix B.2 (b)) */
 bool tcp_tw_reusable(const struct tcp_tw *, mt_time now, tcp_seq *min_iss);
+/* The least first sequence number of the next connection on these ports, whoever opens it (RFC 9293
+ * 3.10.7.4, RFC 1122 4.2.2.13). */
+tcp_seq tcp_tw_min_iss(const struct tcp_tw *);
 
 #endif

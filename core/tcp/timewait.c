@@ -53,6 +53,11 @@ bool tcp_tw_reusable(const struct tcp_tw *w, mt_time now, tcp_seq *min_iss)
 	/* The new SYN's timestamp must lie above all the old connection sent. */
 	if (!w->ts_on || (int32_t)(ms_of(now) + w->ts_offset - w->ts_last) <= 0)
 		return false;
-	*min_iss = seq_add(w->snd_nxt, UINT16_MAX + 2u); /* beyond any window without scaling */
+	*min_iss = tcp_tw_min_iss(w);
 	return true;
+}
+
+tcp_seq tcp_tw_min_iss(const struct tcp_tw *w)
+{
+	return seq_add(w->snd_nxt, UINT16_MAX + 2u); /* beyond any window without scaling */
 }

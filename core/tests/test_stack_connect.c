@@ -386,6 +386,96 @@ static void test_syn_in_time_wait(void **state)
 	net_free(n);
 }
 
+/* The server sent more bytes than the 4 us clock has ticked, and closed first. */
+static void reused_iss_of_a_listener(bool timestamps, int cookies)
+{
+	static uint8_t data[100000];
+	struct stack_config cfg = net_config();
+	int64_t lid, id, sid;
+	tcp_seq end;
+	struct net *n;
+
+	cfg.tcp.timestamps = timestamps;
+	cfg.syn_cookies = (uint8_t)cookies;
+	cfg.port_min = cfg.port_max = 999;
+	n = net_new();
+	net_open(&n->a, &cfg, 1);
+	cfg.time_wait_ms = 60000;
+	net_open(&n->b, &cfg, 2);
+	n->b.lose = watch;
+	lid = net_listen(n, 80, 4);
+	id = net_connect(n, 80);
+	net_turns(n, 10);
+	sid = stack_accept(n->b.sc, (uint32_t)lid);
+	assert_int_equal(stack_send(n->b.sc, (uint32_t)sid, data, sizeof(data), n->now),
+			 sizeof(data));
+	net_turns(n, 100);
+	assert_int_equal(stack_recv(n->a.sc, (uint32_t)id, data, sizeof(data), n->now),
+			 sizeof(data));
+	stack_close(n->b.sc, (uint32_t)sid, n->now);
+	net_turns(n, 4);
+	stack_close(n->a.sc, (uint32_t)id, n->now);
+	net_turns(n, 4);
+	end = last_end;
+	n->now += 2 * MT_MS;
+	id = net_connect(n, 80);
+	net_turns(n, 2);
+	assert_int_equal(stack_stats(n->b.sc)->time_wait_reused, 1);
+	assert_true(seq_gt(last_syn, end));
+	assert_true(seq_lt(last_syn, seq_add(end, 1u << 20)));
+	net_turns(n, 10);
+	assert_true(stack_accept(n->b.sc, (uint32_t)lid) >= 0);
+	net_free(n);
+}
+
+static void test_reused_iss_of_a_listener(void **state)
+{
+	(void)state;
+	reused_iss_of_a_listener(true, SYN_COOKIES_ON);
+	reused_iss_of_a_listener(false, SYN_COOKIES_ON);
+	reused_iss_of_a_listener(false, SYN_COOKIES_ALWAYS);
+}
+
+/* A SYN for which there is no room ends no TIME-WAIT. */
+static void test_syn_in_time_wait_without_room(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct ip_endpoint any = endpoint(0, 999);
+	struct tcp_seg syn = {.flags = TCPF_SYN, .opts = TCPO_TS, .ts_val = 0x7fffffff};
+	struct stack_usage u;
+	int64_t lid, id, sid;
+	struct net *n;
+
+	(void)state;
+	cfg.time_wait_ms = 60000;
+	cfg.port_min = cfg.port_max = 999;
+	cfg.n_half_open = 1;
+	cfg.syn_cookies = SYN_COOKIES_OFF;
+	n = net_pair(&cfg, &cfg);
+	lid = net_listen(n, 80, 4);
+	id = net_connect(n, 80);
+	net_turns(n, 10);
+	sid = stack_accept(n->b.sc, (uint32_t)lid);
+	stack_close(n->a.sc, (uint32_t)id, n->now);
+	net_turns(n, 4);
+	stack_close(n->b.sc, (uint32_t)sid, n->now);
+	net_turns(n, 4);
+	stack_core_fini(n->b.sc);
+	free(n->b.mem);
+	n->b.sc = NULL;
+	assert_true(stack_listen(n->a.sc, &any, 4, n->now) >= 0);
+	for (uint16_t port = 81; port >= 80; port--) { /* 81 takes the only half-open record */
+		raw_tcp(n, PEER, port, 999, &syn);
+		net_turn(n);
+	}
+	stack_usage(n->a.sc, &u);
+	assert_int_equal(u.half_open, 1);
+	assert_int_equal(u.time_wait, 1);
+	assert_int_equal(stack_stats(n->a.sc)->syn_overflow, 1);
+	assert_int_equal(stack_stats(n->a.sc)->time_wait_reused, 0);
+	net_free(n);
+}
+
 /* A forged SYN, later than the connection, ends the record only where somebody listens. */
 static void test_forged_syn_in_time_wait(void **state)
 {
@@ -435,6 +525,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(fault_15_more_than_64k_connections),
 		cmocka_unit_test(test_last_port),
 		cmocka_unit_test(test_reused_iss),
+		cmocka_unit_test(test_reused_iss_of_a_listener),
+		cmocka_unit_test(test_syn_in_time_wait_without_room),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_random_ports),

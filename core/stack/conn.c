@@ -9,6 +9,8 @@
 #include "tcp/pmtu.h"
 #include "tcp/usual.h"
 
+#define ORPHAN_TIME MT_SEC
+
 /* The block that the next connection gets is cold. */
 static void fetch_next(const struct stack_core *sc)
 {
@@ -43,31 +45,6 @@ static struct conn *block_init(struct stack_core *sc, uint32_t id, const struct 
 	c->cookie = 0;
 	fetch_next(sc);
 	return c;
-}
-
-struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint8_t local, uint64_t hash)
-{
-	uint32_t id = pool_get(&sc->conns);
-
-	if (id == POOL_NONE || !flow_insert(&sc->flows, hash, id)) {
-		if (id != POOL_NONE)
-			pool_put(&sc->conns, id);
-		sc->stats.no_conn++;
-		return NULL;
-	}
-	return block_init(sc, id, f, local);
-}
-
-struct conn *conn_new_for(struct stack_core *sc, const struct rx_seg *r)
-{
-	uint32_t id = pool_get(&sc->conns);
-
-	if (id == POOL_NONE) {
-		sc->stats.no_conn++;
-		return NULL;
-	}
-	flow_replace(&sc->flows, r->hash, r->id, id);
-	return block_init(sc, id, &r->flow, r->local);
 }
 
 /* RFC 6528: a 4 us clock plus a keyed hash of the connection. The timestamp offset is of the same
@@ -172,6 +149,63 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 	end_fastopen(sc, c);
 	if (!(c->flags & (CONN_OWNED | CONN_QUEUED)))
 		conn_free(sc, c);
+}
+
+/* The oldest that nobody owns, or NULL. One that was closed just now is not in anybody's way: most
+ * are gone before this; one that TCP has done with goes by itself. */
+static struct conn *oldest_orphan(const struct stack_core *sc)
+{
+	struct rlist *n = rlist_next(&sc->orphans);
+	struct conn *c = container_of(n, struct conn, queue_node);
+
+	if (n == &sc->orphans || !conn_alive(c) || sc->turn_at < c->closed_at + ORPHAN_TIME)
+		return NULL;
+	return c;
+}
+
+bool conn_room(const struct stack_core *sc)
+{
+	return sc->conns.n_used < sc->conns.capacity || oldest_orphan(sc);
+}
+
+/* An orphan that gives way does so in silence: what its peer may still say is answered as what
+ * comes for no connection is, by a RST. */
+static uint32_t take_block(struct stack_core *sc)
+{
+	uint32_t id = pool_get(&sc->conns);
+	struct conn *c = id == POOL_NONE ? oldest_orphan(sc) : NULL;
+
+	if (!c)
+		return id;
+	trace_call(sc, c, TRACE_CALL_ABORT, 0, sc->turn_at);
+	sc->stats.orphans_displaced++;
+	retire(sc, c, sc->turn_at);
+	return pool_get(&sc->conns);
+}
+
+struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint8_t local, uint64_t hash)
+{
+	uint32_t id = take_block(sc);
+
+	if (id == POOL_NONE || !flow_insert(&sc->flows, hash, id)) {
+		if (id != POOL_NONE)
+			pool_put(&sc->conns, id);
+		sc->stats.no_conn++;
+		return NULL;
+	}
+	return block_init(sc, id, f, local);
+}
+
+struct conn *conn_new_for(struct stack_core *sc, const struct rx_seg *r)
+{
+	uint32_t id = take_block(sc);
+
+	if (id == POOL_NONE) {
+		sc->stats.no_conn++;
+		return NULL;
+	}
+	flow_replace(&sc->flows, r->hash, r->id, id);
+	return block_init(sc, id, &r->flow, r->local);
 }
 
 void conn_settle(struct stack_core *sc, struct conn *c, mt_time now, unsigned defer)
@@ -507,6 +541,12 @@ void conn_orphan(struct stack_core *sc, struct conn *c)
 	if (rlist_linked(&c->queue_node))
 		rlist_remove(&c->queue_node);
 	buf_release(&sc->bufs, &c->rcv);
+}
+
+void conn_linger(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	c->closed_at = now;
+	rlist_append(&sc->orphans, &c->queue_node);
 }
 
 void conn_reset(struct stack_core *sc, struct conn *c, mt_time now)

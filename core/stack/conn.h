@@ -64,8 +64,11 @@ struct conn {
 	struct tcb tcb;
 	/* what not every segment needs */
 	struct wheel_node timer;
-	uint64_t cookie;
-	struct rlist queue_node; /* accept queue, or starved writers */
+	union {
+		uint64_t cookie;
+		mt_time closed_at; /* ORPHAN */
+	};
+	struct rlist queue_node; /* accept queue, starved writers, or orphans */
 };
 
 _Static_assert(offsetof(struct conn, tcb) == 64, "the tcb's lines are cache lines");
@@ -112,6 +115,8 @@ struct half_open {	       /* the pool's free list uses the first bytes */
 _Static_assert(STACK_MAX_ADDRS <= UINT8_MAX + 1, "an index of 8 bits");
 _Static_assert(sizeof(struct half_open) <= 64, "a half-open connection is one cache line");
 
+/* Is there a block for one more connection? The oldest orphan gives way if it had its time. */
+bool conn_room(const struct stack_core *);
 /* A block with its flow in the table and its tcb not yet opened; NULL (counted) when there is none.
  */
 struct conn *conn_new(struct stack_core *, const struct flow *, uint8_t local, uint64_t hash);
@@ -140,6 +145,8 @@ void conn_settle(struct stack_core *, struct conn *, mt_time now, unsigned defer
 void conn_place(struct stack_core *, struct conn *, enum tcp_tx, mt_time now, unsigned defer);
 /* The application or the listener lets go: whatever it held is given back, TCP goes on alone. */
 void conn_orphan(struct stack_core *, struct conn *);
+/* Closed, but TCP goes on: it stands in line to give way. */
+void conn_linger(struct stack_core *, struct conn *, mt_time now);
 /* Aborts a connection nobody owns any more. */
 void conn_reset(struct stack_core *, struct conn *, mt_time now);
 /* Ends a connection for a reason that did not come from its tcb; RST if the state asks for one. */

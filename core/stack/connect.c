@@ -301,7 +301,7 @@ int64_t stack_connect(struct stack_core *sc, const struct ip_endpoint *local,
 		return -EADDRNOTAVAIL;
 	if (!any_addr && ip_is_v4(&local->addr) != ip_is_v4(&remote->addr))
 		return -ENETUNREACH;
-	if (sc->conns.n_used == sc->conns.capacity) {
+	if (!conn_room(sc)) {
 		sc->stats.no_conn++;
 		return -ENOBUFS;
 	}

@@ -250,6 +250,7 @@ static void init_memory(struct stack_core *sc, uint8_t *mem)
 static void init_lists(struct stack_core *sc)
 {
 	rlist_init(&sc->starved);
+	rlist_init(&sc->orphans);
 	rlist_init(&sc->conn_events);
 	rlist_init(&sc->listen_events);
 	rlist_init(&sc->tx_opens);

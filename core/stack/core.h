@@ -67,6 +67,7 @@ struct stack_core {
 	uint16_t vlan;	      /* of what is being answered or built; else cfg.vlan */
 	mt_time turn_at;      /* of the last turn, for calls that are not told the time */
 	struct rlist starved; /* connections that wait for buffer memory to write into */
+	struct rlist orphans; /* closed by the application, the oldest first */
 
 	uint32_t tw_oldest, tw_newest;		   /* FIFO by expiry */
 	struct syn_fifo syn_fifos[SYN_LEVELS + 1]; /* by timeouts; the last: SYN/ACK to be sent */

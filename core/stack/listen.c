@@ -209,7 +209,7 @@ static bool has_room(struct stack_core *sc, uint32_t lid)
 		sc->stats.accept_overflow++;
 		return false;
 	}
-	if (sc->conns.n_used == sc->conns.capacity) {
+	if (!conn_room(sc)) {
 		sc->stats.no_conn++;
 		return false;
 	}

@@ -322,6 +322,8 @@ static void close_conn(struct stack_core *sc, struct conn *c, bool unread, mt_ti
 	}
 	if (conn_alive(c) && (unread ? tcp_close_unread(&c->tcb) : tcp_close(&c->tcb, now)))
 		c->flags |= CONN_DONE;
+	if (conn_alive(c))
+		conn_linger(sc, c, now);
 	trace_call(sc, c, TRACE_CALL_CLOSE, 0, now);
 	place_settle_live(sc, c, now, 0);
 }

@@ -21,6 +21,7 @@ const struct tcp_config tcp_config_default = {
 	.keep_probes = 9,
 	.syn_retries = 6,
 	.data_retries = 15,
+	.orphan_retries = 8,
 	.init_cwnd = 10,
 	.quick_acks = 16,
 	.ecn = TCP_ECN_ACCEPT,

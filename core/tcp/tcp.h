@@ -68,6 +68,7 @@ struct tcp_config {
 	uint8_t keep_probes;
 	uint8_t syn_retries;        /* 6 */
 	uint8_t data_retries;       /* 15 */
+	uint8_t orphan_retries;     /* 8, 102 s at least: the same once the application has closed */
 	uint8_t init_cwnd;          /* 10 segments (RFC 6928) */
 	uint8_t quick_acks;         /* segments acknowledged at once at the start of a connection, 16 */
 	uint8_t ecn;                /* enum tcp_ecn; TCP_ECN_ACCEPT */

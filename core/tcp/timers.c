@@ -81,6 +81,14 @@ static bool timed_out(const struct tcb *t, uint8_t retries, mt_time now)
 	return t->n_retries >= retries;
 }
 
+/* Nobody waits any more for what is left of a connection that is closed, and it holds memory. */
+static uint8_t data_retries(const struct tcb *t)
+{
+	uint8_t n = t->cfg->data_retries, alone = t->cfg->orphan_retries;
+
+	return (t->flags & TF_ORPHAN) && alone < n ? alone : n;
+}
+
 static void count_retry(struct tcb *t)
 {
 	if (t->n_retries < UINT8_MAX)
@@ -91,7 +99,7 @@ static void count_retry(struct tcb *t)
 /* RFC 9293 3.8.6.1: the interval grows as the retransmission timeout does. */
 static void persist_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
-	if (timed_out(t, t->cfg->data_retries, now)) {
+	if (timed_out(t, data_retries(t), now)) {
 		conn_fail(t, ETIMEDOUT, false, ev);
 		return;
 	}
@@ -105,7 +113,7 @@ static void rto_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
 	bool syn = syn_unacked(t);
 
-	if (timed_out(t, syn ? t->cfg->syn_retries : t->cfg->data_retries, now)) {
+	if (timed_out(t, syn ? t->cfg->syn_retries : data_retries(t), now)) {
 		conn_fail(t, ETIMEDOUT, false, ev);
 		return;
 	}

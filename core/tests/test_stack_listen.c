@@ -268,6 +268,75 @@ static void test_pool_empty(void **state)
 	net_free(n);
 }
 
+/* The peer never acknowledges the answer, and the server has closed. */
+static void raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
+{
+	struct raw_frame r;
+	int64_t id;
+
+	raw_syn(n, PEER, sport, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	raw_finish(n, sport, &r.tcp, 0);
+	net_turns(n, 3);
+	id = stack_accept(n->a.sc, lid);
+	assert_true(id >= 0);
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, "answer", 6, n->now), 6);
+	stack_close(n->a.sc, (uint32_t)id, n->now);
+	net_turn(n);
+	raw_skip(n);
+}
+
+/* When all blocks are used the oldest orphan gives way, once it had its time: to a connection that
+ * is really opened, not to a SYN. */
+static void test_oldest_orphan_gives_way(void **state)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct ip_endpoint any = endpoint(0, 80), to = endpoint(PEER, 80);
+	struct tcp_seg late = {.flags = TCPF_ACK, .seq = seq_of(1001)};
+	struct stack_config cfg = net_config();
+	const struct mtcp_stats *s;
+	struct raw_frame r;
+	struct net *n;
+	uint32_t lid;
+
+	(void)state;
+	cfg.n_conns = 3;
+	cfg.neighs = &peer;
+	cfg.n_neighs = 1;
+	n = raw_net(&cfg);
+	s = stack_stats(n->a.sc);
+	lid = (uint32_t)stack_listen(n->a.sc, &any, 10, n->now);
+	for (uint16_t i = 0; i < 3; i++)
+		raw_orphan(n, lid, (uint16_t)(5000 + i));
+	raw_syn(n, PEER, 6000, 80);
+	net_turn(n);
+	assert_false(raw_get_tcp(n, &r));
+	assert_int_equal(s->no_conn, 1);
+	n->now += MT_SEC;
+	net_turn(n);
+	raw_skip(n);
+	raw_syn(n, PEER, 6000, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(s->orphans_displaced, 0);
+	raw_finish(n, 6000, &r.tcp, 0);
+	net_turns(n, 3);
+	assert_int_equal(s->orphans_displaced, 1);
+	assert_true(stack_accept(n->a.sc, lid) >= 0);
+	assert_true(stack_connect(n->a.sc, NULL, &to, n->now) >= 0);
+	assert_int_equal(s->orphans_displaced, 2);
+	assert_int_equal(usage(n->a.sc).conns, 3);
+	net_turn(n);
+	raw_skip(n);
+	for (uint16_t i = 0; i < 3; i++) { /* the first two are gone, the last is not */
+		raw_tcp(n, PEER, (uint16_t)(5000 + i), 80, &late);
+		net_turn(n);
+		assert_int_equal(raw_get_tcp(n, &r) && (r.tcp.flags & TCPF_RST), i < 2);
+	}
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_reset_in_queue),
 		cmocka_unit_test(test_reset_storm),
 		cmocka_unit_test(test_pool_empty),
+		cmocka_unit_test(test_oldest_orphan_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, net_explain);

@@ -289,6 +289,24 @@ CASE(fin_retransmitted_until_retries_run_out)
 	assert_true(s->all_events & TCP_EV_CLOSED);
 }
 
+/* Nobody waits for it, but the peer still has 100 s (RFC 1122 4.2.3.5). */
+CASE(orphan_gives_up_sooner)
+{
+	be_established(s);
+	app_write(s, 0, 100);
+	app_close(s, 0);
+	script_skip(s);
+	for (unsigned i = 0, at = 0; i < 8; i++) {
+		at += 200u << i;
+		OUT(s, at * MS, .seq = 1, .len = 100, .flags = FINACK, .again = 1);
+	}
+	OUT_NONE(s, 102199 * MS);
+	STATE(s, FIN_WAIT_1);
+	script_until(s, 102200 * MS);
+	STATE(s, CLOSED);
+	assert_int_equal(s->ev.error, ETIMEDOUT);
+}
+
 CASE(fault_05_fin_is_not_retransmitted_before_the_floor)
 {
 	be_established(s);
@@ -570,6 +588,7 @@ int main(void)
 		T(abort_resets_where_the_state_says_so),
 		T(abort_in_last_ack_and_closing_is_silent),
 		T(fin_retransmitted_until_retries_run_out),
+		T(orphan_gives_up_sooner),
 		T(fault_05_fin_is_not_retransmitted_before_the_floor),
 		T(reset),
 		T(fault_10_rst_inside_the_window_is_challenged),

@@ -342,7 +342,7 @@ CASE(fault_12_orphan_behind_a_closed_window_ends)
 	IN(s, 0, .seq = 1, .wnd = 0);
 	app_write(s, 0, 100);
 	app_close(s, 0);
-	for (unsigned i = 0; i < 15; i++) {
+	for (unsigned i = 0; i < 8; i++) {
 		mt_time at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
 
 		OUT(s, at, .seq = 1, .len = 1);

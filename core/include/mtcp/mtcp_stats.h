@@ -50,6 +50,7 @@
 	X(fastopen_taken, "connections opened by a SYN with a fast-open cookie")                   \
 	X(syn_cookies_bad, "ACKs refused because the cookie was forged or old")                    \
 	X(closed, "connection blocks given back")                                                  \
+	X(orphans_displaced, "connections ended early, after close, because all blocks were used") \
 	X(time_wait, "TIME-WAIT records made")                                                     \
 	X(time_wait_reused, "TIME-WAIT records ended early by a new connection (RFC 6191)")        \
 	X(time_wait_overflow, "TIME-WAIT records ended early because all were used")               \

@@ -98,7 +98,7 @@ void window_on_idle(struct tcb *t, mt_time idle_since, mt_time now)
 {
 	struct cc tmp, *cc = view(t, &tmp);
 
-	cc->ops->on_idle(cc, t->cfg->init_cwnd * mss_of(t), idle_since, now);
+	cc->ops->on_idle(cc, cc_initial_window(mss_of(t), t->cfg->init_cwnd), idle_since, now);
 	leave(t, cc);
 }
 

@@ -419,6 +419,24 @@ CASE(restart_after_idle)
 	OUT_NONE(s, 5000 * MS);
 }
 
+/* The restart window is no larger than the initial one, which RFC 6928 2 bounds in bytes. */
+CASE(restart_window_of_large_segments)
+{
+	s->open.mss = s->peer_mss = 9000;
+	be_established(s);
+	app_write(s, 0, 9000);
+	IN(s, 1 * MS, .seq = 1);
+	s->t.cc.cwnd = 90000;
+	script_skip(s);
+	app_write(s, 5000 * MS, 45000);
+	OUT(s, 5000 * MS, .len = 9000);
+	OUT(s, 5000 * MS, .len = 9000);
+	OUT_NONE(s, 5000 * MS);
+	assert_int_equal(s->t.cc.cwnd, 18000);
+	IN(s, 5001 * MS, .seq = 1);
+	script_skip(s);
+}
+
 CASE(window_does_not_grow_unused)
 {
 	be_established(s);
@@ -515,6 +533,7 @@ int main(void)
 		T(shrinking_window_is_survived),
 		T(older_segment_does_not_shrink_the_window),
 		T(restart_after_idle),
+		T(restart_window_of_large_segments),
 		T(window_does_not_grow_unused),
 		T(change_of_congestion_control_keeps_the_window),
 		T(path_mtu_is_believed_for_what_is_in_flight_only),

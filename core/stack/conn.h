@@ -92,8 +92,9 @@ struct listener {
 struct time_wait {	       /* the pool's free list uses the first bytes */
 	uint32_t older, newer; /* by expiry; POOL_NONE at the ends */
 	struct ip_addr remote;
-	uint16_t lport, rport, local;
-	uint32_t expires; /* in ticks of time_wait.c, modulo 2^32 */
+	uint16_t lport, rport;
+	uint8_t local, answered; /* may_answer */
+	uint32_t expires;	 /* in ticks of time_wait.c, modulo 2^32 */
 	struct tcp_tw tw;
 };
 
@@ -106,7 +107,7 @@ struct half_open {	       /* the pool's free list uses the first bytes */
 	struct ip_addr remote;
 	uint16_t lport, rport, listener;
 	uint8_t local;
-	uint8_t answered; /* when it was last answered out of turn: clock of syn_queue.c */
+	uint8_t answered; /* may_answer */
 	struct eth_addr from;
 	uint16_t vlan : 12, n_timeouts : 3, due : 1; /* due: the SYN/ACK is to be sent */
 	struct tcp_half half;
@@ -117,6 +118,23 @@ _Static_assert(sizeof(struct half_open) <= 64, "a half-open connection is one ca
 
 /* Is there a block for one more connection? The oldest orphan gives way if it had its time. */
 bool conn_room(const struct stack_core *);
+/* A peer without a connection is answered out of turn once in one or two ticks of 268 ms.
+ * *answered: the tick of the last time; at first answer_tick() - 2. */
+static inline uint8_t answer_tick(mt_time now)
+{
+	return (uint8_t)(now >> 28);
+}
+
+static inline bool may_answer(uint8_t *answered, mt_time now)
+{
+	uint8_t tick = answer_tick(now);
+
+	if ((uint8_t)(tick - *answered) < 2)
+		return false;
+	*answered = tick;
+	return true;
+}
+
 /* A block with its flow in the table and its tcb not yet opened; NULL (counted) when there is none.
  */
 struct conn *conn_new(struct stack_core *, const struct flow *, uint8_t local, uint64_t hash);

@@ -4,9 +4,8 @@
  * needed. Another FIFO holds those whose SYN/ACK waits for a frame. */
 #include "stack/core.h"
 
-#define DUE	    SYN_LEVELS
-#define ANSWER_TICK 28 /* 268 ms: out of turn, a peer is answered once in one or two of them */
-#define RTO_MAX_US  (16u * 1000 * 1000) /* 127 times this fits the clock */
+#define DUE	   SYN_LEVELS
+#define RTO_MAX_US (16u * 1000 * 1000) /* 127 times this fits the clock */
 
 static struct half_open *half_at(const struct stack_core *sc, uint32_t id)
 {
@@ -145,7 +144,7 @@ bool syn_queue_add(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
 	h->from = r->from;
 	h->vlan = r->vlan & 0xfffu;
 	h->n_timeouts = 0;
-	h->answered = (uint8_t)((now >> ANSWER_TICK) - 2);
+	h->answered = (uint8_t)(answer_tick(now) - 2);
 	h->half = *half;
 	h->due = true;
 	enqueue(sc, id);
@@ -167,11 +166,8 @@ static void build(struct stack_core *sc, const struct half_open *h, struct fasto
 static void answer(struct stack_core *sc, struct half_open *h, const struct rx_seg *r,
 		   const struct tcp_seg *reply, mt_time now)
 {
-	uint8_t tick = (uint8_t)(now >> ANSWER_TICK);
-
-	if ((uint8_t)(tick - h->answered) < 2)
+	if (!may_answer(&h->answered, now))
 		return;
-	h->answered = tick;
 	if (reply->flags & TCPF_SYN) {
 		h->half.flags |= HALF_AGAIN;
 		sc->stats.retransmits++;

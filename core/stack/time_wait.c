@@ -89,10 +89,22 @@ void time_wait_enter(struct stack_core *sc, struct conn *c, uint64_t hash, mt_ti
 	w->lport = c->lport;
 	w->rport = c->rport;
 	w->local = c->local;
+	w->answered = (uint8_t)(answer_tick(now) - 2);
 	tcp_tw_init(&w->tw, &c->tcb, now);
 	link_newest(sc, id, now);
 	flow_replace(&sc->flows, hash, c->id, id | FLOW_TW);
 	sc->stats.time_wait++;
+}
+
+/* Whoever knows the ports can make us answer. */
+static void challenge(struct stack_core *sc, struct time_wait *w, const struct rx_seg *r,
+		      const struct tcp_seg *reply, mt_time now)
+{
+	sc->stats.drop_seq++;
+	if (!may_answer(&w->answered, now))
+		return;
+	sc->stats.challenge_acks++;
+	ip_out_reply(sc, r, reply);
 }
 
 bool time_wait_input(struct stack_core *sc, uint32_t id, const struct rx_seg *r, mt_time now)
@@ -104,7 +116,10 @@ bool time_wait_input(struct stack_core *sc, uint32_t id, const struct rx_seg *r,
 	case TCP_TW_REUSE:
 		if (listen_exists(sc, &r->flow))
 			return true;
-		ip_out_reply(sc, r, &reply); /* as to any other SYN (RFC 5961 4) */
+		challenge(sc, w, r, &reply, now); /* as to any other SYN (RFC 5961 4) */
+		break;
+	case TCP_TW_CHALLENGE:
+		challenge(sc, w, r, &reply, now);
 		break;
 	case TCP_TW_ACK:
 		unlink_record(sc, w);

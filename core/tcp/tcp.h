@@ -231,7 +231,8 @@ struct tcp_tw {
 
 enum tcp_tw_verdict {
 	TCP_TW_DROP,
-	TCP_TW_ACK,     /* send *reply, restart the 2MSL timer */
+	TCP_TW_ACK,     /* the FIN again: send *reply, restart the 2MSL timer */
+	TCP_TW_CHALLENGE, /* send *reply, but not often (RFC 5961 7) */
 	TCP_TW_REUSE    /* a SYN that may open a new connection: if a listener accepts it, delete the record;
 	                 * if none is there, send *reply */
 };

@@ -24,6 +24,15 @@ static bool tw_syn_is_new(const struct tcp_tw *w, const struct tcp_seg *s)
 	return seq_gt(s->seq, w->rcv_nxt);
 }
 
+/* 3.10.7.8: what may arrive is the FIN again, all else is outside of the window (3.10.7.4) or
+ * behind the end. */
+static bool tw_fin_again(const struct tcp_tw *w, const struct tcp_seg *s)
+{
+	bool stale = w->ts_on && (s->opts & TCPO_TS) && (int32_t)(s->ts_val - w->ts_recent) < 0;
+
+	return (s->flags & TCPF_FIN) && seq_eq(seq_add(s->seq, seg_len(s)), w->rcv_nxt) && !stale;
+}
+
 enum tcp_tw_verdict tcp_tw_input(const struct tcp_tw *w, const struct tcp_seg *s, mt_time now,
 				 struct tcp_seg *reply)
 {
@@ -45,7 +54,7 @@ enum tcp_tw_verdict tcp_tw_input(const struct tcp_tw *w, const struct tcp_seg *s
 	}
 	if ((s->flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN && tw_syn_is_new(w, s))
 		return TCP_TW_REUSE;
-	return TCP_TW_ACK;
+	return tw_fin_again(w, s) ? TCP_TW_ACK : TCP_TW_CHALLENGE;
 }
 
 bool tcp_tw_reusable(const struct tcp_tw *w, mt_time now, tcp_seq *min_iss)

@@ -507,13 +507,20 @@ static void test_forged_syn_in_time_wait(void **state)
 		syn.seq = seq_of(k << 29);
 		syn.ts_val += k << 29;
 		raw_tcp(n, PEER, 80, 999, &syn);
+		raw_tcp(n, PEER, 80, 999, &syn);
 		net_turn(n);
-		assert_true(raw_get_tcp(n, &r)); /* as any other SYN is answered (RFC 5961 4) */
+		assert_true(raw_get_tcp(n, &r)); /* as any other SYN is answered (RFC 5961 4, 7) */
 		assert_int_equal(r.tcp.flags, TCPF_ACK);
+		assert_false(raw_get_tcp(n, &r));
+		n->now += 600 * MT_MS;
 	}
 	stack_usage(n->a.sc, &u);
 	assert_int_equal(u.time_wait, 1);
 	assert_int_equal(stack_stats(n->a.sc)->time_wait_reused, 0);
+	n->now += 60 * MT_SEC - 8 * 600 * MT_MS; /* nor do they prolong the wait */
+	net_run_ms(n, 3);
+	stack_usage(n->a.sc, &u);
+	assert_int_equal(u.time_wait, 0);
 	net_free(n);
 }
 

@@ -504,14 +504,35 @@ CASE(time_wait_record)
 	g = tw_seg(s, 2, TCPF_ACK, 0);
 	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_DROP);
 	g = tw_seg(s, 2, TCPF_SYN, 0); /* not above rcv_nxt */
-	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_ACK);
+	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_CHALLENGE);
 	g = tw_seg(s, 3, TCPF_SYN, 0);
 	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_REUSE);
 	g = tw_seg(s, 3, TCPF_SYN | TCPF_ACK, 0);
+	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_CHALLENGE);
+	g = tw_seg(s, 2, FINACK, 0); /* a FIN, but not that one */
+	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_CHALLENGE);
+	g = tw_seg(s, 0, TCPF_ACK, 0);
+	g.len = 1;
+	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_CHALLENGE);
+	g.flags |= TCPF_FIN; /* with the last byte before it */
 	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_ACK);
 	tcp_seq iss;
 
 	assert_false(tcp_tw_reusable(&w, s->now + MT_SEC, &iss));
+}
+
+CASE(time_wait_paws)
+{
+	struct tcp_seg out, g;
+	struct tcp_tw w;
+
+	s->peer_opts |= TCPO_TS;
+	w = tw_of(s);
+	script_skip(s);
+	g = tw_seg(s, 1, FINACK, w.ts_recent);
+	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_ACK);
+	g.ts_val--;
+	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_CHALLENGE);
 }
 
 CASE(time_wait_record_with_timestamps)
@@ -526,7 +547,7 @@ CASE(time_wait_record_with_timestamps)
 	g = tw_seg(s, 0xf0000000, TCPF_SYN, w.ts_recent + 1); /* the clock decides */
 	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_REUSE);
 	g = tw_seg(s, 100, TCPF_SYN, w.ts_recent - 1);
-	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_ACK);
+	assert_int_equal(tcp_tw_input(&w, &g, s->now, &out), TCP_TW_CHALLENGE);
 	assert_int_equal(out.opts, TCPO_TS);
 	assert_int_equal(out.ts_ecr, w.ts_recent);
 	g = tw_seg(s, 100, TCPF_SYN, w.ts_recent); /* a tie: the sequence number */
@@ -602,6 +623,7 @@ int main(void)
 		T(out_of_window_acks_are_not_answered_for_ever),
 		T(keepalive_probe_of_the_peer_is_answered),
 		T(time_wait_record),
+		T(time_wait_paws),
 		T(time_wait_record_with_timestamps),
 		T(last_ack_ends_on_the_ack_alone),
 		T(closing_repeats_ack_for_a_repeated_fin),

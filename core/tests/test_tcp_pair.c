@@ -178,7 +178,7 @@ static void arrive(struct world *w, const struct frame *f)
 	struct tcp_events ev;
 
 	if (!e->open) {
-		if (e->in_tw && tcp_tw_input(&e->tw, &f->seg, w->now, &reply) == TCP_TW_ACK)
+		if (e->in_tw && tcp_tw_input(&e->tw, &f->seg, w->now, &reply) != TCP_TW_DROP)
 			carry(w, 1u - f->to, &reply, 0);
 		return;
 	}

@@ -171,8 +171,9 @@ static void print_in(const struct run *r, const struct tcp_seg *g)
 static void arrive_time_wait(struct run *r, const struct tcp_seg *g)
 {
 	struct tcp_seg reply;
+	enum tcp_tw_verdict verdict = tcp_tw_input(&r->tw, g, r->s.now, &reply);
 
-	if (tcp_tw_input(&r->tw, g, r->s.now, &reply) == TCP_TW_ACK) {
+	if (verdict == TCP_TW_ACK || verdict == TCP_TW_CHALLENGE) {
 		print_out(r, &reply);
 		complain(r, model_sent(&model, &reply));
 	}

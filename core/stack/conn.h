@@ -63,7 +63,7 @@ struct conn {
 	struct rlist event_node;
 	struct tcb tcb;
 	/* what not every segment needs */
-	struct wheel_node timer;
+	struct wheel_node timer; /* of the block: may stay armed from one connection to the next */
 	union {
 		uint64_t cookie;
 		mt_time closed_at; /* ORPHAN */

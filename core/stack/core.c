@@ -342,7 +342,7 @@ void stack_timers(struct stack_core *sc, mt_time now)
 	struct wheel_node *n;
 
 	while ((n = wheel_pop(&sc->wheel, now, &budget)) != NULL) {
-		sc->busy = true;
+		sc->busy |= !n->idle;
 		if (n->kind == TIMER_CONN)
 			conn_timer(sc, container_of(n, struct conn, timer), now);
 		else if (n->kind == TIMER_FRAG)

@@ -58,6 +58,7 @@ struct stack_core {
 	struct fastopen_entry fastopens[FASTOPEN_ENTRIES];
 
 	struct pool conns, half_opens, time_waits, owns, colds, listeners;
+	uint32_t n_blocks; /* of conns, from the first, whose timers have been initialised */
 	struct flow_table flows;
 	struct bufmem bufs;
 	struct wheel wheel;

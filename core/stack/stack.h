@@ -223,7 +223,8 @@ void stack_names(const struct stack_core *, uint32_t id, struct ip_endpoint *loc
 		 struct ip_endpoint *remote);
 
 const struct mtcp_stats *stack_stats(const struct stack_core *);
-/* Connections, TIME-WAIT records, buffer bytes and packet buffers in use: for tests of leaks. */
+/* Connections, TIME-WAIT records, buffer bytes and packet buffers in use: for tests of leaks.
+ * Timers: those of connections that have ended count until they fire or are passed by. */
 struct stack_usage {
 	uint32_t conns, time_wait, listeners, neighs, timers, own, cold, half_open, frags;
 	size_t buf_bytes, pkts_held;

@@ -12,7 +12,8 @@
 #define QUANTUM	     8 /* segments of one connection before the next one's */
 #define SPARE_MORE   8 /* empty frames asked for at least: a connection may have several segments */
 #define STARVED_LOOK 4
-#define AHEAD	     4 /* connections fetched before their turn */
+#define AHEAD	     4	/* connections fetched before their turn */
+#define IDLE_BUDGET  64 /* timers of ended connections, before sleeping until the next one */
 
 /* ---- frames ---- */
 
@@ -523,6 +524,8 @@ static void serve_lists(struct stack_core *sc, mt_time now)
 
 mt_time stack_tx(struct stack_core *sc, mt_time now)
 {
+	mt_time timer;
+
 	/* Each visit sends at least a segment, or takes the connection off the lists: twice the
 	 * frames is a bound that only connections without a neighbour reach. */
 	sc->n_visits = 2u * sc->cfg.tx_batch;
@@ -543,6 +546,7 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	if (sc->n_out || !lists_empty(sc))
 		return now;
 	release_spare(sc);
-	return mt_min(wheel_next(&sc->wheel),
-		      mt_min(syn_queue_next(sc, now), time_wait_next(sc, now)));
+	/* A busy core leaves timers to the next connections; who sleeps must not wake for them. */
+	timer = sc->busy ? wheel_next(&sc->wheel) : wheel_next_wanted(&sc->wheel, IDLE_BUDGET);
+	return mt_min(timer, mt_min(syn_queue_next(sc, now), time_wait_next(sc, now)));
 }

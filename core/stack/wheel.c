@@ -79,9 +79,10 @@ static int earliest(const struct wheel *w, uint64_t *start)
 	return -1;
 }
 
-static struct wheel_node *first_of(struct wheel *w, unsigned level)
+/* Of the slot that a tick has on this level. */
+static struct wheel_node *first_of(struct wheel *w, unsigned level, uint64_t tick)
 {
-	return container_of(rlist_next(&w->slots[level][digit(w->tick, level)]), struct wheel_node,
+	return container_of(rlist_next(&w->slots[level][digit(tick, level)]), struct wheel_node,
 			    link);
 }
 
@@ -92,7 +93,7 @@ static bool cascade(struct wheel *w, unsigned *budget)
 	const struct rlist *slot = &w->slots[w->cascading][digit(w->tick, w->cascading)];
 
 	while (!rlist_empty(slot)) {
-		struct wheel_node *n = first_of(w, w->cascading);
+		struct wheel_node *n = first_of(w, w->cascading, w->tick);
 
 		if (!*budget)
 			return false;
@@ -130,7 +131,7 @@ struct wheel_node *wheel_pop(struct wheel *w, mt_time now, unsigned *budget)
 		if (!*budget)
 			return NULL;
 		(*budget)--;
-		n = first_of(w, 0);
+		n = first_of(w, 0, w->tick);
 		wheel_disarm(w, n);
 		return n;
 	}
@@ -143,4 +144,22 @@ mt_time wheel_next(const struct wheel *w)
 	if (w->cascading)
 		return w->tick << WHEEL_TICK_SHIFT;
 	return earliest(w, &start) < 0 ? MT_NEVER : start << WHEEL_TICK_SHIFT;
+}
+
+/* A slot decides when to wake, so one node in it that is wanted will do. */
+mt_time wheel_next_wanted(struct wheel *w, unsigned budget)
+{
+	uint64_t start = w->tick;
+	int level;
+
+	while (!w->cascading && (level = earliest(w, &start)) >= 0) {
+		struct wheel_node *n = first_of(w, (unsigned)level, start);
+
+		if (!n->idle)
+			return start << WHEEL_TICK_SHIFT;
+		if (!budget--)
+			return 0;
+		wheel_disarm(w, n);
+	}
+	return w->cascading ? start << WHEEL_TICK_SHIFT : MT_NEVER;
 }

@@ -26,6 +26,7 @@ struct wheel_node { /* all zero: not armed. It lies within RLIST_REACH of the wh
 	uint64_t tick : 48; /* the one it fires in */
 	uint64_t level : 3, slot : 6;
 	uint64_t kind : 2; /* the owner's: what the node is embedded in */
+	uint64_t idle : 1; /* the owner's: it may fire, but nobody waits for it */
 };
 
 _Static_assert(sizeof(struct wheel_node) == 16, "one for every connection");
@@ -68,5 +69,8 @@ struct wheel_node *wheel_pop(struct wheel *, mt_time now, unsigned *budget);
 /* An instant not later than the earliest node's firing, MT_NEVER if none: nothing is due before it.
  */
 mt_time wheel_next(const struct wheel *);
+/* The same of those that are not idle: disarms the others before it, at most so many; 0 when they
+ * were more, and the next call goes on. */
+mt_time wheel_next_wanted(struct wheel *, unsigned budget);
 
 #endif

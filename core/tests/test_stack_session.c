@@ -115,6 +115,75 @@ static void test_seven_packets(void **state)
 	net_free(n);
 }
 
+static uint32_t timers(const struct stack_core *sc)
+{
+	struct stack_usage u;
+
+	stack_usage(sc, &u);
+	return u.timers;
+}
+
+/* SYN and RST. */
+static void refused(struct net *n)
+{
+	uint32_t id = (uint32_t)net_connect(n, 81);
+
+	for (unsigned i = 0; i < 4 && stack_stats(n->a.sc)->connects_failed == 0; i++) {
+		stack_poll(n->a.sc, n->now);
+		stack_poll(n->b.sc, n->now);
+	}
+	assert_int_equal(stack_stats(n->a.sc)->connects_failed, 1);
+	stack_close(n->a.sc, id, n->now);
+}
+
+/* The next connection of a block finds it armed in time, for its retransmission too. */
+static void test_timer_outlives_its_connection(void **state)
+{
+	struct net *n = pair(0);
+	uint32_t armed, id;
+
+	(void)state;
+	transaction(n, (uint32_t)net_listen(n, 80, 8)); /* resolves the neighbours */
+	armed = timers(n->a.sc);
+	refused(n);
+	assert_int_equal(timers(n->a.sc), armed + 1);
+	id = (uint32_t)net_connect(n, 80);
+	net_close_end(&n->b); /* nobody answers */
+	n->b.sc = NULL;
+	stack_poll(n->a.sc, n->now);
+	stack_poll(n->a.sc, n->now); /* an idle turn: this one is wanted */
+	assert_int_equal(timers(n->a.sc), armed + 1);
+	net_run_ms(n, 900);
+	assert_int_equal(stack_stats(n->a.sc)->retransmits, 0);
+	net_run_ms(n, 200);
+	assert_int_equal(stack_stats(n->a.sc)->retransmits, 1);
+	stack_abort(n->a.sc, id, n->now);
+	net_run_ms(n, 5000);
+	assert_all_back(n->a.sc);
+	net_free(n);
+}
+
+/* A core without connections does not wake for those that have ended. */
+static void test_timer_of_nobody_wakes_nobody(void **state)
+{
+	struct net *n = pair(0);
+	mt_time before, after;
+	uint32_t armed;
+
+	(void)state;
+	transaction(n, (uint32_t)net_listen(n, 80, 8));
+	before = stack_poll(n->a.sc, n->now);
+	assert_true(before > n->now + 2 * MT_SEC);
+	armed = timers(n->a.sc);
+	refused(n);
+	assert_int_equal(timers(n->a.sc), armed + 1);
+	stack_poll(n->a.sc, n->now);
+	after = stack_poll(n->a.sc, n->now);
+	assert_int_equal(after, before);
+	assert_int_equal(timers(n->a.sc), armed);
+	net_free(n);
+}
+
 static void test_time_wait(void **state)
 {
 	struct net *n = pair(1000);
@@ -368,6 +437,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_seven_packets),
+		cmocka_unit_test(test_timer_outlives_its_connection),
+		cmocka_unit_test(test_timer_of_nobody_wakes_nobody),
 		cmocka_unit_test(test_time_wait),
 		cmocka_unit_test(test_time_wait_overflow),
 		cmocka_unit_test(test_ack_waits_one_turn),

@@ -118,6 +118,31 @@ static void test_random(void **state)
 	run(&x, 7);
 }
 
+/* Idle nodes passed by, wheel_next is that of a wheel which has only the others. */
+static void test_idle_is_passed(void **state)
+{
+	static struct world x, y;
+
+	(void)state;
+	for (uint32_t round = 0; round < 200; round++) {
+		setup(&x, seed + round, (round + 1) * MT_SEC);
+		setup(&y, seed, (round + 1) * MT_SEC);
+		for (uint32_t i = 0; i < N_NODES / 4; i++) {
+			mt_time at = x.now + random_delay(&x.rng);
+
+			arm(&x, i, at);
+			x.node[i].idle = rng_below(&x.rng, 8) != 0;
+			if (!x.node[i].idle)
+				arm(&y, i, at);
+		}
+		while (wheel_next_wanted(&x.w, 3) == 0)
+			assert_true(wheel_next(&x.w) <= wheel_next(&y.w));
+		assert_int_equal(wheel_next_wanted(&x.w, 0), wheel_next(&y.w));
+		assert_int_equal(wheel_next(&x.w), wheel_next(&y.w));
+		assert_true(x.w.n_armed >= y.w.n_armed);
+	}
+}
+
 /* Sleeping until wheel_next each time fires everything on time, with few wakings for nothing. */
 static void test_next(void **state)
 {
@@ -194,6 +219,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_idle_is_passed),
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_arm_while_cascading),

@@ -314,6 +314,7 @@ struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_con
 	sc->nic = nic;
 	sc->vlan = cfg->vlan;
 	memcpy(&sc->mac, nic->mac, sizeof(sc->mac));
+	sc->eth = frame_eth_of(&(struct eth_addr){{0}}, &sc->mac);
 	rng_seed(&sc->rng, cfg->seed);
 	sc->open_key = (struct siphash_key){rng_next(&sc->rng), rng_next(&sc->rng)};
 	tcp_cookie_init(&sc->cookies, &sc->rng);

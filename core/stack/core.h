@@ -19,6 +19,7 @@
 #include "stack/trace.h"
 #include "stack/vlan.h"
 #include "tcp/syn_cookie.h"
+#include "wire/frame.h"
 
 /* Kinds of ids in the flow table; without either they name connections. */
 #define FLOW_TW	 0x80000000u /* TIME-WAIT records */
@@ -50,6 +51,7 @@ struct stack_core {
 	struct stack_config cfg; /* arrays of it are not kept */
 	const struct nic *nic;
 	struct eth_addr mac;
+	struct frame_eth eth; /* towards the last next hop, mostly the next one's too */
 	struct rng rng;
 	struct siphash_key open_key; /* first sequence numbers, timestamp offsets */
 

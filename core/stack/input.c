@@ -148,12 +148,12 @@ static bool take_tag(struct stack_core *sc, struct nic_pkt *p, uint16_t *vlan)
 static ALWAYS_INLINE bool take_usual(struct stack_core *sc, const struct nic_pkt *p,
 				     struct rx_seg *r)
 {
-	unsigned verified = csum_flags(p, NIC_RX_L4_CSUM_OK) ? FRAME_TCP_SUM_OK : 0;
 	uint16_t local;
 
-	if (p->flags & NIC_RX_IP_CSUM_OK)
-		verified |= FRAME_IP_SUM_OK;
-	if (sc->cfg.vlan || !frame_take(p->data, p->len, verified, &r->flow, &r->seg) ||
+	_Static_assert((unsigned)FRAME_IP_SUM_OK == NIC_RX_IP_CSUM_OK &&
+			       (unsigned)FRAME_TCP_SUM_OK == NIC_RX_L4_CSUM_OK,
+		       "the same bits");
+	if (sc->cfg.vlan || !frame_take(p->data, p->len, p->flags, &r->flow, &r->seg) ||
 	    memcmp(p->data, &sc->mac, sizeof(sc->mac)) != 0)
 		return false;
 	local = addr_find(&sc->addrs, &r->flow.local);
@@ -264,28 +264,27 @@ static ALWAYS_INLINE void process(struct stack_core *sc, struct rx_seg *r, uint6
 static void take_chunk(struct stack_core *sc, struct nic_pkt *p, unsigned n, mt_time now)
 {
 	struct tcp_clock k = tcp_clock_of(now);
-	unsigned n_segs = 0;
+	struct rx_seg *r = sc->segs, *end;
 	uint64_t n_changes;
 
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(p[i].data);
 	for (unsigned i = 0; i < n; i++) {
-		struct rx_seg *r = &sc->segs[n_segs];
-
 		sc->stats.rx_bytes += p[i].len;
 		if (!take_usual(sc, &p[i], r) && !take_any(sc, &p[i], r, now))
 			continue;
 		r->hash = flow_hash(&sc->flows, &r->flow);
 		flow_prefetch(&sc->flows, r->hash);
-		n_segs++;
+		r++;
 	}
+	end = r;
 	n_changes = sc->flows.n_changes;
-	for (unsigned i = 0; i < n_segs; i++)
-		look_up(sc, &sc->segs[i]);
-	for (unsigned i = 0; i < n_segs; i++)
-		look_on(sc, &sc->segs[i]);
-	for (unsigned i = 0; i < n_segs; i++)
-		process(sc, &sc->segs[i], n_changes, &k);
+	for (r = sc->segs; r < end; r++)
+		look_up(sc, r);
+	for (r = sc->segs; r < end; r++)
+		look_on(sc, r);
+	for (r = sc->segs; r < end; r++)
+		process(sc, r, n_changes, &k);
 }
 
 void stack_input(struct stack_core *sc, mt_time now)

@@ -23,7 +23,7 @@ static ALWAYS_INLINE bool take_message(struct stack_core *sc, struct conn *c,
 		return false;
 	if (message_in(&c->tcb, seg, k, &n_acked))
 		tcp_grow_rcvbuf(&c->tcb, core_buf_share(sc));
-	trace_in(sc, c, seg, TCP_DROP_NONE, k->now);
+	trace_seg(sc, c, TRACE_IN * 16u + TCPS_ESTABLISHED, seg, k->now);
 	sc->stats.fast_path++;
 	sc->stats.rx_data_bytes += seg->len;
 	if (n_acked)

@@ -7,6 +7,7 @@
 #include "stack/place.h"
 #include "stack/trace_put.h"
 #include "tcp/info.h"
+#include "tcp/message.h"
 
 int stack_take_error(struct stack_core *sc, uint32_t id)
 {
@@ -195,25 +196,36 @@ ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 static NEVER_INLINE ssize_t send_any(struct stack_core *sc, uint32_t id, const void *buf,
 				     size_t len, mt_time now)
 {
+	const unsigned state = CONN_LIVE | CONN_OPENED | CONN_DONE | CONN_SHUT_WR;
+	struct conn *c = core_conn(sc, id);
 	union {
 		const void *in;
 		void *iov;
 	} p = {.in = buf}; /* an iovec has no const; it is only read */
 	struct iovec iov = {.iov_base = p.iov, .iov_len = len};
 
-	return stack_sendv(sc, id, &iov, 1, now);
-}
-
-ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t len, mt_time now)
-{
-	const unsigned state = CONN_LIVE | CONN_OPENED | CONN_DONE | CONN_SHUT_WR;
-	struct conn *c = core_conn(sc, id);
-
 	/* All of it, with room to spare, on a connection that is open. */
 	if ((c->flags & state) != (CONN_LIVE | CONN_OPENED) || c->error || !len ||
 	    !tcp_has_room(&c->tcb, len) || !buf_add(&sc->bufs, &c->snd, buf, (uint32_t)len))
-		return send_any(sc, id, buf, len, now);
+		return stack_sendv(sc, id, &iov, 1, now);
 	sent(sc, c, (uint32_t)len, now);
+	return (ssize_t)len;
+}
+
+/* In line: a message with nothing before it, which fits the smallest block. Its bytes are copied
+ * last, so that nothing has to be kept over it. */
+ssize_t stack_send(struct stack_core *sc, uint32_t id, const void *buf, size_t len, mt_time now)
+{
+	const unsigned about = CONN_LIVE | CONN_OPENED | CONN_DONE | CONN_SHUT_WR;
+	struct conn *c = core_conn(sc, id);
+
+	if ((c->flags & about) != (CONN_LIVE | CONN_OPENED) || c->error || len - 1 >= BUFMEM_UNIT ||
+	    c->snd.block != BUFMEM_NONE || !sc->bufs.n_kept[0] ||
+	    !message_append(&c->tcb, (uint32_t)len))
+		return send_any(sc, id, buf, len, now);
+	place_alive(sc, c, TCP_TX_DATA, now, 0);
+	c->snd.block = bufmem_get_small(&sc->bufs, (uint32_t)len);
+	memcpy(bufmem_at(&sc->bufs, c->snd.block), buf, len);
 	return (ssize_t)len;
 }
 

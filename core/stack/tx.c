@@ -183,7 +183,6 @@ static void record_segment(struct stack_core *sc, struct conn *c, const struct t
 struct last_hop {
 	const struct neigh *n; /* NULL: none */
 	uint32_t id, gen;
-	struct frame_eth eth;
 };
 
 static ALWAYS_INLINE struct frame_ends ends_of(const struct stack_core *sc, const struct conn *c)
@@ -199,13 +198,13 @@ static ALWAYS_INLINE struct frame_ends ends_of(const struct stack_core *sc, cons
 
 /* Headers and payload of a segment in the usual frame (wire/frame.h). */
 static ALWAYS_INLINE void put_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
-				    const struct frame_eth *eth, const struct tcp_seg *seg)
+				    const struct tcp_seg *seg)
 {
 	struct frame_ends ends = ends_of(sc, c);
 
 	if (seg->len)
 		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + FRAME_HLEN, seg->len);
-	commit_tcp(sc, frame_put(frame, eth, &ends, seg, !sc->nic->tx_csum));
+	commit_tcp(sc, frame_put(frame, &sc->eth, &ends, seg, !sc->nic->tx_csum));
 }
 
 static void put_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
@@ -232,7 +231,7 @@ static ALWAYS_INLINE void record_usual(struct stack_core *sc, struct conn *c,
 /* A message (tcp/message.h), its checksum the device's, without a VLAN. The payload comes last, so
  * that nothing has to be kept over the copying; a tag would have moved its place by then. */
 static ALWAYS_INLINE bool send_message(struct stack_core *sc, struct conn *c,
-				       const struct last_hop *hop, const struct tcp_clock *k)
+				       const struct tcp_clock *k)
 {
 	uint8_t *frame = sc->out[sc->n_out].data;
 	struct frame_ends ends;
@@ -241,7 +240,7 @@ static ALWAYS_INLINE bool send_message(struct stack_core *sc, struct conn *c,
 	if (!ip_is_v4(&c->remote) || !message_out(&c->tcb, k, &seg))
 		return false;
 	ends = ends_of(sc, c);
-	commit(sc, frame_put(frame, &hop->eth, &ends, &seg, false), NIC_TX_L4_CSUM);
+	commit(sc, frame_put(frame, &sc->eth, &ends, &seg, false), NIC_TX_L4_CSUM);
 	record_usual(sc, c, &seg, k->now);
 	place_none(sc, c);
 	place_timer_at(sc, c, k->us, k->now);
@@ -250,14 +249,13 @@ static ALWAYS_INLINE bool send_message(struct stack_core *sc, struct conn *c,
 }
 
 /* The usual segment. False: it is not, or there is none. */
-static bool send_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
-		       const struct last_hop *hop, mt_time now)
+static bool send_usual(struct stack_core *sc, struct conn *c, uint8_t *frame, mt_time now)
 {
 	struct tcp_seg seg;
 
 	if (!ip_is_v4(&c->remote) || !usual_output(&c->tcb, now, &seg))
 		return false;
-	put_usual(sc, c, frame, &hop->eth, &seg);
+	put_usual(sc, c, frame, &seg);
 	record_usual(sc, c, &seg, now);
 	return true;
 }
@@ -271,7 +269,7 @@ static NEVER_INLINE bool send_any(struct stack_core *sc, struct conn *c, uint8_t
 	if (!tcp_output_any(&c->tcb, now, &seg))
 		return false;
 	if (seg.opts == TCPO_TS && ip_is_v4(&c->remote))
-		put_usual(sc, c, frame, &hop->eth, &seg);
+		put_usual(sc, c, frame, &seg);
 	else
 		put_any(sc, c, frame, &hop->n->mac, &seg);
 	record_segment(sc, c, &seg, now);
@@ -323,7 +321,7 @@ static NEVER_INLINE bool send_all(struct stack_core *sc, struct conn *c, const s
 
 	if (!frame)
 		return false;
-	if (!send_usual(sc, c, frame, hop, now))
+	if (!send_usual(sc, c, frame, now))
 		return send_quantum(sc, c, hop, now);
 	settle_served(sc, c, TCP_TX_NONE, now);
 	return true;
@@ -338,12 +336,9 @@ static NEVER_INLINE bool find_hop(struct stack_core *sc, struct conn *c, struct 
 	last->n = NULL;
 	switch (next_hop(sc, c, &n, now)) {
 	case HOP_OK:
-		*last = (struct last_hop){
-			.n = n,
-			.id = c->neigh,
-			.gen = c->neigh_gen,
-			.eth = frame_eth_of(&n->mac, &sc->mac),
-		};
+		*last = (struct last_hop){.n = n, .id = c->neigh, .gen = c->neigh_gen};
+		if (memcmp(&sc->eth, &n->mac, sizeof(n->mac)) != 0)
+			sc->eth = frame_eth_of(&n->mac, &sc->mac);
 		return true;
 	case HOP_WAIT:
 		place_none(sc, c);
@@ -371,7 +366,7 @@ static ALWAYS_INLINE bool serve(struct stack_core *sc, struct conn *c, struct la
 		return true;
 	sc->vlan = last->n->vlan;
 	return (sc->n_spare && sc->nic->tx_csum && !sc->vlan && !(c->flags & CONN_DONE) &&
-		send_message(sc, c, last, k)) ||
+		send_message(sc, c, k)) ||
 	       send_all(sc, c, last, k->now);
 }
 

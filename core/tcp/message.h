@@ -59,6 +59,23 @@ static ALWAYS_INLINE uint32_t message_in(struct tcb *t, const struct tcp_seg *s,
 }
 
 /* ---- out ---- */
+/* tcp_append of what message_out will send, if nothing is under way in this direction: then the
+ * connection belongs on the data list. False: ask tcp_append and tcp_pending. */
+static ALWAYS_INLINE bool message_append(struct tcb *t, uint32_t n)
+{
+	const uint32_t special = TF_PLAIN_SPECIAL | TF_CORK_TIMED | TF_FIN;
+
+	/* Bitwise on purpose: one branch. A window of a segment or less may want its timer. */
+	if ((t->flags & special) | (t->xflags & XF_PLAIN_SPECIAL) | t->trouble |
+	    (t->state ^ TCPS_ESTABLISHED) | (t->own != NULL) | (t->snd_nxt.v ^ t->snd_una.v) |
+	    (t->snd_nxt.v ^ t->snd_end.v))
+		return false;
+	if (n > mss_of(t) || t->snd_wnd <= mss_of(t) || n >= t->cfg->sndbuf)
+		return false;
+	t->snd_end = seq_add(t->snd_end, n);
+	return true;
+}
+
 /* rxt_restart with nothing in flight before, of one that was not waiting. */
 static ALWAYS_INLINE void start_timeout(struct tcb *t, const struct tcp_clock *k)
 {

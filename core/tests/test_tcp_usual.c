@@ -12,6 +12,7 @@
 
 #include "base/rng.h"
 #include "seed.h"
+#include "tcp/message.h"
 #include "tcp/own.h"
 #include "tcp/place.h"
 #include "tcp/tcb.h"
@@ -257,6 +258,17 @@ static void set_option(struct twins *w)
 		assert_int_equal(tcp_set_option(&w->one[i].t, opt, value, w->now), 0);
 }
 
+/* One as stack does it, in line, the other as it says in tcp.h. */
+static void written(struct tcb *t, uint32_t n, bool in_line, mt_time now)
+{
+	if (!in_line)
+		tcp_append(t, n, now);
+	else if (!message_append(t, n))
+		tcp_wrote(t, n, now);
+	else
+		assert_int_equal(tcp_pending(t, now), TCP_TX_DATA);
+}
+
 static void call(struct twins *w)
 {
 	uint32_t room = tcp_room(&w->one[0].t), unread = w->one[0].t.rcv_unread;
@@ -272,7 +284,7 @@ static void call(struct twins *w)
 		else if (what == 1)
 			(void)tcp_close(t, w->now);
 		else if (what < 40 && n)
-			(i == 0 ? tcp_wrote : tcp_append)(t, n, w->now);
+			written(t, n, i == 0, w->now);
 		else if (unread && i == 0)
 			tcp_took(t, unread); /* as stack does, in line */
 		else if (unread)

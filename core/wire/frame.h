@@ -21,8 +21,8 @@
 #define FRAME_HLEN (FRAME_TCP + TCP_HLEN_TS) /* where its payload stands */
 
 /* What the device has verified. */
-#define FRAME_TCP_SUM_OK 1u
-#define FRAME_IP_SUM_OK	 2u
+#define FRAME_IP_SUM_OK	 1u
+#define FRAME_TCP_SUM_OK 2u
 
 static inline uint32_t frame_load32(const uint8_t *p)
 {
@@ -30,6 +30,11 @@ static inline uint32_t frame_load32(const uint8_t *p)
 
 	memcpy(&w, p, sizeof(w));
 	return w;
+}
+
+static inline void frame_store32(uint8_t *p, uint32_t w)
+{
+	memcpy(p, &w, sizeof(w));
 }
 
 static inline uint64_t frame_word64(uint32_t high, uint32_t low)
@@ -60,41 +65,49 @@ static inline struct frame_eth frame_eth_of(const struct eth_addr *dst, const st
 
 /* Writes FRAME_HLEN bytes in front of s->len bytes of payload; s->opts is TCPO_TS.
  * csum: with the TCP checksum over all, the payload too, which stands there; else with zero in its
- * place. Length of the frame. Headers are put together as words in registers: summing up what was
- * just written in narrower stores would stall on store forwarding. */
+ * place. Length of the frame. The headers are put together in registers, by 32 bits, and written
+ * once: whoever reads in one go what was just written in narrower stores waits until all stores
+ * before have left, some of them to lines that another core has. gcc 12 does that with spilled
+ * 32-bit values that it widens to 64. */
 static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
 				      const struct frame_ends *e, const struct tcp_seg *s,
 				      bool csum)
 {
 	uint32_t total = IPV4_HLEN + TCP_HLEN_TS + s->len;
-	uint32_t ip[5] = {
-		htobe32(0x45u << 24 | (uint32_t)s->ip_ecn << 16 | total),
-		htobe32(IP_DF),
-		htobe32((uint32_t)e->ttl << 24 | IP_TCP << 16),
-		e->local,
-		e->remote,
-	};
-	uint64_t w[4] = {
-		frame_word64((uint32_t)e->lport << 16 | e->rport, s->seq.v),
-		frame_word64(s->ack.v, TCP_HLEN_TS << 26 | (uint32_t)s->flags << 16 | s->wnd),
-		frame_word64(0, TCP_WORD_TS),
-		frame_word64(s->ts_val, s->ts_ecr),
-	};
-	uint16_t sum = csum_fold((uint64_t)ip[0] + ip[1] + ip[2] + ip[3] + ip[4]);
+	uint32_t ip0 = htobe32(0x45u << 24 | (uint32_t)s->ip_ecn << 16 | total);
+	uint32_t ip1 = htobe32(IP_DF), ip2 = htobe32((uint32_t)e->ttl << 24 | IP_TCP << 16);
+	uint32_t ports = htobe32((uint32_t)e->lport << 16 | e->rport);
+	uint32_t seq = htobe32(s->seq.v), ack = htobe32(s->ack.v);
+	uint32_t ctl = htobe32(TCP_HLEN_TS << 26 | (uint32_t)s->flags << 16 | s->wnd);
+	uint32_t kind = htobe32(TCP_WORD_TS), val = htobe32(s->ts_val), ecr = htobe32(s->ts_ecr);
+	uint16_t sum = csum_fold((uint64_t)ip0 + ip1 + ip2 + e->local + e->remote);
 
 	check(total <= UINT16_MAX);
 	memcpy(p, eth, sizeof(*eth));
-	memcpy(p + ETH_HLEN, ip, sizeof(ip));
-	memcpy(p + ETH_HLEN + 10, &sum, sizeof(sum));
-	memcpy(p + FRAME_TCP, w, sizeof(w));
+	p += ETH_HLEN;
+	frame_store32(p, ip0);
+	frame_store32(p + 4, ip1);
+	frame_store32(p + 8, ip2);
+	memcpy(p + 10, &sum, sizeof(sum));
+	frame_store32(p + 12, e->local);
+	frame_store32(p + 16, e->remote);
+	p += IPV4_HLEN;
+	frame_store32(p, ports);
+	frame_store32(p + 4, seq);
+	frame_store32(p + 8, ack);
+	frame_store32(p + 12, ctl);
+	frame_store32(p + 16, 0); /* checksum, urgent pointer */
+	frame_store32(p + 20, kind);
+	frame_store32(p + 24, val);
+	frame_store32(p + 28, ecr);
 	if (csum) {
-		uint64_t all = csum_add64(csum_add64(w[0], w[1]), csum_add64(w[2], w[3]));
+		uint64_t all = (uint64_t)ports + seq + ack + ctl + kind + val + ecr;
 
 		/* The pseudo header. */
-		all = csum_add64(all, (uint64_t)e->local + e->remote + htobe16(IP_TCP) +
-					      htobe16((uint16_t)(TCP_HLEN_TS + s->len)));
-		sum = csum_fold(csum_add(all, p + FRAME_HLEN, s->len));
-		memcpy(p + FRAME_TCP + 16, &sum, sizeof(sum));
+		all += (uint64_t)e->local + e->remote + htobe16(IP_TCP) +
+		       htobe16((uint16_t)(TCP_HLEN_TS + s->len));
+		sum = csum_fold(csum_add(all, p + TCP_HLEN_TS, s->len));
+		memcpy(p + 16, &sum, sizeof(sum));
 	}
 	return FRAME_HLEN + s->len;
 }
@@ -103,6 +116,15 @@ static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
 static inline bool frame_host_net(uint8_t net)
 {
 	return net != 127 && (unsigned)net - 1 < 223;
+}
+
+/* Bits of 8 bytes of the frame that are not as this kind has them. */
+static inline uint64_t frame_differs(const uint8_t *p, uint64_t mask, uint64_t want)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return (w ^ htobe64(want)) & htobe64(mask);
 }
 
 /* The checksums that `flags` does not vouch for. */
@@ -145,12 +167,15 @@ static ALWAYS_INLINE bool frame_take(const uint8_t *p, size_t len, unsigned flag
 	if (len < FRAME_HLEN)
 		return false;
 	total = get_be16(ip + 2);
-	/* Bitwise on purpose: one branch. The third word: EtherType, IP version and length. */
-	if ((p[6] & 1) | ((get_be32(p + 12) & ~0xffu) != (ETH_IPV4 << 16 | 0x4500u)) |
-	    (total < IPV4_HLEN + TCP_HLEN_TS) | (total > len - ETH_HLEN) |
-	    ((get_be16(ip + 6) & ~IP_DF & ~0x8000u) != 0) | (ip[8] == 0) | (ip[9] != IP_TCP) |
-	    !frame_host_net(ip[12]) | (tcp[12] >> 4 != TCP_HLEN_TS / 4) |
-	    (get_be32(tcp + TCP_HLEN) != TCP_WORD_TS))
+	/* Bitwise on purpose: one branch. EtherType, IP version and length; no fragment, TCP. */
+	if (frame_differs(p + 12, 0xffffff0000000000u, (uint64_t)(ETH_IPV4 << 8 | 0x45u) << 40) |
+	    frame_differs(ip + 6, 0x3fff00ff00000000u, (uint64_t)IP_TCP << 32) |
+	    ((tcp[12] & 0xf0u) ^ TCP_HLEN_TS << 2) | (p[6] & 1u) |
+	    (get_be32(tcp + TCP_HLEN) ^ TCP_WORD_TS))
+		return false;
+	/* A length below both headers' wraps. */
+	if (total - IPV4_HLEN - TCP_HLEN_TS > len - FRAME_HLEN || ip[8] == 0 ||
+	    !frame_host_net(ip[12]))
 		return false;
 	if (!frame_sums_right(ip, total, flags))
 		return false;

@@ -203,6 +203,7 @@ static uint16_t ring_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint
 
 			__builtin_prefetch(data, 1);
 			__builtin_prefetch(data + RTE_CACHE_LINE_SIZE, 1);
+			__builtin_prefetch(data + 2 * RTE_CACHE_LINE_SIZE, 1);
 			__builtin_prefetch(m[i], 1);
 			pkts[out++] = (struct nic_pkt){.data = data, .handle = m[i]};
 		}
@@ -282,6 +283,8 @@ static uint16_t ring_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 
 			p->data = rte_pktmbuf_mtod(m[i], uint8_t *);
 			p->len = m[i]->data_len;
+			if (p->len > 2 * RTE_CACHE_LINE_SIZE)
+				__builtin_prefetch(p->data + 2 * RTE_CACHE_LINE_SIZE);
 			p->flags = rx_flags(m[i]->ol_flags);
 			p->rss = m[i]->hash.rss;
 			p->handle = m[i];

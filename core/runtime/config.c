@@ -303,6 +303,9 @@ static const struct rt_key keys[] = {
 	 "verified in "
 	 "software"},
 	{"busy_poll", parse_bool, AT(busy_poll), 0, 1, "0", "1: never sleep"},
+	{"spin_us", parse_u32, AT(spin_us), 0, 50, "20",
+	 "mean wait, microseconds, up to which an idle core looks for frames before it sleeps: up "
+	 "to 50 each time; 0: sleeps at once"},
 	{"linger_ms", parse_u32, AT(linger_ms), 0, 60000, "1000",
 	 "how long the end of a context waits for what was sent last to be acknowledged; what is "
 	 "not is reset"},
@@ -388,6 +391,7 @@ void rt_config_init(struct rt_config *c)
 	c->job_ring_kb = 256;
 	c->event_ring_kb = 256;
 	c->linger_ms = 1000;
+	c->spin_us = 20;
 	c->rcvbuf_max = tcp_config_default.rcvbuf_max;
 	c->sndbuf_max = tcp_config_default.sndbuf_max;
 }

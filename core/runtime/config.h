@@ -41,7 +41,7 @@ struct rt_config {
 	uint32_t n_desc, n_bufs;
 	uint16_t mtu;
 	uint32_t job_ring_kb, event_ring_kb;
-	uint32_t linger_ms;
+	uint32_t linger_ms, spin_us;
 	uint32_t rcvbuf_max, sndbuf_max; /* of auto-tuning */
 	bool rcvbuf_given, sndbuf_given; /* no auto-tuning */
 	bool paired, busy_poll, csum_offload, stat_print, seed_given;

@@ -54,6 +54,7 @@ int loop_open(struct loop *l, const struct rt_config *c, const struct nic *nic, 
 	l->nic = nic;
 	l->queue = queue;
 	l->busy_poll = c->busy_poll;
+	spin_init(&l->spin, c->spin_us * MT_US);
 	l->linger = c->linger_ms * MT_MS;
 	l->mem_len = stack_core_bytes(&sc);
 	l->mem = rt_map(l->mem_len);
@@ -135,9 +136,13 @@ static void print_stats(struct loop *l)
 
 static bool turn_done(struct loop *l, bool busy)
 {
-	if (busy)
-		l->busy_at = l->now;
-	return busy;
+	if (!busy)
+		return false;
+	if (l->waiting)
+		spin_end(&l->spin, l->now - l->busy_at);
+	l->waiting = false;
+	l->busy_at = l->now;
+	return true;
 }
 
 static uint64_t refusals(const struct loop *l)
@@ -232,12 +237,27 @@ void loop_flush(struct loop *l)
 	l->cycles.tx += rt_ticks() - t;
 }
 
+static bool woken_by_frames(const struct loop *l)
+{
+	return l->nic->ops->rx_wait && !l->wake;
+}
+
+/* For how long empty turns follow each other before the first sleep. */
+static bool spins(struct loop *l)
+{
+	if (!l->waiting) {
+		l->waiting = true;
+		l->spin_for = woken_by_frames(l) ? spin_begin(&l->spin) : SPIN_MAX;
+	}
+	return l->now - l->busy_at < l->spin_for;
+}
+
 /* The descriptor to sleep on, or -1. *again: another turn is due between arming and sleeping, since
  * a frame may have come just before. Not where other threads wake this one: they can't through that
  * descriptor. */
 static int arm(struct loop *l, bool *again)
 {
-	if (!l->nic->ops->rx_wait || l->wake)
+	if (!woken_by_frames(l))
 		return -1;
 	*again = !l->armed;
 	if (!l->armed) {
@@ -276,7 +296,7 @@ int loop_idle(struct loop *l, mt_time until)
 	mt_time len;
 	int fd, r = 0;
 
-	if (until <= l->now || l->busy_poll || l->now - l->busy_at < LOOP_SPIN) {
+	if (until <= l->now || l->busy_poll || spins(l)) {
 		if (until > l->now)
 			rt_relax();
 		lap(l, &l->cycles.idle);

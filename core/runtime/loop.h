@@ -15,9 +15,9 @@
 #include "mtcp/mtcp_stats.h"
 #include "mtcp/nic.h"
 #include "runtime/clock.h"
+#include "runtime/spin.h"
 #include "stack/stack.h"
 
-#define LOOP_SPIN      (50 * MT_US) /* of empty turns before the first sleep */
 #define LOOP_SLEEP_MIN (50 * MT_US)
 #define LOOP_SLEEP_MAX (10 * MT_MS)
 #define LOOP_RETRY                                                                                 \
@@ -32,17 +32,20 @@ struct loop {
 	void *mem;
 	size_t mem_len;
 	struct rt_clock clock;
+	struct spin spin;
 	uint64_t mark;	  /* ticks: accounted for up to here */
 	mt_time now;	  /* of the current turn, or of the flush since */
 	mt_time next;	  /* the stack wants a turn no later than this */
 	mt_time busy_at;  /* last turn in which something happened */
 	mt_time linger;	  /* the longest wait at the end */
+	mt_time spin_for; /* in the wait under way */
 	mt_time stat_at;  /* next line of statistics; MT_NEVER: none */
 	uint32_t unacked; /* at the end: connections before it need no more turns */
 	uint16_t queue;
 	bool dirty;   /* the application called: there may be something to send */
 	bool blocked; /* the device takes nothing: tried again at `next` */
 	bool quiet;   /* the last look at the device found nothing */
+	bool waiting; /* nothing has happened since busy_at, and somebody waits */
 	bool busy_poll;
 	bool armed; /* the receive interrupt is on: irq_fd */
 	int irq_fd;
@@ -76,8 +79,9 @@ static inline bool loop_turn(struct loop *l)
 /* Sends what is pending, without a turn: at the time of now, since the last turn may be long ago.
  */
 void loop_flush(struct loop *);
-/* After a turn in which nothing happened: returns at once for a while (spinning), then sleeps until
- * a packet, the stack's deadline, or `until`; not at all if that has passed. 0 or -EINTR. */
+/* After a turn in which nothing happened: returns at once while it is worth spinning (spin.h; for
+ * SPIN_MAX where no frame can wake the thread), then sleeps until a packet, the stack's deadline,
+ * or `until`; not at all if that has passed. 0 or -EINTR. */
 STACK_PHASE int loop_idle(struct loop *, mt_time until);
 
 /* Pins the calling thread. 0 or -errno. */

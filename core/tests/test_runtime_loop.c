@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api_device.h"
 #include "runtime/config.h"
@@ -163,6 +165,80 @@ static void test_an_idle_core_sleeps(void **state)
 	close_world(w);
 }
 
+/* A device that wakes who waits for its frames. */
+static struct nic_ops waking_ops;
+static int waking_fd;
+static unsigned n_armed;
+
+static int waking_wait(void *dev, uint16_t queue, bool arm)
+{
+	(void)dev;
+	(void)queue;
+	n_armed += arm;
+	return waking_fd;
+}
+
+static void let_wake(struct world *w)
+{
+	waking_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	assert_true(waking_fd >= 0);
+	waking_ops = *w->nic.ops;
+	waking_ops.rx_wait = waking_wait;
+	w->nic.ops = &waking_ops;
+	n_armed = 0;
+}
+
+/* How often the core gets ready to sleep in a wait of so long, right after something happened. */
+static unsigned armed_within(struct world *w, mt_time span)
+{
+	unsigned before = n_armed;
+	mt_time until;
+
+	w->loop.dirty = true;
+	assert_true(loop_turn(&w->loop));
+	until = w->loop.now + span;
+	while (w->loop.now < until) {
+		assert_int_equal(loop_idle(&w->loop, until), 0);
+		(void)loop_turn(&w->loop);
+	}
+	return n_armed - before;
+}
+
+/* Where frames wake the core, waits decide whether it spins before it sleeps, or the key does. */
+static void test_spins_while_it_is_worth_it(void **state)
+{
+	struct world *w = open_world(KEYS);
+	unsigned slept = 0;
+
+	(void)state;
+	run(w, MT_MS); /* the announcement */
+	let_wake(w);
+	for (unsigned i = 0; i < 32; i++)
+		slept += armed_within(w, 5 * MT_US);
+	assert_true(slept <= 2); /* the machine may take us the processor away */
+	for (unsigned i = 0; i < SPIN_ROUND; i++)
+		(void)armed_within(w, 2 * SPIN_MAX);
+	slept = 0;
+	for (unsigned i = 0; i < SPIN_ROUND; i++)
+		slept += armed_within(w, 20 * MT_US);
+	assert_true(slept >= SPIN_ROUND / 2);
+	close(waking_fd);
+	close_world(w);
+}
+
+static void test_sleeps_at_once_if_told(void **state)
+{
+	struct world *w = open_world(KEYS "spin_us = 0\n");
+
+	(void)state;
+	run(w, MT_MS);
+	let_wake(w);
+	for (unsigned i = 0; i < 32; i++)
+		assert_int_equal(armed_within(w, 20 * MT_US), 1);
+	close(waking_fd);
+	close_world(w);
+}
+
 /* A wait ends no earlier than it should. */
 static void test_waits_to_the_end(void **state)
 {
@@ -186,6 +262,8 @@ int main(void)
 		cmocka_unit_test(test_empty_turns_are_idle),
 		cmocka_unit_test(test_an_idle_core_sleeps),
 		cmocka_unit_test(test_waits_to_the_end),
+		cmocka_unit_test(test_spins_while_it_is_worth_it),
+		cmocka_unit_test(test_sleeps_at_once_if_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,7 @@ static inline struct time_wait *time_wait_at(const struct stack_core *sc, uint32
 /* ---- syn_queue.c ---- */
 void syn_queue_init(struct stack_core *);
 struct flow syn_queue_flow(const struct stack_core *, uint32_t id);
+/* In use, for this flow: what a lookup found some time ago may have ended. */
 bool syn_queue_is(const struct stack_core *, uint32_t id, const struct flow *);
 bool syn_queue_full(const struct stack_core *);
 /* Keeps a half-open connection and has its SYN/ACK sent. False: no room. */

@@ -6,7 +6,7 @@
 #include "stack/core.h"
 #include "stack/ip6.h"
 #include "stack/message.h"
-#include "wire/frame.h"
+#include "wire/frame_syn.h"
 
 unsigned stack_rx(struct stack_core *sc)
 {
@@ -144,16 +144,18 @@ static bool take_tag(struct stack_core *sc, struct nic_pkt *p, uint16_t *vlan)
 	return true;
 }
 
-/* The kind that most are (wire/frame.h), for us. False: it has to be looked at more closely. */
+/* The kind that most are, or a usual SYN (wire/frame_syn.h), for us. False: it has to be looked at
+ * more closely. */
 static ALWAYS_INLINE bool take_usual(struct stack_core *sc, const struct nic_pkt *p,
-				     struct rx_seg *r)
+				     struct rx_seg *r, bool syn)
 {
 	uint16_t local;
 
 	_Static_assert((unsigned)FRAME_IP_SUM_OK == NIC_RX_IP_CSUM_OK &&
 			       (unsigned)FRAME_TCP_SUM_OK == NIC_RX_L4_CSUM_OK,
 		       "the same bits");
-	if (sc->cfg.vlan || !frame_take(p->data, p->len, p->flags, &r->flow, &r->seg) ||
+	if (sc->cfg.vlan ||
+	    !(syn ? frame_take_syn : frame_take)(p->data, p->len, p->flags, &r->flow, &r->seg) ||
 	    memcmp(p->data, &sc->mac, sizeof(sc->mac)) != 0)
 		return false;
 	local = addr_find(&sc->addrs, &r->flow.local);
@@ -172,6 +174,8 @@ static NEVER_INLINE bool take_any(struct stack_core *sc, struct nic_pkt *p, stru
 	enum wire_err err;
 	bool ours;
 
+	if (take_usual(sc, p, r, true))
+		return true;
 	if (!take_tag(sc, p, &r->vlan))
 		return false;
 	err = eth_parse(p->data, p->len, &eth);
@@ -221,13 +225,13 @@ static ALWAYS_INLINE void look_on(const struct stack_core *sc, const struct rx_s
 	buf_prefetch(&sc->bufs, &c->rcv);
 }
 
-/* In the table for this flow, as a connection. */
-static bool is_conn(const struct stack_core *sc, const struct rx_seg *r)
+/* In the table for this flow, as a connection or a half-open one. */
+static bool is_open(const struct stack_core *sc, const struct rx_seg *r)
 {
 	const struct conn *c;
 
 	if (r->id & (FLOW_TW | FLOW_SYN))
-		return false;
+		return !(r->id & FLOW_TW) && syn_queue_is(sc, r->id & ~FLOW_SYN, &r->flow);
 	c = core_conn(sc, r->id);
 	return (c->flags & CONN_LIVE) && c->local == r->local && c->rport == r->flow.rport &&
 	       c->lport == r->flow.lport && ip_eq(&c->remote, &r->flow.remote);
@@ -237,7 +241,7 @@ static bool is_conn(const struct stack_core *sc, const struct rx_seg *r)
  */
 static uint32_t confirm(const struct stack_core *sc, const struct rx_seg *r, uint64_t n_changes)
 {
-	if (is_conn(sc, r) || (r->id == FLOW_NONE && sc->flows.n_changes == n_changes))
+	if (is_open(sc, r) || (r->id == FLOW_NONE && sc->flows.n_changes == n_changes))
 		return r->id;
 	return flow_find(&sc->flows, r->hash, &r->flow);
 }
@@ -271,7 +275,7 @@ static void take_chunk(struct stack_core *sc, struct nic_pkt *p, unsigned n, mt_
 		__builtin_prefetch(p[i].data);
 	for (unsigned i = 0; i < n; i++) {
 		sc->stats.rx_bytes += p[i].len;
-		if (!take_usual(sc, &p[i], r) && !take_any(sc, &p[i], r, now))
+		if (!take_usual(sc, &p[i], r, false) && !take_any(sc, &p[i], r, now))
 			continue;
 		r->hash = flow_hash(&sc->flows, &r->flow);
 		flow_prefetch(&sc->flows, r->hash);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "stack/core.h"
 #include "stack/ip6.h"
+#include "wire/frame_syn.h"
 
 /* The same for all packets of a connection, and nothing a stranger could foretell (RFC 6437 3). */
 static uint32_t flow_label(const struct stack_core *sc, const struct flow *f)
@@ -21,8 +22,9 @@ static void build_v6(const struct stack_core *sc, uint8_t *p, const struct flow 
 	ipv6_build(p, ip);
 }
 
-size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,
-		  const struct flow *f, const struct tcp_seg *s)
+static NEVER_INLINE size_t any(const struct stack_core *sc, uint8_t *frame,
+			       const struct eth_addr *to, const struct flow *f,
+			       const struct tcp_seg *s)
 {
 	bool v4 = ip_is_v4(&f->remote);
 	struct eth_hdr eth = {.dst = *to, .src = sc->mac, .type = v4 ? ETH_IPV4 : ETH_IPV6};
@@ -43,6 +45,31 @@ size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_
 	else
 		build_v6(sc, frame + ETH_HLEN, f, &ip);
 	return (size_t)(tcp - frame) + hdr_len + s->len;
+}
+
+static size_t syn_v4(const struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,
+		     const struct flow *f, const struct tcp_seg *s)
+{
+	struct frame_eth eth = frame_eth_of(to, &sc->mac);
+	struct frame_ends ends = {
+		.local = f->local.w[3],
+		.remote = f->remote.w[3],
+		.lport = f->lport,
+		.rport = f->rport,
+		.ttl = IP_OUT_TTL,
+	};
+
+	return frame_put_syn(frame, &eth, &ends, s, !sc->nic->tx_csum);
+}
+
+size_t ip_out_tcp(const struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,
+		  const struct flow *f, const struct tcp_seg *s)
+{
+	bool v4 = ip_is_v4(&f->remote);
+
+	if (v4 && s->opts == TCPO_SYN)
+		return syn_v4(sc, frame, to, f, s);
+	return any(sc, frame, to, f, s);
 }
 
 void ip_out_v6(struct stack_core *sc, uint8_t *frame, const struct eth_addr *to,

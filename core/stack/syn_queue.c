@@ -5,7 +5,10 @@
 #include "stack/core.h"
 
 #define DUE	   SYN_LEVELS
+#define NOT_IN_USE 7u		       /* timeouts of a record that none has */
 #define RTO_MAX_US (16u * 1000 * 1000) /* 127 times this fits the clock */
+
+_Static_assert(NOT_IN_USE >= SYN_LEVELS, "no record has so many timeouts");
 
 static struct half_open *half_at(const struct stack_core *sc, uint32_t id)
 {
@@ -36,8 +39,8 @@ bool syn_queue_is(const struct stack_core *sc, uint32_t id, const struct flow *f
 {
 	const struct half_open *h = half_at(sc, id);
 
-	return h->rport == f->rport && h->lport == f->lport && ip_eq(&h->remote, &f->remote) &&
-	       ip_eq(&sc->addrs.addr[h->local].addr, &f->local);
+	return h->n_timeouts != NOT_IN_USE && h->rport == f->rport && h->lport == f->lport &&
+	       ip_eq(&h->remote, &f->remote) && ip_eq(&sc->addrs.addr[h->local].addr, &f->local);
 }
 
 void syn_queue_init(struct stack_core *sc)
@@ -82,13 +85,19 @@ static void dequeue(struct stack_core *sc, uint32_t id)
 	sc->n_listed -= fifo_of(h) == DUE;
 }
 
+static void free_record(struct stack_core *sc, uint32_t id)
+{
+	dequeue(sc, id);
+	half_at(sc, id)->n_timeouts = NOT_IN_USE;
+	pool_put(&sc->half_opens, id);
+}
+
 static void drop(struct stack_core *sc, uint32_t id)
 {
 	struct flow f = flow_of(sc, half_at(sc, id));
 
-	dequeue(sc, id);
 	flow_remove(&sc->flows, flow_hash(&sc->flows, &f), id | FLOW_SYN);
-	pool_put(&sc->half_opens, id);
+	free_record(sc, id);
 }
 
 /* Microseconds until the next timeout; <= 0: now. */
@@ -188,10 +197,8 @@ void syn_queue_input(struct stack_core *sc, struct rx_seg *r, mt_time now)
 	sc->stats.rx_segs++;
 	switch (tcp_half_input(&h->half, &sc->cfg.tcp, &r->seg, &reply, &why)) {
 	case TCP_HALF_OPEN:
-		if (listen_open(sc, h->listener, r, &h->half, now)) {
-			dequeue(sc, id);
-			pool_put(&sc->half_opens, id);
-		}
+		if (listen_open(sc, h->listener, r, &h->half, now))
+			free_record(sc, id);
 		return;
 	case TCP_HALF_GONE:
 		drop(sc, id);

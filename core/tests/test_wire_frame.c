@@ -10,7 +10,7 @@
 
 #include "base/rng.h"
 #include "seed.h"
-#include "wire/frame.h"
+#include "wire/frame_syn.h"
 
 #define TTL  64
 #define ROOM 2048
@@ -41,6 +41,16 @@ static struct tcp_seg draw_seg(struct rng *r)
 				.ip_ecn = (uint8_t)rng_below(r, 4),
 				.ts_val = draw32(r),
 				.ts_ecr = draw32(r)};
+}
+
+static struct tcp_seg draw_syn(struct rng *r)
+{
+	struct tcp_seg s = draw_seg(r);
+
+	s.opts = TCPO_SYN;
+	s.mss = (uint16_t)draw32(r);
+	s.wscale = (uint8_t)draw32(r);
+	return s;
 }
 
 static struct eth_hdr draw_eth(struct rng *r)
@@ -80,7 +90,8 @@ static void put_is_what_the_builders_write(void **state)
 	rng_seed(&r, seed);
 	for (int i = 0; i < 20000; i++) {
 		struct flow f = draw_flow(&r);
-		struct tcp_seg s = draw_seg(&r);
+		bool syn = i / 2 % 2;
+		struct tcp_seg s = (syn ? draw_syn : draw_seg)(&r);
 		struct eth_hdr e = draw_eth(&r);
 		struct frame_eth eth = frame_eth_of(&e.dst, &e.src);
 		struct frame_ends ends = {.ttl = TTL};
@@ -94,7 +105,7 @@ static void put_is_what_the_builders_write(void **state)
 		for (size_t k = 0; k < ROOM; k++)
 			a[k] = b[k] = (uint8_t)draw32(&r);
 		len = build(a, &e, &f, &s, csum);
-		assert_int_equal(frame_put(b, &eth, &ends, &s, csum), len);
+		assert_int_equal((syn ? frame_put_syn : frame_put)(b, &eth, &ends, &s, csum), len);
 		assert_memory_equal(a, b, ROOM);
 	}
 }
@@ -139,14 +150,14 @@ static void assert_same(const struct tcp_seg *a, const struct tcp_seg *b)
 }
 
 /* What it takes, the parsers take, with the same values. */
-static bool take_agrees(const uint8_t *p, size_t len, unsigned sums)
+static bool take_agrees(const uint8_t *p, size_t len, unsigned sums, bool syn)
 {
 	struct tcp_seg a, b;
 	struct flow f, g;
 
 	memset(&a, 0xa5, sizeof(a));
 	memset(&b, 0x5a, sizeof(b));
-	if (!frame_take(p, len, sums, &f, &a))
+	if (!(syn ? frame_take_syn : frame_take)(p, len, sums, &f, &a))
 		return false;
 	assert_true(parse(p, len, sums, &g, &b));
 	assert_true(flow_eq(&f, &g));
@@ -155,17 +166,17 @@ static bool take_agrees(const uint8_t *p, size_t len, unsigned sums)
 }
 
 /* Each with one octet changed, and cut; checksums wrong, or vouched for by the device. */
-static void take_is_what_the_parsers_read(void **state)
+static void take_is_what_the_parsers_read(bool syn)
 {
+	size_t hlen = syn ? FRAME_SYN_LEN : FRAME_HLEN;
 	unsigned n_taken = 0, n_changed = 0;
 	uint8_t p[ROOM];
 	struct rng r;
 
-	(void)state;
 	rng_seed(&r, seed);
 	for (int i = 0; i < 100000; i++) {
 		struct flow f = draw_flow(&r);
-		struct tcp_seg s = draw_seg(&r);
+		struct tcp_seg s = (syn ? draw_syn : draw_seg)(&r);
 		struct eth_hdr e = draw_eth(&r);
 		unsigned sums = (unsigned)i % 4;
 		size_t len, at;
@@ -173,14 +184,26 @@ static void take_is_what_the_parsers_read(void **state)
 		for (size_t k = 0; k < ROOM; k++)
 			p[k] = (uint8_t)draw32(&r);
 		len = build(p, &e, &f, &s, true);
-		at = rng_below(&r, (uint32_t)FRAME_HLEN);
-		n_taken += take_agrees(p, len + rng_below(&r, 3), sums);
+		at = rng_below(&r, (uint32_t)hlen);
+		n_taken += take_agrees(p, len + rng_below(&r, 3), sums, syn);
 		p[at] = (uint8_t)(p[at] ^ 1u << rng_below(&r, 8));
-		n_changed += take_agrees(p, len, sums);
-		(void)take_agrees(p, rng_below(&r, (uint32_t)len), sums);
+		n_changed += take_agrees(p, len, sums, syn);
+		(void)take_agrees(p, rng_below(&r, (uint32_t)len), sums, syn);
 	}
 	assert_in_range(n_taken, 40000, 50000); /* not from a group's station, nor from 127/8 */
 	assert_in_range(n_changed, 8000, 30000);
+}
+
+static void take_is_what_the_parsers_read_of_segments(void **state)
+{
+	(void)state;
+	take_is_what_the_parsers_read(false);
+}
+
+static void take_is_what_the_parsers_read_of_syns(void **state)
+{
+	(void)state;
+	take_is_what_the_parsers_read(true);
 }
 
 /* What every host may send is taken. */
@@ -194,15 +217,19 @@ static void take_takes_the_usual(void **state)
 
 	(void)state;
 	e.type = ETH_IPV4;
-	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++) {
-		struct flow f = {.local = ip_from_v4(from[i]), .remote = ip_from_v4(0x0a000002)};
-		size_t len = build(p, &e, &f, &s, true);
+	for (size_t i = 0; i < 2 * sizeof(from) / sizeof(from[0]); i++) {
+		struct flow f = {.local = ip_from_v4(from[i / 2]),
+				 .remote = ip_from_v4(0x0a000002)};
+		bool syn = i % 2;
+		size_t len;
 
-		assert_true(take_agrees(p, len, 0));
+		s.opts = syn ? TCPO_SYN : TCPO_TS;
+		len = build(p, &e, &f, &s, true);
+		assert_true(take_agrees(p, len, 0, syn));
 		p[FRAME_HLEN] ^= 1;
-		assert_false(take_agrees(p, len, 0));
-		assert_false(take_agrees(p, len, FRAME_IP_SUM_OK));
-		assert_true(take_agrees(p, len, FRAME_TCP_SUM_OK));
+		assert_false(take_agrees(p, len, 0, syn));
+		assert_false(take_agrees(p, len, FRAME_IP_SUM_OK, syn));
+		assert_true(take_agrees(p, len, FRAME_TCP_SUM_OK, syn));
 		p[FRAME_HLEN] ^= 1;
 	}
 }
@@ -211,7 +238,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(put_is_what_the_builders_write),
-		cmocka_unit_test(take_is_what_the_parsers_read),
+		cmocka_unit_test(take_is_what_the_parsers_read_of_segments),
+		cmocka_unit_test(take_is_what_the_parsers_read_of_syns),
 		cmocka_unit_test(take_takes_the_usual),
 	};
 

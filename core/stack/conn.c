@@ -9,7 +9,7 @@
 #include "tcp/pmtu.h"
 #include "tcp/usual.h"
 
-#define ORPHAN_TIME MT_SEC
+#define ORPHAN_TIME (10 * MT_SEC) /* three retransmissions that begin at a second */
 
 /* The block that the next connection gets is cold. */
 static void fetch_next(const struct stack_core *sc)
@@ -175,8 +175,8 @@ bool conn_room(const struct stack_core *sc)
 	return sc->conns.n_used < sc->conns.capacity || oldest_orphan(sc);
 }
 
-/* An orphan that gives way does so in silence: what its peer may still say is answered as what
- * comes for no connection is, by a RST. */
+/* An orphan that gives way ends as by an abort: a peer that has nothing left to say would wait for
+ * ever. */
 static uint32_t take_block(struct stack_core *sc)
 {
 	uint32_t id = pool_get(&sc->conns);
@@ -186,6 +186,7 @@ static uint32_t take_block(struct stack_core *sc)
 		return id;
 	trace_call(sc, c, TRACE_CALL_ABORT, 0, sc->turn_at);
 	sc->stats.orphans_displaced++;
+	tx_abort(sc, c, sc->turn_at);
 	retire(sc, c, sc->turn_at);
 	return pool_get(&sc->conns);
 }

@@ -145,6 +145,21 @@ static enum hop next_hop(struct stack_core *sc, struct conn *c, struct neigh **o
 	return HOP_OK;
 }
 
+void tx_abort(struct stack_core *sc, struct conn *c, mt_time now)
+{
+	struct flow f = conn_flow(sc, c);
+	uint16_t vlan = sc->vlan; /* of the frame that is being answered */
+	struct tcp_seg rst;
+	struct neigh *n;
+
+	tcp_abort(&c->tcb, now);
+	if (tcp_output(&c->tcb, now, &rst) && next_hop(sc, c, &n, now) == HOP_OK) {
+		sc->vlan = n->vlan;
+		ip_out_to(sc, &n->mac, &f, &rst);
+	}
+	sc->vlan = vlan;
+}
+
 /* The segments that are due are lost, so that the retransmission timer decides when to try again.
  */
 static void lose(struct stack_core *sc, struct conn *c, mt_time now)

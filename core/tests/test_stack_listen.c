@@ -287,8 +287,8 @@ static void raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
 	raw_skip(n);
 }
 
-/* When all blocks are used the oldest orphan gives way, once it had its time: to a connection that
- * is really opened, not to a SYN. */
+/* When all blocks are used the oldest orphan gives way, once it had its time, and tells its peer:
+ * to a connection that is really opened, not to a SYN. */
 static void test_oldest_orphan_gives_way(void **state)
 {
 	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
@@ -313,8 +313,8 @@ static void test_oldest_orphan_gives_way(void **state)
 	net_turn(n);
 	assert_false(raw_get_tcp(n, &r));
 	assert_int_equal(s->no_conn, 1);
-	n->now += MT_SEC;
-	net_turn(n);
+	n->now += 10 * MT_SEC;
+	net_turns(n, 3);
 	raw_skip(n);
 	raw_syn(n, PEER, 6000, 80);
 	net_turn(n);
@@ -323,6 +323,7 @@ static void test_oldest_orphan_gives_way(void **state)
 	raw_finish(n, 6000, &r.tcp, 0);
 	net_turns(n, 3);
 	assert_int_equal(s->orphans_displaced, 1);
+	assert_true(raw_get_tcp(n, &r) && r.dport == 5000 && (r.tcp.flags & TCPF_RST));
 	assert_true(stack_accept(n->a.sc, lid) >= 0);
 	assert_true(stack_connect(n->a.sc, NULL, &to, n->now) >= 0);
 	assert_int_equal(s->orphans_displaced, 2);

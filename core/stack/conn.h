@@ -165,6 +165,9 @@ void conn_place(struct stack_core *, struct conn *, enum tcp_tx, mt_time now, un
 void conn_orphan(struct stack_core *, struct conn *);
 /* Closed, but TCP goes on: it stands in line to give way. */
 void conn_linger(struct stack_core *, struct conn *, mt_time now);
+/* tx.c: TCP ends with a RST that leaves now; lost if the next hop is not known or no frame is free.
+ */
+void tx_abort(struct stack_core *, struct conn *, mt_time now);
 /* Aborts a connection nobody owns any more. */
 void conn_reset(struct stack_core *, struct conn *, mt_time now);
 /* Ends a connection for a reason that did not come from its tcb; RST if the state asks for one. */

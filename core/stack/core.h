@@ -153,9 +153,6 @@ uint8_t *tx_frame(struct stack_core *);
 void tx_commit(struct stack_core *, size_t len);
 void tx_commit_tcp(struct stack_core *, size_t len); /* what ip_out_tcp wrote */
 /* As tx_frame, for answers without a connection: they get at most half of a turn's room. */
-/* TCP ends with a RST that leaves now; it is lost if the next hop is not known or no frame is free.
- */
-void tx_abort(struct stack_core *, struct conn *, mt_time now);
 uint8_t *tx_answer_frame(struct stack_core *); /* for one that can wait */
 uint8_t *tx_reply_frame(struct stack_core *);  /* for one that is lost (counted) without a frame */
 

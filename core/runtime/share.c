@@ -126,7 +126,7 @@ static uint16_t owner(const struct share *s, const struct flow *f)
 	memcpy(in + len, f->local.b + 16 - len, len);
 	put_be16(in + 2 * len, f->rport);
 	put_be16(in + 2 * len + 2, f->lport);
-	return rss_queue(toeplitz_hash(&s->rss, in, 2 * len + 4), s->n);
+	return nic_rx_queue(s->ports[0].real, toeplitz_hash(&s->rss, in, 2 * len + 4));
 }
 
 static bool is_ndp(const uint8_t *d, uint16_t len)
@@ -171,6 +171,12 @@ static void tell_all(struct share *s, uint16_t from, const struct nic_pkt *p, ui
 			(void)tell(s, from, to, p, len); /* full: it asks again */
 }
 
+/* Anybody can forge errors: they leave a quarter of the ring to news. */
+static bool tell_error(struct share *s, uint16_t from, uint16_t to, const struct nic_pkt *p)
+{
+	return spsc_room(ring(s, from, to)) == RING_BYTES / 4 && tell(s, from, to, p, p->len);
+}
+
 /* True: it was for one other core, which has a copy. With that one's ring full, or an unknown
  * owner, it stays, and this core's stack counts it as an error about nothing. */
 static bool pass_on(struct share *s, uint16_t from, const struct nic_pkt *p)
@@ -185,11 +191,13 @@ static bool pass_on(struct share *s, uint16_t from, const struct nic_pkt *p)
 	if (!is_error(p, &q))
 		return false;
 	if (!s->rss_known) {
-		tell_all(s, from, p, p->len);
+		for (to = 0; to < s->n; to++)
+			if (to != from)
+				(void)tell_error(s, from, to, p);
 		return false;
 	}
 	to = owner(s, &q.flow);
-	return to != from && tell(s, from, to, p, p->len);
+	return to != from && tell_error(s, from, to, p);
 }
 
 /* What comes from the device: how much of it is this core's. */

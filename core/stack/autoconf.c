@@ -174,11 +174,14 @@ static mt_time new_valid(const struct autoconf_prefix *x, const struct ndp_prefi
 static uint16_t make_address(struct stack_core *sc, const struct stack_addr *a)
 {
 	bool known = addr_index(&sc->addrs, &a->addr) != ADDR_NONE;
+	uint16_t i;
 
 	if (!known && sc->autoconf.n_made == AUTOCONF_ADDRS)
 		return ADDR_NONE;
-	sc->autoconf.n_made += !known;
-	return addr_add(&sc->addrs, a);
+	i = addr_add(&sc->addrs, a);
+	if (!known && i != ADDR_NONE)
+		sc->autoconf.n_made++;
+	return i;
 }
 
 static void take_address(struct stack_core *sc, struct autoconf_prefix *x,

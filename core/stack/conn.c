@@ -9,7 +9,8 @@
 #include "tcp/pmtu.h"
 #include "tcp/usual.h"
 
-#define ORPHAN_TIME (10 * MT_SEC) /* three retransmissions that begin at a second */
+#define ORPHAN_TIME  (10 * MT_SEC) /* three retransmissions that begin at a second */
+#define ORPHAN_LOOKS 4
 
 /* The block that the next connection gets is cold. */
 static void fetch_next(const struct stack_core *sc)
@@ -158,19 +159,38 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 		conn_free(sc, c);
 }
 
-/* The oldest that nobody owns, or NULL. One that was closed just now is not in anybody's way: most
- * are gone before this; one that TCP has done with goes by itself. */
-static struct conn *oldest_orphan(const struct stack_core *sc)
+void conn_linger(struct stack_core *sc, struct conn *c, mt_time now)
 {
-	struct rlist *n = rlist_next(&sc->orphans);
-	struct conn *c = container_of(n, struct conn, queue_node);
-
-	if (n == &sc->orphans || !conn_alive(c) || sc->turn_at < c->closed_at + ORPHAN_TIME)
-		return NULL;
-	return c;
+	c->closed_at = now;
+	rlist_append(&sc->orphans, &c->queue_node);
 }
 
-bool conn_room(const struct stack_core *sc)
+/* Its peer still takes what it has to send. */
+static bool makes_progress(const struct stack_core *sc, const struct conn *c)
+{
+	return buf_len(&sc->bufs, &c->snd) &&
+	       ms_of(sc->turn_at) - c->tcb.unacked_ms < ORPHAN_TIME / MT_MS;
+}
+
+/* The oldest that nobody owns and that stands still, or NULL. One that was closed just now is not
+ * in anybody's way: most are gone before this; one that TCP has done with goes by itself. */
+static struct conn *oldest_orphan(struct stack_core *sc)
+{
+	for (unsigned i = 0; i < ORPHAN_LOOKS; i++) {
+		struct rlist *n = rlist_next(&sc->orphans);
+		struct conn *c = container_of(n, struct conn, queue_node);
+
+		if (n == &sc->orphans || sc->turn_at < c->closed_at + ORPHAN_TIME)
+			return NULL;
+		if (conn_alive(c) && !makes_progress(sc, c))
+			return c;
+		rlist_remove(n);
+		conn_linger(sc, c, sc->turn_at);
+	}
+	return NULL;
+}
+
+bool conn_room(struct stack_core *sc)
 {
 	return sc->conns.n_used < sc->conns.capacity || oldest_orphan(sc);
 }
@@ -458,19 +478,23 @@ static NEVER_INLINE bool take_usual_end(struct stack_core *sc, struct conn *c,
 	return take_usual(sc, c, seg, now, false);
 }
 
-/* Room in the receive buffer for what TCP keeps of this segment. */
-static ALWAYS_INLINE bool reserve(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
+/* Room in the receive buffer for what TCP keeps of this segment. Without memory the payload never
+ * arrived; the ACK beside it did, and may free some. */
+static ALWAYS_INLINE void reserve(struct stack_core *sc, struct conn *c, struct tcp_seg *seg,
 				  mt_time now)
 {
 	uint32_t reach = text_reach(&c->tcb, seg, now), need;
 
 	if (!reach)
-		return true;
+		return;
 	need = buf_len(&sc->bufs, &c->rcv) + reach;
 	if (reach > seg->len && need > buf_capacity(&sc->bufs, &c->rcv) &&
-	    need > core_buf_share_ahead(sc))
-		return false;
-	return buf_reserve(&sc->bufs, &c->rcv, need);
+	    need > core_buf_share_ahead(sc)) {
+		seg->no_room = true;
+	} else if (!buf_reserve(&sc->bufs, &c->rcv, need)) {
+		seg->no_room = true;
+		tcp_shrink_rcvbuf(&c->tcb);
+	}
 }
 
 void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_time now)
@@ -486,11 +510,8 @@ void conn_input(struct stack_core *sc, struct conn *c, struct tcp_seg *seg, mt_t
 		trace_in(sc, c, seg, TCP_DROP_STATE, now);
 		return;
 	}
-	/* Without memory the payload never arrived; the ACK beside it did, and may free some. */
-	if (seg->len && !(c->flags & CONN_ORPHAN) && !reserve(sc, c, seg, now)) {
-		seg->no_room = true;
-		tcp_shrink_rcvbuf(&c->tcb);
-	}
+	if (seg->len && !(c->flags & CONN_ORPHAN))
+		reserve(sc, c, seg, now);
 	wants = tcp_wants_in(&c->tcb, seg);
 	if (wants)
 		conn_take(sc, c, wants);
@@ -549,12 +570,6 @@ void conn_orphan(struct stack_core *sc, struct conn *c)
 	if (rlist_linked(&c->queue_node))
 		rlist_remove(&c->queue_node);
 	buf_release(&sc->bufs, &c->rcv);
-}
-
-void conn_linger(struct stack_core *sc, struct conn *c, mt_time now)
-{
-	c->closed_at = now;
-	rlist_append(&sc->orphans, &c->queue_node);
 }
 
 void conn_reset(struct stack_core *sc, struct conn *c, mt_time now)

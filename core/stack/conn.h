@@ -117,7 +117,7 @@ _Static_assert(STACK_MAX_ADDRS <= UINT8_MAX + 1, "an index of 8 bits");
 _Static_assert(sizeof(struct half_open) <= 64, "a half-open connection is one cache line");
 
 /* Is there a block for one more connection? The oldest orphan gives way if it had its time. */
-bool conn_room(const struct stack_core *);
+bool conn_room(struct stack_core *);
 /* A peer without a connection is answered out of turn once in one or two ticks of 268 ms.
  * *answered: the tick of the last time; at first answer_tick() - 2. */
 static inline uint8_t answer_tick(mt_time now)

@@ -301,6 +301,8 @@ int64_t stack_connect(struct stack_core *sc, const struct ip_endpoint *local,
 		return -EADDRNOTAVAIL;
 	if (!any_addr && ip_is_v4(&local->addr) != ip_is_v4(&remote->addr))
 		return -ENETUNREACH;
+	if (now > sc->turn_at)
+		sc->turn_at = now;
 	if (!conn_room(sc)) {
 		sc->stats.no_conn++;
 		return -ENOBUFS;

@@ -151,7 +151,7 @@ static inline bool ack_in_range(const struct tcb *t, const struct tcp_seg *s)
 static ALWAYS_INLINE uint32_t text_reach(const struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
 	uint32_t wnd = rcv_wnd(t);
-	int32_t first = seq_diff(s->seq, t->rcv_nxt), end = first + s->len;
+	int64_t first = seq_diff(s->seq, t->rcv_nxt), end = first + s->len;
 
 	if (t->state == TCPS_SYN_SENT)
 		return s->flags & TCPF_SYN ? min_u32(s->len, t->rcvbuf) : 0;

@@ -173,6 +173,26 @@ static void test_errors_reach_the_owner(void **state)
 	}
 }
 
+/* The device's own table decides, however short. */
+static void test_the_table_of_the_device(void **state)
+{
+	struct world w;
+	uint8_t frame[512];
+
+	(void)state;
+	open_world(&w, true);
+	w.nic.reta_len = 1; /* all flows are the first queue's */
+	for (unsigned i = 0; i < FLOWS; i++) {
+		struct flow f = flow_of(false, i);
+		size_t len = error(frame, &f, ICMP_UNREACHABLE);
+
+		give(frame, len);
+		assert_int_equal(heard(&w, 0, frame, len), 1);
+		assert_int_equal(heard(&w, 1, frame, len), 0);
+	}
+	close_world(&w);
+}
+
 static struct flow flow_of_the_second(void)
 {
 	unsigned i = 0;
@@ -275,6 +295,46 @@ static void test_a_flood_is_bounded(void **state)
 	close_world(&w);
 }
 
+static size_t arp_answer(uint8_t *p)
+{
+	struct eth_hdr h = {.dst = {{2, 0, 0, 0, 0, 1}}, .type = ETH_ARP};
+	struct arp_pkt a = {
+		.op = ARP_REPLY, .spa = ip_from_v4(0x0a0000feu), .tpa = ip_from_v4(0x0a000001u)};
+	size_t len = eth_build(p, &h);
+
+	return len + arp_build(p + len, &a);
+}
+
+/* Anybody can forge errors; what neighbours answer still finds room behind them. */
+static void test_a_flood_leaves_room_for_news(void **state)
+{
+	struct world w;
+	struct flow f = flow_of_the_second();
+	uint8_t frame[512], arp[64];
+	size_t len = error(frame, &f, ICMP_UNREACHABLE), arp_len = arp_answer(arp);
+	const struct nic *nic;
+	struct nic_pkt p[32];
+	unsigned n_arp = 0, got;
+
+	(void)state;
+	open_world(&w, true);
+	for (unsigned i = 0; i < 1000; i++)
+		give(frame, len);
+	while (fake_wire_named("w")->end[0].rx[0].n > 0)
+		heard(&w, 0, frame, len);
+	for (unsigned i = 0; i < 20; i++)
+		give(arp, arp_len);
+	assert_int_equal(heard(&w, 0, arp, arp_len), 20);
+	nic = share_nic(w.share, 1);
+	while ((got = nic->ops->rx_burst(nic->dev, 1, p, 32)) > 0) {
+		for (unsigned i = 0; i < got; i++)
+			n_arp += p[i].len == arp_len;
+		nic->ops->release(nic->dev, 1, p, (uint16_t)got);
+	}
+	assert_int_equal(n_arp, 20);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +342,8 @@ int main(void)
 		cmocka_unit_test(test_others_stay),
 		cmocka_unit_test(test_an_unknown_owner),
 		cmocka_unit_test(test_a_flood_is_bounded),
+		cmocka_unit_test(test_a_flood_leaves_room_for_news),
+		cmocka_unit_test(test_the_table_of_the_device),
 		cmocka_unit_test(test_errors_at_a_queue_that_was_left),
 	};
 

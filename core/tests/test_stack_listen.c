@@ -268,15 +268,18 @@ static void test_pool_empty(void **state)
 	net_free(n);
 }
 
-/* The peer never acknowledges the answer, and the server has closed. */
-static void raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
+/* The peer never acknowledges the answer, and the server has closed. The server's first sequence
+ * number. */
+static tcp_seq raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
 {
+	tcp_seq iss;
 	struct raw_frame r;
 	int64_t id;
 
 	raw_syn(n, PEER, sport, 80);
 	net_turn(n);
 	assert_true(raw_get_tcp(n, &r));
+	iss = r.tcp.seq;
 	raw_finish(n, sport, &r.tcp, 0);
 	net_turns(n, 3);
 	id = stack_accept(n->a.sc, lid);
@@ -285,6 +288,7 @@ static void raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
 	stack_close(n->a.sc, (uint32_t)id, n->now);
 	net_turn(n);
 	raw_skip(n);
+	return iss;
 }
 
 /* When all blocks are used the oldest orphan gives way, once it had its time, and tells its peer:
@@ -338,6 +342,37 @@ static void test_oldest_orphan_gives_way(void **state)
 	net_free(n);
 }
 
+/* Not one whose peer still takes what it has to send, if slowly. */
+static void test_orphan_with_progress_stays(void **state)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct ip_endpoint any = endpoint(0, 80), to = endpoint(PEER, 80);
+	struct tcp_seg part = {.flags = TCPF_ACK, .seq = seq_of(1001), .wnd = 65535};
+	struct stack_config cfg = net_config();
+	struct raw_frame r;
+	struct net *n;
+	uint32_t lid;
+
+	(void)state;
+	cfg.n_conns = 2;
+	cfg.neighs = &peer;
+	cfg.n_neighs = 1;
+	n = raw_net(&cfg);
+	lid = (uint32_t)stack_listen(n->a.sc, &any, 10, n->now);
+	part.ack = seq_add(raw_orphan(n, lid, 5000), 1 + 3); /* half of the answer */
+	raw_orphan(n, lid, 5001);
+	n->now += 9 * MT_SEC;
+	raw_tcp(n, PEER, 5000, 80, &part);
+	net_turns(n, 3);
+	raw_skip(n);
+	n->now += 2 * MT_SEC;
+	assert_true(stack_connect(n->a.sc, NULL, &to, n->now) >= 0);
+	assert_int_equal(stack_stats(n->a.sc)->orphans_displaced, 1);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r) && r.dport == 5001 && (r.tcp.flags & TCPF_RST));
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -350,6 +385,7 @@ int main(void)
 		cmocka_unit_test(test_reset_storm),
 		cmocka_unit_test(test_pool_empty),
 		cmocka_unit_test(test_oldest_orphan_gives_way),
+		cmocka_unit_test(test_orphan_with_progress_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, net_explain);

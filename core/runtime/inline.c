@@ -200,7 +200,7 @@ static int in_poll(struct rt_core *c, mt_time until)
 
 static void in_flush(struct rt_core *c)
 {
-	loop_flush(&c->own);
+	c->left_at += loop_flush(&c->own); /* not the application's time */
 	c->now = c->own.now;
 }
 

@@ -227,14 +227,16 @@ bool loop_turn_at(struct loop *l, uint64_t ticks)
 	return turn_done(l, true);
 }
 
-void loop_flush(struct loop *l)
+uint64_t loop_flush(struct loop *l)
 {
 	uint64_t t = rt_ticks();
 
 	l->dirty = false;
 	l->now = rt_clock_at(&l->clock, t);
 	l->next = stack_tx(l->sc, l->now);
-	l->cycles.tx += rt_ticks() - t;
+	t = rt_ticks() - t;
+	l->cycles.tx += t;
+	return t;
 }
 
 static bool woken_by_frames(const struct loop *l)

@@ -398,8 +398,11 @@ static int pa_poll(struct rt_core *c, mt_time until)
 
 static void pa_flush(struct rt_core *c)
 {
+	uint64_t t = rt_ticks();
+
 	(void)app_hand_over(c->pair, PAIR_TURN, MT_NEVER);
 	app_drain(c->pair);
+	c->left_at += rt_ticks() - t; /* not the application's time */
 }
 
 static void pa_fini(struct rt_core *c)

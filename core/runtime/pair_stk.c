@@ -486,7 +486,7 @@ void stk_loan(struct pair *p)
 		p->loop.cycles.tcp += rt_ticks() - t;
 		/* An answer may come: the stack's thread polls before it naps. */
 		p->loop.busy_at = p->loop.now;
-		loop_flush(&p->loop);
+		(void)loop_flush(&p->loop);
 	}
 	atomic_store_explicit(&p->taken, 0, memory_order_release);
 }

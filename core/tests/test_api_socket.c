@@ -420,6 +420,22 @@ static void test_write_after_a_pause(void **state)
 	assert_int_equal(st.retransmits, 0);
 }
 
+/* What a blocking write sends at once is the stack's time, not the application's, too. */
+static void test_no_time_is_told_twice(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 16), s, c = connected(w, l, 80, &s), off = 0;
+	struct mtcp_epoll_event ev;
+	struct mtcp_cycles cy;
+
+	assert_int_equal(mtcp_socket_ioctl(w->m[CLI], c, FIONBIO, &off), 0);
+	for (unsigned i = 0; i < 500; i++)
+		assert_int_equal(mtcp_write(w->m[CLI], c, "hello", 5), 5);
+	assert_int_equal(mtcp_epoll_wait(w->m[CLI], w->drive[CLI], &ev, 1, 0), 0);
+	assert_int_equal(mtcp_get_cycles(w->m[CLI], &cy), 0);
+	assert_true(cy.app + cy.rx + cy.tcp + cy.timers + cy.tx + cy.idle <= cy.total);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -441,10 +457,12 @@ int main(void)
 		T(test_churn),
 		T(test_write_after_a_pause),
 	};
+	const struct CMUnitTest account[] = {T(test_no_time_is_told_twice)};
 	const struct CMUnitTest v4[] = {T(test_names), T(test_errors_of_making)};
 	int failed = cmocka_run_group_tests_name("socket, inline", both, inline_mode, NULL);
 
 	failed += cmocka_run_group_tests_name("names, inline", v4, inline_mode, NULL);
+	failed += cmocka_run_group_tests_name("account, inline", account, inline_mode, NULL);
 	failed += cmocka_run_group_tests_name("socket, paired", both, paired_mode, NULL);
 	failed += cmocka_run_group_tests_name("names, paired", v4, paired_mode, NULL);
 	failed += cmocka_run_group_tests_name("IPv6, inline", both, inline_v6, NULL);

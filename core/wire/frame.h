@@ -63,23 +63,16 @@ static inline struct frame_eth frame_eth_of(const struct eth_addr *dst, const st
 	return e;
 }
 
-/* Writes FRAME_HLEN bytes in front of s->len bytes of payload; s->opts is TCPO_TS.
- * csum: with the TCP checksum over all, the payload too, which stands there; else with zero in its
- * place. Length of the frame. The headers are put together in registers, by 32 bits, and written
- * once: whoever reads in one go what was just written in narrower stores waits until all stores
- * before have left, some of them to lines that another core has. gcc 12 does that with spilled
- * 32-bit values that it widens to 64. */
-static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
-				      const struct frame_ends *e, const struct tcp_seg *s,
-				      bool csum)
+/* Ethernet's and IP's header in front of so many bytes of TCP, its header included. Here as below
+ * headers are put together in registers, by 32 bits, and written once: whoever reads in one go what
+ * was just written in narrower stores waits until all stores before have left, some of them to
+ * lines that another core has. gcc 12 does that with spilled 32-bit values that it widens to 64. */
+static ALWAYS_INLINE void frame_put_ip(uint8_t *p, const struct frame_eth *eth,
+				       const struct frame_ends *e, uint8_t ecn, uint32_t tcp_len)
 {
-	uint32_t total = IPV4_HLEN + TCP_HLEN_TS + s->len;
-	uint32_t ip0 = htobe32(0x45u << 24 | (uint32_t)s->ip_ecn << 16 | total);
+	uint32_t total = IPV4_HLEN + tcp_len;
+	uint32_t ip0 = htobe32(0x45u << 24 | (uint32_t)ecn << 16 | total);
 	uint32_t ip1 = htobe32(IP_DF), ip2 = htobe32((uint32_t)e->ttl << 24 | IP_TCP << 16);
-	uint32_t ports = htobe32((uint32_t)e->lport << 16 | e->rport);
-	uint32_t seq = htobe32(s->seq.v), ack = htobe32(s->ack.v);
-	uint32_t ctl = htobe32(TCP_HLEN_TS << 26 | (uint32_t)s->flags << 16 | s->wnd);
-	uint32_t kind = htobe32(TCP_WORD_TS), val = htobe32(s->ts_val), ecr = htobe32(s->ts_ecr);
 	uint16_t sum = csum_fold((uint64_t)ip0 + ip1 + ip2 + e->local + e->remote);
 
 	check(total <= UINT16_MAX);
@@ -91,7 +84,29 @@ static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
 	memcpy(p + 10, &sum, sizeof(sum));
 	frame_store32(p + 12, e->local);
 	frame_store32(p + 16, e->remote);
-	p += IPV4_HLEN;
+}
+
+/* Sum of the pseudo header for so many bytes of TCP. */
+static inline uint64_t frame_pseudo(const struct frame_ends *e, uint32_t tcp_len)
+{
+	return (uint64_t)e->local + e->remote + htobe16(IP_TCP) + htobe16((uint16_t)tcp_len);
+}
+
+/* Writes FRAME_HLEN bytes in front of s->len bytes of payload; s->opts is TCPO_TS.
+ * csum: with the TCP checksum over all, the payload too, which stands there; else with zero in its
+ * place. Length of the frame. */
+static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
+				      const struct frame_ends *e, const struct tcp_seg *s,
+				      bool csum)
+{
+	uint32_t len = TCP_HLEN_TS + s->len;
+	uint32_t ports = htobe32((uint32_t)e->lport << 16 | e->rport);
+	uint32_t seq = htobe32(s->seq.v), ack = htobe32(s->ack.v);
+	uint32_t ctl = htobe32(TCP_HLEN_TS << 26 | (uint32_t)s->flags << 16 | s->wnd);
+	uint32_t kind = htobe32(TCP_WORD_TS), val = htobe32(s->ts_val), ecr = htobe32(s->ts_ecr);
+
+	frame_put_ip(p, eth, e, s->ip_ecn, len);
+	p += FRAME_TCP;
 	frame_store32(p, ports);
 	frame_store32(p + 4, seq);
 	frame_store32(p + 8, ack);
@@ -102,10 +117,9 @@ static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
 	frame_store32(p + 28, ecr);
 	if (csum) {
 		uint64_t all = (uint64_t)ports + seq + ack + ctl + kind + val + ecr;
+		uint16_t sum;
 
-		/* The pseudo header. */
-		all += (uint64_t)e->local + e->remote + htobe16(IP_TCP) +
-		       htobe16((uint16_t)(TCP_HLEN_TS + s->len));
+		all += frame_pseudo(e, len);
 		sum = csum_fold(csum_add(all, p + TCP_HLEN_TS, s->len));
 		memcpy(p + 16, &sum, sizeof(sum));
 	}
@@ -156,6 +170,26 @@ static inline void frame_plain_seg(struct tcp_seg *s)
 	s->data_off = 0;
 }
 
+/* Reads what every segment has, behind a TCP header of so many bytes; options are the caller's. */
+static ALWAYS_INLINE void frame_read(const uint8_t *p, uint32_t total, uint32_t hlen,
+				     struct flow *f, struct tcp_seg *s)
+{
+	const uint8_t *ip = p + ETH_HLEN, *tcp = p + FRAME_TCP;
+
+	f->remote = (struct ip_addr){.w = {0, 0, htobe32(0xffff), frame_load32(ip + 12)}};
+	f->local = (struct ip_addr){.w = {0, 0, htobe32(0xffff), frame_load32(ip + 16)}};
+	f->rport = get_be16(tcp);
+	f->lport = get_be16(tcp + 2);
+	frame_plain_seg(s);
+	s->seq = seq_of(get_be32(tcp + 4));
+	s->ack = seq_of(get_be32(tcp + 8));
+	s->flags = tcp[13];
+	s->wnd = get_be16(tcp + 14);
+	s->ip_ecn = ip[1] & 3;
+	s->len = (uint16_t)(total - IPV4_HLEN - hlen);
+	s->payload = tcp + hlen;
+}
+
 /* Reads a frame of this kind, whoever it is for. False: it is of another kind, or something is
  * wrong with it; what was written is of no use then. */
 static ALWAYS_INLINE bool frame_take(const uint8_t *p, size_t len, unsigned flags, struct flow *f,
@@ -179,18 +213,7 @@ static ALWAYS_INLINE bool frame_take(const uint8_t *p, size_t len, unsigned flag
 		return false;
 	if (!frame_sums_right(ip, total, flags))
 		return false;
-	f->remote = (struct ip_addr){.w = {0, 0, htobe32(0xffff), frame_load32(ip + 12)}};
-	f->local = (struct ip_addr){.w = {0, 0, htobe32(0xffff), frame_load32(ip + 16)}};
-	f->rport = get_be16(tcp);
-	f->lport = get_be16(tcp + 2);
-	frame_plain_seg(s);
-	s->seq = seq_of(get_be32(tcp + 4));
-	s->ack = seq_of(get_be32(tcp + 8));
-	s->flags = tcp[13];
-	s->wnd = get_be16(tcp + 14);
-	s->ip_ecn = ip[1] & 3;
-	s->len = (uint16_t)(total - IPV4_HLEN - TCP_HLEN_TS);
-	s->payload = p + FRAME_HLEN;
+	frame_read(p, total, TCP_HLEN_TS, f, s);
 	s->opts = TCPO_TS;
 	s->ts_val = get_be32(tcp + TCP_HLEN + 4);
 	s->ts_ecr = get_be32(tcp + TCP_HLEN + 8);

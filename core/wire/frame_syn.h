@@ -19,20 +19,9 @@ static inline size_t frame_put_syn(uint8_t *p, const struct frame_eth *eth,
 				   const struct frame_ends *e, const struct tcp_seg *s, bool csum)
 {
 	uint32_t len = TCP_HLEN_SYN + s->len;
-	uint32_t first = 0x45u << 24 | (uint32_t)s->ip_ecn << 16 | (IPV4_HLEN + len);
-	uint32_t proto = (uint32_t)e->ttl << 24 | IP_TCP << 16;
-	uint64_t ends = (uint64_t)e->local + e->remote;
-	uint16_t sum = csum_fold(ends + htobe32(first) + htobe32(IP_DF) + htobe32(proto));
-	uint8_t *ip = p + ETH_HLEN, *tcp = p + FRAME_TCP;
+	uint8_t *tcp = p + FRAME_TCP;
 
-	check(IPV4_HLEN + len <= UINT16_MAX);
-	memcpy(p, eth, sizeof(*eth));
-	put_be32(ip, first);
-	put_be32(ip + 4, IP_DF);
-	put_be32(ip + 8, proto);
-	memcpy(ip + 10, &sum, sizeof(sum));
-	memcpy(ip + 12, &e->local, sizeof(e->local));
-	memcpy(ip + 16, &e->remote, sizeof(e->remote));
+	frame_put_ip(p, eth, e, s->ip_ecn, len);
 	put_be32(tcp, (uint32_t)e->lport << 16 | e->rport);
 	put_be32(tcp + 4, s->seq.v);
 	put_be32(tcp + 8, s->ack.v);
@@ -44,8 +33,8 @@ static inline size_t frame_put_syn(uint8_t *p, const struct frame_eth *eth,
 	put_be32(tcp + 32, s->ts_ecr);
 	put_be32(tcp + 36, TCP_WORD_WS | s->wscale);
 	if (csum) {
-		ends += htobe16(IP_TCP) + (uint64_t)htobe16((uint16_t)len);
-		sum = csum_fold(csum_add(ends, tcp, len));
+		uint16_t sum = csum_fold(csum_add(frame_pseudo(e, len), tcp, len));
+
 		memcpy(tcp + 16, &sum, sizeof(sum));
 	}
 	return FRAME_TCP + len;
@@ -71,18 +60,7 @@ static inline bool frame_take_syn(const uint8_t *p, size_t len, unsigned flags, 
 		return false;
 	if (!frame_sums_right(ip, total, flags))
 		return false;
-	f->remote = (struct ip_addr){.w = {0, 0, htobe32(0xffff), frame_load32(ip + 12)}};
-	f->local = (struct ip_addr){.w = {0, 0, htobe32(0xffff), frame_load32(ip + 16)}};
-	f->rport = get_be16(tcp);
-	f->lport = get_be16(tcp + 2);
-	frame_plain_seg(s);
-	s->seq = seq_of(get_be32(tcp + 4));
-	s->ack = seq_of(get_be32(tcp + 8));
-	s->flags = tcp[13];
-	s->wnd = get_be16(tcp + 14);
-	s->ip_ecn = ip[1] & 3;
-	s->len = (uint16_t)(total - IPV4_HLEN - TCP_HLEN_SYN);
-	s->payload = p + FRAME_SYN_LEN;
+	frame_read(p, total, TCP_HLEN_SYN, f, s);
 	s->opts = TCPO_SYN;
 	s->mss = get_be16(tcp + 22);
 	s->ts_val = get_be32(tcp + 28);

@@ -312,9 +312,26 @@ static bool watch(const uint8_t *frame, uint16_t len)
 
 /* More bytes were sent than the 4 us clock has ticked: the next incarnation still begins beyond
  * them. */
-static void test_reused_iss(void **state)
+/* More bytes than the 4 us clock has ticked; who sent them closes first. The end of its sequence
+ * numbers, two milliseconds ago. */
+static tcp_seq send_and_close(struct net *n, struct stack_core *from, int64_t id,
+			      struct stack_core *to, int64_t peer)
 {
 	static uint8_t data[100000];
+
+	assert_int_equal(stack_send(from, (uint32_t)id, data, sizeof(data), n->now), sizeof(data));
+	net_turns(n, 100);
+	assert_int_equal(stack_recv(to, (uint32_t)peer, data, sizeof(data), n->now), sizeof(data));
+	stack_close(from, (uint32_t)id, n->now);
+	net_turns(n, 4);
+	stack_close(to, (uint32_t)peer, n->now);
+	net_turns(n, 4);
+	n->now += 2 * MT_MS;
+	return last_end;
+}
+
+static void test_reused_iss(void **state)
+{
 	struct stack_config cfg = net_config();
 	struct ip_endpoint server = endpoint(PEER, 80);
 	int64_t lid, id, sid;
@@ -330,17 +347,7 @@ static void test_reused_iss(void **state)
 	id = stack_connect(n->a.sc, NULL, &server, n->now);
 	net_turns(n, 10);
 	sid = stack_accept(n->b.sc, (uint32_t)lid);
-	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now),
-			 sizeof(data));
-	net_turns(n, 100);
-	assert_int_equal(stack_recv(n->b.sc, (uint32_t)sid, data, sizeof(data), n->now),
-			 sizeof(data));
-	stack_close(n->a.sc, (uint32_t)id, n->now);
-	net_turns(n, 4);
-	stack_close(n->b.sc, (uint32_t)sid, n->now);
-	net_turns(n, 4);
-	end = last_end;
-	n->now += 2 * MT_MS;
+	end = send_and_close(n, n->a.sc, id, n->b.sc, sid);
 	id = stack_connect(n->a.sc, NULL, &server, n->now);
 	assert_true(id >= 0);
 	net_turn(n);
@@ -389,7 +396,6 @@ static void test_syn_in_time_wait(void **state)
 /* The server sent more bytes than the 4 us clock has ticked, and closed first. */
 static void reused_iss_of_a_listener(bool timestamps, int cookies)
 {
-	static uint8_t data[100000];
 	struct stack_config cfg = net_config();
 	int64_t lid, id, sid;
 	tcp_seq end;
@@ -407,17 +413,7 @@ static void reused_iss_of_a_listener(bool timestamps, int cookies)
 	id = net_connect(n, 80);
 	net_turns(n, 10);
 	sid = stack_accept(n->b.sc, (uint32_t)lid);
-	assert_int_equal(stack_send(n->b.sc, (uint32_t)sid, data, sizeof(data), n->now),
-			 sizeof(data));
-	net_turns(n, 100);
-	assert_int_equal(stack_recv(n->a.sc, (uint32_t)id, data, sizeof(data), n->now),
-			 sizeof(data));
-	stack_close(n->b.sc, (uint32_t)sid, n->now);
-	net_turns(n, 4);
-	stack_close(n->a.sc, (uint32_t)id, n->now);
-	net_turns(n, 4);
-	end = last_end;
-	n->now += 2 * MT_MS;
+	end = send_and_close(n, n->b.sc, sid, n->a.sc, id);
 	id = net_connect(n, 80);
 	net_turns(n, 2);
 	assert_int_equal(stack_stats(n->b.sc)->time_wait_reused, 1);

@@ -291,26 +291,35 @@ static tcp_seq raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
 	return iss;
 }
 
+/* A listener that has so many blocks in all, and knows its peer. */
+static struct net *small_net(uint32_t n_conns, uint32_t *lid)
+{
+	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
+	struct ip_endpoint any = endpoint(0, 80);
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	cfg.n_conns = n_conns;
+	cfg.neighs = &peer;
+	cfg.n_neighs = 1;
+	n = raw_net(&cfg);
+	*lid = (uint32_t)stack_listen(n->a.sc, &any, 10, n->now);
+	return n;
+}
+
 /* When all blocks are used the oldest orphan gives way, once it had its time, and tells its peer:
  * to a connection that is really opened, not to a SYN. */
 static void test_oldest_orphan_gives_way(void **state)
 {
-	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
-	struct ip_endpoint any = endpoint(0, 80), to = endpoint(PEER, 80);
+	struct ip_endpoint to = endpoint(PEER, 80);
 	struct tcp_seg late = {.flags = TCPF_ACK, .seq = seq_of(1001)};
-	struct stack_config cfg = net_config();
 	const struct mtcp_stats *s;
 	struct raw_frame r;
-	struct net *n;
 	uint32_t lid;
+	struct net *n = small_net(3, &lid);
 
 	(void)state;
-	cfg.n_conns = 3;
-	cfg.neighs = &peer;
-	cfg.n_neighs = 1;
-	n = raw_net(&cfg);
 	s = stack_stats(n->a.sc);
-	lid = (uint32_t)stack_listen(n->a.sc, &any, 10, n->now);
 	for (uint16_t i = 0; i < 3; i++)
 		raw_orphan(n, lid, (uint16_t)(5000 + i));
 	raw_syn(n, PEER, 6000, 80);
@@ -345,20 +354,13 @@ static void test_oldest_orphan_gives_way(void **state)
 /* Not one whose peer still takes what it has to send, if slowly. */
 static void test_orphan_with_progress_stays(void **state)
 {
-	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
-	struct ip_endpoint any = endpoint(0, 80), to = endpoint(PEER, 80);
+	struct ip_endpoint to = endpoint(PEER, 80);
 	struct tcp_seg part = {.flags = TCPF_ACK, .seq = seq_of(1001), .wnd = 65535};
-	struct stack_config cfg = net_config();
 	struct raw_frame r;
-	struct net *n;
 	uint32_t lid;
+	struct net *n = small_net(2, &lid);
 
 	(void)state;
-	cfg.n_conns = 2;
-	cfg.neighs = &peer;
-	cfg.n_neighs = 1;
-	n = raw_net(&cfg);
-	lid = (uint32_t)stack_listen(n->a.sc, &any, 10, n->now);
 	part.ack = seq_add(raw_orphan(n, lid, 5000), 1 + 3); /* half of the answer */
 	raw_orphan(n, lid, 5001);
 	n->now += 9 * MT_SEC;

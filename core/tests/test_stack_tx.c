@@ -445,6 +445,17 @@ static uint32_t ready_of(struct net *n, uint64_t cookie)
 	return ready;
 }
 
+/* A connection whose owner's name for it is 7. */
+static struct net *open_named(struct stack_config *cfg, uint32_t *id)
+{
+	struct net *n = open_static(cfg);
+
+	*id = (uint32_t)to_peer(n);
+	stack_set_cookie(n->a.sc, *id, 7);
+	answer_syn(n, 0);
+	return n;
+}
+
 /* The application is gone, but the stack's owner still has bytes of it: a window that stays closed
  * ends the connection as it ends one that was closed (fault 12), and the owner hears of it. */
 static void fault_12_owner_of_an_orphan_hears_of_its_end(void **state)
@@ -456,10 +467,7 @@ static void fault_12_owner_of_an_orphan_hears_of_its_end(void **state)
 	uint32_t id;
 
 	(void)state;
-	n = open_static(&cfg);
-	id = (uint32_t)to_peer(n);
-	stack_set_cookie(n->a.sc, id, 7);
-	answer_syn(n, 0);
+	n = open_named(&cfg, &id);
 	(void)ready_of(n, 7);
 	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), sizeof(data));
 	for (; alive < 3600; alive++)
@@ -484,10 +492,7 @@ static void test_text_for_an_orphan(void **state)
 	uint32_t id;
 
 	(void)state;
-	n = open_static(&cfg);
-	id = (uint32_t)to_peer(n);
-	stack_set_cookie(n->a.sc, id, 7);
-	answer_syn(n, 0);
+	n = open_named(&cfg, &id);
 	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), sizeof(data));
 	stack_orphan(n->a.sc, id);
 	for (unsigned i = 0; i < 5 && !(ready_of(n, 7) & STACK_HUP); i++)

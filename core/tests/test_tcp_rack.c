@@ -563,15 +563,21 @@ CASE(tlp_sacked_probe_with_timestamps_starts_recovery)
 	all_acked(s, 80 * MS);
 }
 
-/* The probe was the only one to arrive of its segment, as far as can be told. */
-CASE(tlp_repaired_loss_reduces_the_window)
+/* A probe was acknowledged, and more is under way. */
+static void be_probed(struct script *s, uint32_t more)
 {
 	be_flying_sack(s, 10, 20);
 	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
 	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
-	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX); /* the next ACK may explain it */
-	app_write(s, 60 * MS, 4000);
+	app_write(s, 60 * MS, more);
 	script_skip(s);
+}
+
+/* The probe was the only one to arrive of its segment, as far as can be told. */
+CASE(tlp_repaired_loss_reduces_the_window)
+{
+	be_probed(s, 4000);
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX); /* the next ACK may explain it */
 	assert_int_equal(s->t.cc.cwnd, 18000);
 	IN(s, 80 * MS, .seq = 1, .ack = SEG(14)); /* nothing is in flight any more */
 	assert_int_equal(s->t.cc.ssthresh, 9000);
@@ -585,12 +591,8 @@ CASE(tlp_repaired_loss_reduces_the_window)
 /* cwnd may say more than the peer ever took. */
 CASE(tlp_repaired_loss_reduces_to_half_of_the_window)
 {
-	be_flying_sack(s, 10, 20);
-	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
-	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
+	be_probed(s, 1000);
 	s->t.cc.cwnd = 200000;
-	app_write(s, 60 * MS, 1000);
-	script_skip(s);
 	IN(s, 80 * MS, .seq = 1, .ack = SEG(11));
 	assert_int_equal(s->t.cc.ssthresh, 30000);
 }
@@ -599,11 +601,7 @@ CASE(tlp_repaired_loss_reduces_to_half_of_the_window)
 CASE(tlp_repaired_loss_says_cwr)
 {
 	s->peer_flags = TCPF_ECE | TCPF_CWR;
-	be_flying_sack(s, 10, 20);
-	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
-	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
-	app_write(s, 60 * MS, 4000);
-	script_skip(s);
+	be_probed(s, 4000);
 	IN(s, 80 * MS, .seq = 1, .ack = SEG(13));
 	assert_int_equal(s->t.cc.ssthresh, 9000);
 	app_write(s, 80 * MS, 1000);
@@ -617,11 +615,7 @@ CASE(tlp_repaired_loss_says_cwr)
 CASE(tlp_repaired_loss_after_ece_is_no_news)
 {
 	s->peer_flags = TCPF_ECE | TCPF_CWR;
-	be_flying_sack(s, 10, 20);
-	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
-	IN(s, 60 * MS, .seq = 1, .ack = SEG(10));
-	app_write(s, 60 * MS, 4000);
-	script_skip(s);
+	be_probed(s, 4000);
 	s->t.recover = s->t.snd_nxt;
 	s->t.flags |= TF_CWR;
 	IN(s, 80 * MS, .seq = 1, .ack = SEG(13));

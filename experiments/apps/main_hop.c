@@ -25,8 +25,8 @@ static void *answer(void *cores)
 {
 	if (cpus_pin(cores) != 0)
 		exit(EXIT_CANNOT);
-	for (unsigned i = 0; i <= PIECES * ROUNDS;
-	     i++) { /* the first only says that we are there */
+	/* the first only says that we are there */
+	for (unsigned i = 0; i <= PIECES * ROUNDS; i++) {
 		await(2 * i + 1);
 		atomic_store_explicit(&line, 2 * i + 2, memory_order_release);
 	}

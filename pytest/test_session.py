@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A session of runs on a machine that is not ours alone: disturbances, what is too much for it, signals, failures."""
+import json
+import os
+import signal
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+from runner import claims, conclude, cpustat, guard, hop, measure, pace, plan, procs, rows, scenario, session, summary
+from runner.errors import CannotRun
+from runner.procs import ChildFailed
+from test_repro_parts import make_row
+
+
+def test_the_loop_tells_what_was_taken_away(monkeypatch):
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    watch = guard.Guard([0, 1])
+    assert watch.judge({0: [1.0] * 10, 1: [2.0] * 10}) == 0.0  # each core is held against its own best
+    assert watch.judge({0: [1.0] * 9 + [4.0], 1: [2.0] * 10}) == pytest.approx(0.3)
+    assert watch.judge({0: [], 1: [2.2] * 10}) == pytest.approx(0.1)
+
+
+def test_the_loop_runs_on_the_cores_it_is_told(monkeypatch):
+    monkeypatch.setenv("MTCP_GUARD", "on")
+    before = os.sched_getaffinity(0)
+    assert guard.Guard(sorted(before)).settle() >= 0.0 and os.sched_getaffinity(0) == before
+
+
+class Silent:
+    """A display that shows nothing."""
+
+    def __getattr__(self, _):
+        return lambda *_: None
+
+
+def attempts(tmp_path, monkeypatch, *rows_made):
+    """A session's one run, measured as these rows say, one after the other."""
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    run, = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick"))[:1]
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
+    site = measure.Site("none", tmp_path, [0], [0], [0])
+    made = iter(rows_made)
+    monkeypatch.setattr(session, "measure", lambda *_: dict(next(made)))
+    return session.Session([run], site, tmp_path, Silent(), about)._attempt(run), about
+
+
+def test_a_disturbed_run_is_made_again_and_counted(tmp_path, monkeypatch):
+    row, about = attempts(tmp_path, monkeypatch, make_row(steal_share=0.2), make_row(steal_share=0.0, foreign_share=0.3), make_row(steal_share=0.01))
+    assert row["attempt"] == 3 and row["steal_share"] == 0.01
+    assert [item["why"] for item in about["repeated"]] == ["20% of the time was stolen", "30% of the time went to other programs"]
+    assert about["repeated"][0]["transactions_per_s"]  # what was not kept is told
+
+
+def test_the_first_look_after_a_run_is_kept_beside_the_settled_one(tmp_path, monkeypatch):
+    looks = iter((0.01, 0.02))
+    monkeypatch.setattr(guard, "Guard", lambda _: SimpleNamespace(on=True, settle=lambda: next(looks), slowdown=lambda: 0.5))
+    row, _ = attempts(tmp_path, monkeypatch, make_row())
+    assert (row["calibration"], row["calibration_at_once"]) == (0.02, 0.5) and not rows.faults(row)
+
+
+def test_cores_that_are_apart_are_waited_for_and_a_run_between_them_made_again(tmp_path, monkeypatch):
+    """Before, after, before, after: the second time they are near."""
+    looks = iter((25.0, 170.0, 26.0, 30.0))
+    monkeypatch.setattr(hop.Hop, "look", lambda watch: watch.note(next(looks)))
+    row, about = attempts(tmp_path, monkeypatch, make_row(), make_row())
+    assert (row["attempt"], row["core_hop_ns"], row["cores_apart"]) == (2, 30.0, False) and not rows.faults(row)
+    assert [(item["why"], item["core_hop_ns"]) for item in about["repeated"]] == [("its two cores were apart, 170 ns", 170.0)]
+    monkeypatch.setattr(hop, "_SETTLE_S", 0.0)
+    looks = iter((25.0, *[170.0] * 5))
+    row, about = attempts(tmp_path, monkeypatch, *[make_row()] * 3)
+    assert row["attempt"] == 3 and "the two cores were apart" in summary.lines([row])[0].remarks
+
+
+def test_the_distance_of_two_cores_is_measured_against_its_best(tmp_path, monkeypatch):
+    told = tmp_path / "mtcp-hop"
+    told.write_text(f"#!/bin/sh\nhead -1 {tmp_path}/ns\nsed -i 1d {tmp_path}/ns\n")
+    told.chmod(0o755)
+    monkeypatch.setenv("MTCP_BIN", str(tmp_path))
+    monkeypatch.setenv("MTCP_GUARD", "on")
+    (tmp_path / "ns").write_text("30.0\n170.0\n40.0\nnonsense\n")
+    watch = hop.Hop([0], [1])
+    assert watch.look() == 30.0 and watch.settle() == 40.0 and watch.look() is None
+    assert (watch.apart(91.0), watch.apart(89.0), watch.apart(None)) == (True, False, None)
+    assert hop.Hop([0], [0]).look() is None  # one core
+    monkeypatch.setenv("MTCP_BIN", str(tmp_path / "none"))
+    assert hop.Hop([0], [1]).look() is None
+
+
+def test_a_line_goes_from_core_to_core(program):
+    def told(*cores):
+        return subprocess.run([program("mtcp-hop"), *map(str, cores)], capture_output=True, text=True, timeout=20)
+
+    cores = sorted(os.sched_getaffinity(0))
+    for wrong in ((), (cores[0],), (cores[0], cores[0]), (cores[0], "x")):
+        assert told(*wrong).returncode == 2 and told(*wrong).stderr.startswith("mtcp-hop: ")
+    if len(cores) > 1:
+        assert 1.0 < float(told(*cores[:2]).stdout) < 1e6
+
+
+def made(tmp_path, monkeypatch, runs, measured):
+    """A session that makes these runs, measured so; the keys it needs of a manifest."""
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    monkeypatch.setattr(session, "measure", lambda run, _: measured(run))
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
+    return session.Session(runs, measure.Site("none", tmp_path, [0], [0], [0]), tmp_path, Silent(), about)
+
+
+def row_of(run):
+    return make_row(run.stack, run.concurrency, run.repeat, experiment=run.scenario.name, axis=run.scenario.column, variant=run.part.name or None)
+
+
+def test_what_is_too_much_for_this_machine_takes_nothing_else_away(tmp_path, monkeypatch):
+    """Status 3 at a million connections says nothing of fewer, of other experiments, or where it was possible before."""
+    tried = []
+
+    def measured(run):
+        tried.append(run.point)
+        if run.point == 1_000_000:
+            raise ChildFailed("no memory", CannotRun.status)
+        return row_of(run)
+
+    known = scenario.load_all()
+    runs = sorted(plan.make([known["many"], known["accept-rate"]], plan.Options("normal", baselines=(), repeats=2)), key=lambda run: (run.repeat, -run.point))
+    work = made(tmp_path, monkeypatch, runs, measured)
+    work.work()
+    assert tried.count(1_000_000) == 1 and len(work.rows) == len(runs) - 2 and not work.about["failures"]
+    assert work.about["skipped"] == {"mtcp": "no memory (many at 1,000,000)"}
+
+
+def test_what_was_possible_before_is_a_failure(tmp_path, monkeypatch):
+    def measured(run):
+        if run.repeat == 2:
+            raise ChildFailed("no memory", CannotRun.status)
+        return row_of(run)
+
+    runs = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("normal", repeats=2))
+    work = made(tmp_path, monkeypatch, runs, measured)
+    work.work()
+    assert len(work.about["failures"]) == 4 and not work.about["skipped"]
+
+
+def test_a_signal_leaves_a_row_whole_in_both_files(tmp_path, monkeypatch):
+    class Asked(BaseException):
+        pass
+
+    def handler(*_):
+        raise Asked
+
+    real = rows._append
+    monkeypatch.setattr(rows, "_append", lambda path, text: (os.kill(os.getpid(), signal.SIGTERM), real(path, text)))
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        run = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick"))[0]
+        work = made(tmp_path, monkeypatch, [run], row_of)
+        with pytest.raises(Asked):
+            work.work()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(work.rows) == 1 and len(rows.read(tmp_path)) == 1 and (tmp_path / "rows.csv").read_text().count("\n") == 2
+
+
+def test_checks_that_failed_stand_in_the_manifest(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    monkeypatch.setattr(session.figures, "draw", lambda *_: None)
+    monkeypatch.setattr(session.report, "write", lambda _folder, found, _about, _known: claims.judge_all(found, {}))
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
+    work = session.Session([], measure.Site("none", tmp_path, [0], [0], [0]), tmp_path, Silent(), about, [make_row(retransmits=1)])
+    work.finish("complete")
+    assert json.loads((tmp_path / "manifest.json").read_text())["failed_checks"] == ["no-failures"]
+
+
+def test_a_machine_that_stays_disturbed_ends_after_three(tmp_path, monkeypatch):
+    row, about = attempts(tmp_path, monkeypatch, *[make_row(steal_share=0.2)] * 3)
+    assert row["attempt"] == 3 and len(about["repeated"]) == 2
+    assert "disturbed" in summary.lines([row])[0].remarks
+
+
+def test_rates_of_the_window_are_kept_and_shown():
+    shown = []
+    found = pace.Pace(shown.append)
+    for rate in (1, 2):
+        assert found.event(json.dumps({"event": "progress", "transactions_per_s": rate})) == "progress"
+    assert found.event('{"event":"measure_begin"}') == "measure_begin"
+    found.begin()
+    for rate in (100, 100, 50, 120, 120):
+        found.event(json.dumps({"event": "progress", "transactions_per_s": rate}))
+    assert shown[:2] == [1, 2] and found.rates == [100, 100, 50, 120, 120] and found.drift() == pytest.approx(0.2)
+    for line in ("{", "[]", '{"event":"progress"}', '{"event":"progress","transactions_per_s":null}', "ready", '{"event":["x"]}'):
+        found.event(line)
+    assert len(found.rates) == 5 and pace.Pace().drift() is None
+
+
+def test_a_sender_beside_the_load_is_no_other_program(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(cpustat, "of_ours", lambda pids, _: seen.append(pids) or 0.0)
+    child = {name: SimpleNamespace(process=SimpleNamespace(pid=pid, send_signal=lambda _: None), wait_line=lambda *_: None)
+             for pid, name in enumerate(("load", "server", "sender"), 1 << 30)}
+    run = plan.make(scenario.choose(["syn-flood"], scenario.load_all()), plan.Options("quick"))[0]
+    measure._Window(run, measure.Site("none", tmp_path, [0], [0], [0])).watch(child["load"], child["server"], child["sender"])
+    assert seen == [[found.process.pid for found in child.values()]] * 2
+
+
+def test_a_rate_that_was_none_is_remarked():
+    assert conclude.unsteady({"steady": True, "rate_drift": 0.05}) == []
+    assert conclude.unsteady({"steady": False, "rate_drift": -0.2}) == \
+        ["the rate had not settled when the window began", "the window's second half was -20% on its first"]
+
+
+def test_a_program_that_does_not_end_is_told_and_ended():
+    child = procs.Child(["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.05; done"], "deaf")
+    child.wait_line(lambda line: line == "deaf", 5.0)
+    with pytest.raises(ChildFailed, match="deaf did not end within 0 s"):
+        child.wait_end(0.05)
+    assert child.stop(grace=0.05) == -9 and child.stop() == -9
+    short = procs.Child(["sh", "-c", "exit 3"], "short")
+    with pytest.raises(ChildFailed, match="short ended with status 3") as told:
+        short.wait_end(5.0)
+    assert told.value.code == 3

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ struct fake_wire {
 	char name[16];
 	pthread_mutex_t lock;
 	struct fake_end end[2];
-	int full; /* tx_burst takes nothing */
+	atomic_bool full; /* tx_burst takes nothing: set by tests while stack threads send */
 };
 
 static struct fake_wire fake_wires[FAKE_WIRES];
@@ -155,7 +156,7 @@ static int fake_open(const struct nic_params *p, struct nic *out, char err[NIC_E
 	w->end[side].wire = w;
 	w->end[side].side = side;
 	w->end[side].n_queues = p->n_queues;
-	w->full = 0;
+	w->full = false;
 	pthread_mutex_unlock(&w->lock);
 	memset(out, 0, sizeof(*out));
 	out->ops = &fake_ops;

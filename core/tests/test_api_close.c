@@ -125,12 +125,12 @@ static void linger_ends_after_its_time(void **state)
 	char b[8];
 
 	set_linger(w->m[CLI], c, 1);
-	fake_wires[0].full = 1;
+	fake_wires[0].full = true;
 	assert_int_equal(mtcp_write(w->m[CLI], c, "last", 4), 4);
 	assert_int_equal(mtcp_close(w->m[CLI], c), 0);
 	assert_true(seconds() - begun >= 1);
 	FAILS(mtcp_write(w->m[CLI], c, "x", 1), EBADF);
-	fake_wires[0].full = 0;
+	fake_wires[0].full = false;
 	UNTIL(w, mtcp_read(w->m[SRV], s, b, sizeof(b)) == 4);
 	UNTIL(w, mtcp_read(w->m[SRV], s, b, sizeof(b)) == 0);
 }
@@ -149,9 +149,9 @@ static void linger_does_not_wait_in_vain(void **state)
 	c = connected(w, l, PORT, &s);
 	set_linger(w->m[CLI], c, 60);
 	assert_int_equal(mtcp_setsock_nonblock(w->m[CLI], c), 0);
-	fake_wires[0].full = 1;
+	fake_wires[0].full = true;
 	assert_int_equal(mtcp_close(w->m[CLI], c), 0);
-	fake_wires[0].full = 0;
+	fake_wires[0].full = false;
 	set_linger(w->m[SRV], s, 60);
 	mtcp_destroy_context(w->m[SRV]); /* nor does the end of a context */
 	w->m[SRV] = mtcp_create_context_on(w->stack[SRV], 0);
@@ -176,12 +176,12 @@ static void close_in_last_ack_tells_of_unread_data(void **state)
 	assert_int_equal(mtcp_shutdown(w->m[CLI], c, SHUT_WR), 0);
 	UNTIL(w, mtcp_socket_ioctl(w->m[SRV], s, FIONREAD, &n) == 0 && n == 6);
 	UNTIL(w, linux_state(w->m[SRV], s) == 8); /* CLOSE-WAIT */
-	fake_wires[0].full = 1;			  /* the FIN stays, and so does LAST-ACK */
+	fake_wires[0].full = true;		  /* the FIN stays, and so does LAST-ACK */
 	assert_int_equal(mtcp_shutdown(w->m[SRV], s, SHUT_WR), 0);
 	UNTIL(w, linux_state(w->m[SRV], s) == 9);
 	assert_int_equal(mtcp_close(w->m[SRV], s), 0);
 	world_turns(w, 10);
-	fake_wires[0].full = 0;
+	fake_wires[0].full = false;
 	UNTIL(w, resets_sent(w->m[SRV]) == 1); /* behind the FIN, if that was on its way */
 }
 

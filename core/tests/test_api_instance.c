@@ -281,11 +281,11 @@ static void test_full_device(void **state)
 	world_open(&w, NULL);
 	l = listener(w.m[SRV], 80, 16);
 	c = stream(w.m[CLI]);
-	fake_wires[0].full = 1;
+	fake_wires[0].full = true;
 	FAILS(try_connect(w.m[CLI], c, 1, 80), EINPROGRESS);
 	world_turns(&w, 20);
 	FAILS(try_connect(w.m[CLI], c, 1, 80), EALREADY);
-	fake_wires[0].full = 0;
+	fake_wires[0].full = false;
 	UNTIL(&w, (s = mtcp_accept(w.m[SRV], l, NULL, NULL)) > 0);
 	world_close(&w);
 }

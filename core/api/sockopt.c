@@ -56,13 +56,26 @@ static bool fastopen_allowed(struct ctx *c, enum tcp_option opt)
 	return opt != TCP_OPT_FASTOPEN_QUEUE || (cfg->stack.fastopen & FASTOPEN_SERVER);
 }
 
+/* A connection that takes options: an attempt that failed does not, though its error still waits.
+ */
+static bool has_connection(struct ctx *c, const struct fd *f)
+{
+	return f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE &&
+	       c->core.ops->state(&c->core, f->id) != TCPS_CLOSED;
+}
+
 /* Where options are kept for the connections to come; NULL: there is one, and it has them. */
 static struct sock_opts *keep(struct ctx *c, struct fd *f)
 {
-	if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE &&
-	    c->core.ops->state(&c->core, f->id) != TCPS_SYN_SENT)
+	if (has_connection(c, f) && c->core.ops->state(&c->core, f->id) != TCPS_SYN_SENT)
 		return fd_opts(c, f);
 	return fd_opts_make(c, f);
+}
+
+/* What the connection says of an option that is kept; it may end while it is asked. */
+static int applied(struct ctx *c, const struct fd *f, int result)
+{
+	return result == -EINVAL && !has_connection(c, f) ? 0 : result;
 }
 
 static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int value)
@@ -87,8 +100,8 @@ static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int val
 	}
 	if (f->kind == MTCP_SOCK_LISTENER)
 		c->core.ops->listen_opts(&c->core, f->id, &kept->rt);
-	else if (f->id != RT_ID_NONE)
-		return c->core.ops->set_option(&c->core, f->id, o->opt, v);
+	else if (has_connection(c, f))
+		return applied(c, f, c->core.ops->set_option(&c->core, f->id, o->opt, v));
 	return 0;
 }
 
@@ -109,8 +122,8 @@ static int set_cc(struct ctx *c, struct fd *f, const void *optval, socklen_t opt
 		kept->rt.cc = cc;
 	if (f->kind == MTCP_SOCK_LISTENER)
 		c->core.ops->listen_opts(&c->core, f->id, &kept->rt);
-	else if (f->id != RT_ID_NONE)
-		return c->core.ops->set_cc(&c->core, f->id, cc);
+	else if (has_connection(c, f))
+		return applied(c, f, c->core.ops->set_cc(&c->core, f->id, cc));
 	return 0;
 }
 
@@ -212,10 +225,10 @@ static int64_t get_tcp(struct ctx *c, struct fd *f, const struct opt_map *o)
 	const struct sock_opts *kept = fd_opts(c, f);
 	int64_t v;
 
-	if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE)
-		v = c->core.ops->get_option(&c->core, f->id, o->opt);
-	else if (kept && kept->rt.set >> o->opt & 1)
+	if (kept && kept->rt.set >> o->opt & 1 && !has_connection(c, f))
 		v = kept->rt.value[o->opt];
+	else if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE)
+		v = c->core.ops->get_option(&c->core, f->id, o->opt);
 	else
 		v = default_value(c, o->opt);
 	return v < 0 ? v : v / o->scale;

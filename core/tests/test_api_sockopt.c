@@ -81,23 +81,38 @@ static void test_kept_and_applied(void **state)
 	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_NODELAY), 0);
 }
 
-/* Set at any time before the connection is open, through an attempt in vain, too. */
+/* Set at any time before the connection is open, through an attempt in vain, too: while it is under
+ * way, and when it has failed but nobody has asked yet. */
 static void test_kept_after_refusal(void **state)
 {
 	struct world *w = *state;
 	mctx_t m = w->m[CLI];
-	int l = listener(w->m[SRV], 80, 4), c = stream(m), s;
+	int l = listener(w->m[SRV], 80, 4), c = stream(m), ep = mtcp_epoll_create(m, 1), s;
+	struct mtcp_epoll_event ev = {.events = MTCP_EPOLLOUT, .data.sockid = c};
+	char cc[16];
+	socklen_t len;
 
+	assert_int_equal(mtcp_epoll_ctl(m, ep, MTCP_EPOLL_CTL_ADD, c, &ev), 0);
 	assert_int_equal(set(m, c, IPPROTO_TCP, TCP_NODELAY, 1), 0);
 	FAILS(try_connect(m, c, 1, 81), EINPROGRESS);
 	assert_int_equal(set(m, c, IPPROTO_TCP, TCP_KEEPCNT, 3), 0);
-	UNTIL(w, try_connect(m, c, 1, 81) < 0 && errno == ECONNREFUSED);
+	UNTIL(w, mtcp_epoll_wait(m, ep, &ev, 1, 0) == 1);
+	assert_true(ev.events & MTCP_EPOLLERR);
+	assert_int_equal(mtcp_epoll_ctl(m, ep, MTCP_EPOLL_CTL_DEL, c, NULL), 0);
+	assert_int_equal(set(m, c, IPPROTO_TCP, TCP_KEEPIDLE, 77), 0);
+	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_KEEPIDLE), 77);
+	assert_int_equal(mtcp_setsockopt(m, c, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+	FAILS(try_connect(m, c, 1, 81), ECONNREFUSED);
 	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_NODELAY), 1);
 	FAILS(try_connect(m, c, 1, 80), EINPROGRESS);
 	UNTIL(w, (s = mtcp_accept(w->m[SRV], l, NULL, NULL)) > 0);
 	UNTIL(w, try_connect(m, c, 1, 80) == 0);
 	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_NODELAY), 1);
 	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_KEEPCNT), 3);
+	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_KEEPIDLE), 77);
+	len = sizeof(cc);
+	assert_int_equal(mtcp_getsockopt(m, c, IPPROTO_TCP, TCP_CONGESTION, cc, &len), 0);
+	assert_string_equal(cc, "reno");
 	assert_int_equal(get(w->m[SRV], s, IPPROTO_TCP, TCP_NODELAY), 0);
 }
 

@@ -292,18 +292,27 @@ static mt_time nap(const struct loop *l)
 	return len < LOOP_SLEEP_MIN ? LOOP_SLEEP_MIN : mt_min(len, LOOP_SLEEP_MAX);
 }
 
+bool loop_spin(struct loop *l)
+{
+	if (!l->busy_poll && !spins(l))
+		return false;
+	rt_relax();
+	lap(l, &l->cycles.idle);
+	return true;
+}
+
 int loop_idle(struct loop *l, mt_time until)
 {
 	bool again = false;
 	mt_time len;
 	int fd, r = 0;
 
-	if (until <= l->now || l->busy_poll || spins(l)) {
-		if (until > l->now)
-			rt_relax();
+	if (until <= l->now) {
 		lap(l, &l->cycles.idle);
 		return 0;
 	}
+	if (loop_spin(l))
+		return 0;
 	fd = arm(l, &again);
 	len = fd >= 0 ? LOOP_IRQ_MAX : nap(l);
 	/* Where the device takes nothing, or a deadline is due already, no interrupt will tell. */

@@ -79,6 +79,8 @@ static inline bool loop_turn(struct loop *l)
 /* Sends what is pending, without a turn: at the time of now, since the last turn may be long ago.
  * The ticks it took. */
 uint64_t loop_flush(struct loop *);
+/* After a turn in which nothing happened: is the next one to follow at once (spin.h)? */
+STACK_PHASE bool loop_spin(struct loop *);
 /* After a turn in which nothing happened: returns at once while it is worth spinning (spin.h; for
  * SPIN_MAX where no frame can wake the thread), then sleeps until a packet, the stack's deadline,
  * or `until`; not at all if that has passed. 0 or -EINTR. */

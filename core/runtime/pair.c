@@ -108,54 +108,52 @@ static STACK_PHASE void pair_idle(struct pair *p)
 		atomic_fetch_sub(&p->n_asleep, 1);
 }
 
-/* Sleeps while the application runs, which may do its jobs itself meanwhile. */
-static void lend(struct pair *p, mt_time nap)
+/* Sleeps while the application runs, which may make turns itself meanwhile. */
+static void lend(struct pair *p, mt_time nap, bool wake)
 {
 	atomic_store_explicit(&p->taken, 0, memory_order_release);
-	(void)pair_wait(p, PAIR_APP, nap);
-	while (atomic_exchange_explicit(&p->taken, 1, memory_order_acquire))
-		sched_yield();
+	if (wake) /* not before: it runs at once, and would find the stack taken */
+		pair_wake(p);
+	do {
+		(void)pair_wait(p, PAIR_APP, nap);
+		nap = PAIR_NAP_MADE;
+	} while (!stk_take(p));
+}
+
+static mt_time nap_for(struct pair *p)
+{
+	mt_time most = p->stk.loans != p->stk.loans_seen ? PAIR_NAP_MADE : PAIR_NAP;
+
+	p->stk.loans_seen = p->stk.loans;
+	return p->loop.next > p->loop.now ? mt_min(most, p->loop.next - p->loop.now) : most;
 }
 
 /* Hands the CPU back when the application waits for what has come, and rests. */
 static void rest(struct pair *p, uint32_t baton, bool busy)
 {
-	struct loop *l = &p->loop;
+	bool wake = false;
 
 	if (baton == PAIR_TURN || (baton == PAIR_STACK && p->stk.news)) {
 		/* If the application gave up waiting just now, the news stays: it may wait again
 		 * without having seen what this turn passed on. */
-		if (atomic_compare_exchange_strong_explicit(&p->baton, &baton, PAIR_APP,
-							    memory_order_acq_rel,
-							    memory_order_acquire)) {
+		wake = atomic_compare_exchange_strong_explicit(
+			&p->baton, &baton, PAIR_APP, memory_order_acq_rel, memory_order_acquire);
+		if (wake)
 			p->stk.news = false;
-			pair_wake(p);
-		}
 		baton = PAIR_APP;
 	}
-	if (baton == PAIR_APP) {
-		mt_time nap = l->next > l->now ? mt_min(PAIR_NAP, l->next - l->now) : PAIR_NAP;
-
-		lend(p, nap);
-	} else if (!busy) {
+	if (baton == PAIR_APP)
+		lend(p, nap_for(p), wake);
+	else if (!busy)
 		pair_idle(p);
-	}
 }
 
 static void stack_loop(struct pair *p)
 {
 	while (!atomic_load_explicit(&p->stop, memory_order_acquire)) {
 		uint32_t baton = atomic_load_explicit(&p->baton, memory_order_acquire);
-		uint64_t t = rt_ticks();
-		bool busy = stk_jobs(p);
 
-		p->loop.cycles.tcp += rt_ticks() - t;
-		busy |= loop_turn(&p->loop);
-		t = rt_ticks();
-		stk_deliver(p);
-		if (busy)
-			p->loop.cycles.tcp += rt_ticks() - t;
-		rest(p, baton, busy);
+		rest(p, baton, stk_turn(p));
 	}
 }
 

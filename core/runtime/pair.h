@@ -12,11 +12,12 @@
  * the other, so the other's memory is bounded. Credit comes back when half of it has been used up:
  * a short exchange costs no credit record.
  *
- * Baton. While both threads have work they alternate: who has nothing to do hands over and gives
- * the CPU away, which is one system call for a change of threads; who got it back without the baton
- * sleeps, and has to be woken. The kernel's scheduler never has to end a time slice for that.
- * Before it hands over, the application's thread does its jobs itself and sends what they bring, if
- * the stack's sleeps (a loan): an answer then costs one change of threads, not two.
+ * Baton. One thread works on the stack at a time. The stack's does while the application computes
+ * (it looks up every PAIR_NAP) and while the core sleeps. When the application's thread waits, it
+ * makes the turns itself (a loan) as long as the loop would spin: a change of threads costs more
+ * than a short connection's handling does. Else it hands over and gives the CPU away, which is one
+ * system call; who got it back without the baton sleeps, and has to be woken. The kernel's
+ * scheduler never has to end a time slice for that.
  */
 #ifndef RUNTIME_PAIR_H
 #define RUNTIME_PAIR_H
@@ -36,6 +37,7 @@
  * its callers look whether there was one this often. */
 #define PAIR_WAIT_MAX (50 * MT_MS)
 #define PAIR_NAP      (1 * MT_MS) /* the stack's longest sleep while the application computes */
+#define PAIR_NAP_MADE (4 * MT_MS) /* ... which made turns itself in the last one */
 #define PAIR_STARVE   16	  /* polls after which the stack gets a turn in any case */
 
 enum pair_baton {
@@ -173,7 +175,8 @@ struct pair_stk {
 	struct list todo; /* sockets with something to pass on */
 	struct pair_reply reply;
 	bool reply_due;
-	bool news; /* something was passed on that the application waits for */
+	bool news;		    /* something was passed on that the application waits for */
+	uint32_t loans, loans_seen; /* turns made by the application; when the stack's last slept */
 };
 
 struct pair {
@@ -217,8 +220,13 @@ static inline struct stk_sock *stk_at(struct pair *p, uint32_t id)
 STACK_PHASE bool stk_jobs(struct pair *);
 /* Passes on what the last turn brought, as far as the ring has room. */
 STACK_PHASE void stk_deliver(struct pair *);
-/* On the application's thread: the jobs, and sending; nothing if the stack's is at work. */
-void stk_loan(struct pair *);
+/* Jobs, a turn of the loop, what it brought. True if anything happened. */
+STACK_PHASE bool stk_turn(struct pair *);
+/* The right to work on the stack (pair.taken). False: the other thread has it. */
+bool stk_take(struct pair *);
+/* On the application's thread: what a hand-over is for, without one. False if the stack's thread is
+ * at work, or has to sleep now: then it is to be handed over. */
+bool stk_loan(struct pair *, enum pair_baton to, mt_time until);
 
 /* ---- application's thread (pair_app.c) ---- */
 /* Takes in all events that wait. True if one of them is of interest to the application. */

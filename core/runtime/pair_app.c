@@ -167,10 +167,10 @@ int app_hand_over(struct pair *p, enum pair_baton to, mt_time until)
 	int r = 0;
 
 	spsc_flush(&p->jobs);
-	if (p->app.posted)
-		stk_loan(p);
 	p->app.posted = false;
 	p->app.polls = 0;
+	if (stk_loan(p, to, until))
+		return 0;
 	atomic_store_explicit(&p->baton, to, memory_order_release);
 	pair_wake(p);
 	while (atomic_load_explicit(&p->baton, memory_order_acquire) != PAIR_APP) {

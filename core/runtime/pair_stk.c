@@ -474,19 +474,41 @@ bool stk_jobs(struct pair *p)
 	return any;
 }
 
-void stk_loan(struct pair *p)
+bool stk_turn(struct pair *p)
 {
-	uint64_t t;
+	uint64_t t = rt_ticks();
+	bool busy = stk_jobs(p);
 
-	if (atomic_exchange_explicit(&p->taken, 1, memory_order_acquire))
-		return;
-	t = rt_ticks(); /* not before: the stack's thread may just have made a later turn */
-	p->loop.now = rt_clock_at(&p->loop.clock, t);
-	if (stk_jobs(p)) {
+	p->loop.cycles.tcp += rt_ticks() - t;
+	busy |= loop_turn(&p->loop);
+	t = rt_ticks();
+	stk_deliver(p);
+	if (busy)
 		p->loop.cycles.tcp += rt_ticks() - t;
-		/* An answer may come: the stack's thread polls before it naps. */
-		p->loop.busy_at = p->loop.now;
-		(void)loop_flush(&p->loop);
-	}
+	return busy;
+}
+
+bool stk_take(struct pair *p)
+{
+	return !atomic_exchange_explicit(&p->taken, 1, memory_order_acquire);
+}
+
+bool stk_loan(struct pair *p, enum pair_baton to, mt_time until)
+{
+	bool done;
+
+	if (!stk_take(p))
+		return false;
+	do {
+		bool busy = stk_turn(p);
+
+		p->stk.loans++;
+		done = to == PAIR_TURN || p->stk.news || p->loop.now >= until;
+		if (!busy && !done && !loop_spin(&p->loop))
+			break; /* how to sleep, the stack's thread knows */
+	} while (!done);
+	if (done)
+		p->stk.news = false; /* the application looks */
 	atomic_store_explicit(&p->taken, 0, memory_order_release);
+	return done;
 }

@@ -29,6 +29,7 @@ struct fake_end {
 	struct fake_wire *wire;
 	int side;
 	uint16_t n_queues; /* 0: not open */
+	atomic_uint taken; /* frames that its stack has received */
 	struct fake_queue rx[FAKE_QUEUES];
 };
 
@@ -69,6 +70,7 @@ static uint16_t fake_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_
 		q->head = (q->head + 1) % FAKE_DEPTH;
 	}
 	pthread_mutex_unlock(&e->wire->lock);
+	e->taken += i;
 	return i;
 }
 

@@ -198,6 +198,10 @@ void rt_listen_opts(struct stack_core *sc, uint32_t lid, const struct rt_opts *o
 {
 	if (o->set >> TCP_OPT_FASTOPEN_QUEUE & 1)
 		(void)stack_listen_fastopen(sc, lid, o->value[TCP_OPT_FASTOPEN_QUEUE]);
+	if (o->set >> TCP_OPT_RCVBUF & 1)
+		stack_listen_rcvbuf(sc, lid, o->value[TCP_OPT_RCVBUF]);
+	if (o->set >> TCP_OPT_MAXSEG & 1)
+		stack_listen_mss(sc, lid, (uint16_t)o->value[TCP_OPT_MAXSEG]);
 }
 
 void rt_apply_opts(struct stack_core *sc, uint32_t id, const struct rt_opts *o, mt_time now)

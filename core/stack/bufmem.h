@@ -53,6 +53,11 @@ size_t bufmem_units_bytes(size_t bytes);
 /* mem: `bytes` (a multiple of BUFMEM_UNIT), units: bufmem_units_bytes(); both aligned to 64,
  * content indifferent. max_order: the largest block ever asked for. */
 void bufmem_init(struct bufmem *, void *mem, size_t bytes, void *units, uint8_t max_order);
+/* Bytes of the largest block. */
+static inline uint32_t bufmem_most(const struct bufmem *m)
+{
+	return BUFMEM_UNIT << m->max_order;
+}
 
 /* For bufmem_get and bufmem_put: what no kept block serves, and what is not to be kept. */
 uint32_t bufmem_get_unkept(struct bufmem *, uint8_t order);

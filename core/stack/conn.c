@@ -69,6 +69,7 @@ void conn_choose(const struct stack_core *sc, const struct flow *f, mt_time now,
 	o->ts_offset = (uint32_t)(h >> 32);
 	o->mss = ip_out_mss(sc, &f->remote);
 	o->mss_default = v4 ? 0 : IPV6_MTU_MIN - IPV6_HLEN - TCP_HLEN;
+	o->rcvbuf = 0;
 }
 
 void conn_know_path(const struct stack_core *sc, struct conn *c, mt_time now)

@@ -82,6 +82,8 @@ struct listener {
 	uint32_t backlog;
 	uint32_t fastopen; /* connections that may be open before their handshake is over; 0: off */
 	uint32_t n_queued;
+	uint32_t rcvbuf; /* of its connections, from the SYN/ACK on; 0: as configured */
+	uint16_t mss;	 /* the same; at most the path's */
 	struct rlist queue;
 	struct rlist event_node;
 	uint64_t cookie;

@@ -177,10 +177,6 @@ static inline uint16_t ip_out_mss(const struct stack_core *sc, const struct ip_a
 		return (uint16_t)(sc->nic->mtu - IPV4_HLEN - TCP_HLEN);
 	return (uint16_t)(sc->autoconf.mtu - IPV6_HLEN - TCP_HLEN);
 }
-static inline struct tcp_host core_host(const struct stack_core *sc, const struct ip_addr *remote)
-{
-	return (struct tcp_host){.cfg = &sc->cfg.tcp, .mss = ip_out_mss(sc, remote)};
-}
 /* Sends a segment that belongs to no connection (RST, TIME-WAIT's ACK) back to the station it
  * answers. */
 void ip_out_reply(struct stack_core *, const struct rx_seg *to, const struct tcp_seg *);
@@ -230,6 +226,8 @@ void syn_queue_forget(struct stack_core *, uint32_t lid);
 /* A segment without a connection (r->id is FLOW_NONE, or a TIME-WAIT record that it may replace),
  * for a listener or nobody. */
 void listen_input(struct stack_core *, struct rx_seg *, mt_time now);
+/* What the listener's connections with this address have in common. */
+struct tcp_host listen_host(const struct stack_core *, uint32_t lid, const struct ip_addr *remote);
 bool listen_exists(const struct stack_core *, const struct flow *);
 /* r->seg completes a handshake: a connection takes the place of r->id in the table (FLOW_NONE:
  * none) and stands on the accept queue. False (counted): no room. */

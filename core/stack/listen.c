@@ -78,6 +78,7 @@ int64_t stack_listen(struct stack_core *sc, const struct ip_endpoint *local, uin
 		.local = {.addr = local->addr, .port = port, .v6only = local->v6only},
 		.next = *head_of(sc, port),
 		.backlog = backlog ? backlog : 1,
+		.mss = UINT16_MAX,
 	};
 	rlist_init(&l->queue);
 	*head_of(sc, port) = id;
@@ -126,10 +127,22 @@ static void enqueue(struct stack_core *sc, uint32_t lid, struct conn *c)
 		rlist_append(&sc->listen_events, &l->event_node);
 }
 
+struct tcp_host listen_host(const struct stack_core *sc, uint32_t lid, const struct ip_addr *remote)
+{
+	const struct listener *l = core_listener(sc, lid);
+	uint16_t mss = ip_out_mss(sc, remote);
+
+	return (struct tcp_host){
+		.cfg = &sc->cfg.tcp,
+		.rcvbuf = l->rcvbuf,
+		.mss = mss < l->mss ? mss : l->mss,
+	};
+}
+
 bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const struct tcp_half *half,
 		 mt_time now)
 {
-	struct tcp_host host = core_host(sc, &r->flow.remote);
+	struct tcp_host host = listen_host(sc, lid, &r->flow.remote);
 	struct listener *l = core_listener(sc, lid);
 	struct conn *c;
 
@@ -154,24 +167,24 @@ bool listen_open(struct stack_core *sc, uint32_t lid, struct rx_seg *r, const st
 
 /* ---- cookies ---- */
 
-static struct tcp_cookie_flow cookie_flow(const struct stack_core *sc, const struct rx_seg *r,
-					  mt_time now)
+static struct tcp_cookie_flow cookie_flow(const struct stack_core *sc, uint32_t lid,
+					  const struct rx_seg *r, mt_time now)
 {
 	struct tcp_open o;
 
 	conn_choose(sc, &r->flow, now, &o);
 	return (struct tcp_cookie_flow){
-		.host = core_host(sc, &r->flow.remote),
+		.host = listen_host(sc, lid, &r->flow.remote),
 		.flow = &r->flow,
 		.now = now,
 		.ts_offset = o.ts_offset,
 	};
 }
 
-static void send_cookie(struct stack_core *sc, const struct rx_seg *r, struct tcp_half *half,
-			mt_time now)
+static void send_cookie(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
+			struct tcp_half *half, mt_time now)
 {
-	struct tcp_cookie_flow f = cookie_flow(sc, r, now);
+	struct tcp_cookie_flow f = cookie_flow(sc, lid, r, now);
 	struct tcp_seg syn_ack;
 
 	tcp_cookie_make(&sc->cookies, &sc->rng, &f, half, &syn_ack);
@@ -189,7 +202,7 @@ static bool take_cookie(struct stack_core *sc, uint32_t lid, struct rx_seg *r, m
 	if ((r->seg.flags & (TCPF_SYN | TCPF_ACK | TCPF_RST)) != TCPF_ACK ||
 	    !tcp_cookie_expected(&sc->cookies, now))
 		return false;
-	f = cookie_flow(sc, r, now);
+	f = cookie_flow(sc, lid, r, now);
 	if (!tcp_cookie_check(&sc->cookies, &f, &r->seg, &half)) {
 		sc->stats.syn_cookies_bad++;
 		return false;
@@ -248,11 +261,14 @@ static bool wants_cookie(const struct stack_core *sc, const struct tcp_tw *tw,
 static bool open_half(struct stack_core *sc, uint32_t lid, struct rx_seg *r,
 		      const struct tcp_tw *tw, mt_time now)
 {
-	uint32_t fastopen = core_listener(sc, lid)->fastopen;
+	const struct listener *l = core_listener(sc, lid);
+	uint32_t fastopen = l->fastopen;
 	struct tcp_open open;
 	struct tcp_half half;
 
 	conn_choose(sc, &r->flow, now, &open);
+	open.mss = open.mss < l->mss ? open.mss : l->mss;
+	open.rcvbuf = l->rcvbuf;
 	if (tw)
 		open.iss = seq_max(open.iss, tcp_tw_min_iss(tw));
 	if (sc->n_fastopen < fastopen && fastopen_valid(sc, &r->flow.remote, &r->seg, now))
@@ -261,7 +277,7 @@ static bool open_half(struct stack_core *sc, uint32_t lid, struct rx_seg *r,
 	if (fastopen && (r->seg.opts & TCPO_FASTOPEN))
 		half.flags |= HALF_FASTOPEN;
 	if (wants_cookie(sc, tw, &half)) {
-		send_cookie(sc, r, &half, now);
+		send_cookie(sc, lid, r, &half, now);
 		return true;
 	}
 	if (syn_queue_add(sc, lid, r, &half, now))
@@ -317,6 +333,18 @@ int stack_listen_fastopen(struct stack_core *sc, uint32_t lid, uint32_t n)
 		return -EOPNOTSUPP;
 	core_listener(sc, lid)->fastopen = n;
 	return 0;
+}
+
+void stack_listen_rcvbuf(struct stack_core *sc, uint32_t lid, uint32_t bytes)
+{
+	uint32_t most = bufmem_most(&sc->bufs);
+
+	core_listener(sc, lid)->rcvbuf = bytes < most ? bytes : most;
+}
+
+void stack_listen_mss(struct stack_core *sc, uint32_t lid, uint16_t mss)
+{
+	core_listener(sc, lid)->mss = mss;
 }
 
 int64_t stack_accept(struct stack_core *sc, uint32_t lid)

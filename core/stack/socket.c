@@ -400,7 +400,7 @@ int stack_set_option(struct stack_core *sc, uint32_t id, enum tcp_option opt, ui
 		     mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
-	uint32_t most = BUFMEM_UNIT << sc->bufs.max_order;
+	uint32_t most = bufmem_most(&sc->bufs);
 	int err;
 
 	if (!conn_alive(c))

@@ -154,6 +154,9 @@ int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint3
  * all of the core's count): their data comes in the SYN. 0: none, as at first. EOPNOTSUPP: not
  * configured. */
 int stack_listen_fastopen(struct stack_core *, uint32_t lid, uint32_t n);
+/* SO_RCVBUF and TCP_MAXSEG of the connections to come: already their SYN/ACK says so. */
+void stack_listen_rcvbuf(struct stack_core *, uint32_t lid, uint32_t bytes);
+void stack_listen_mss(struct stack_core *, uint32_t lid, uint16_t mss);
 /* Connections not yet accepted and half-open ones get a RST. O(those, and all half-open ones). */
 void stack_listen_close(struct stack_core *, uint32_t lid, mt_time now);
 /* Id of a connection in SYN-SENT. local: NULL, or address and port each of which may be

@@ -164,7 +164,7 @@ bool syn_queue_add(struct stack_core *sc, uint32_t lid, const struct rx_seg *r,
 static void build(struct stack_core *sc, const struct half_open *h, struct fastopen_cookie *fc,
 		  mt_time now, struct tcp_seg *s)
 {
-	struct tcp_host host = core_host(sc, &h->remote);
+	struct tcp_host host = listen_host(sc, h->listener, &h->remote);
 
 	tcp_half_syn_ack(&h->half, &host, now, s);
 	if (h->half.flags & HALF_FASTOPEN)
@@ -191,11 +191,12 @@ void syn_queue_input(struct stack_core *sc, struct rx_seg *r, mt_time now)
 	uint32_t id = r->id & ~FLOW_SYN;
 	struct half_open *h = half_at(sc, id);
 	enum tcp_drop why = TCP_DROP_NONE;
+	struct tcp_host host = listen_host(sc, h->listener, &h->remote);
 	struct fastopen_cookie fc;
 	struct tcp_seg reply;
 
 	sc->stats.rx_segs++;
-	switch (tcp_half_input(&h->half, &sc->cfg.tcp, &r->seg, &reply, &why)) {
+	switch (tcp_half_input(&h->half, &host, &r->seg, &reply, &why)) {
 	case TCP_HALF_OPEN:
 		if (listen_open(sc, h->listener, r, &h->half, now))
 			free_record(sc, id);

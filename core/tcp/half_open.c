@@ -24,14 +24,15 @@ void tcp_half_open(struct tcp_half *h, const struct tcp_config *cfg, const struc
 		h->flags |= HALF_SACK;
 	if (cfg->wscale && (syn->opts & TCPO_WSCALE)) {
 		h->flags |= HALF_WSCALE;
-		h->wscale = (uint8_t)min_u32(syn->wscale, WSCALE_MAX);
+		h->wscale = min_u32(syn->wscale, WSCALE_MAX) & 15u;
+		h->rcv_wscale = open_first_wscale(cfg, o->rcvbuf) & 15u;
 	}
 }
 
 /* Until the handshake is over, the window of a SYN/ACK, never scaled (RFC 7323 2.2). */
-static uint32_t half_window(const struct tcp_config *cfg)
+static uint32_t half_window(const struct tcp_host *host)
 {
-	return min_u32(cfg->rcvbuf, UINT16_MAX);
+	return min_u32(host->rcvbuf ? host->rcvbuf : host->cfg->rcvbuf, UINT16_MAX);
 }
 
 static void put_ts(const struct tcp_half *h, mt_time now, struct tcp_seg *out)
@@ -46,13 +47,11 @@ static void put_ts(const struct tcp_half *h, mt_time now, struct tcp_seg *out)
 void tcp_half_syn_ack(const struct tcp_half *h, const struct tcp_host *host, mt_time now,
 		      struct tcp_seg *out)
 {
-	const struct tcp_config *cfg = host->cfg;
-
 	*out = (struct tcp_seg){
 		.seq = h->iss,
 		.ack = seq_add(h->irs, 1),
 		.flags = TCPF_SYN | TCPF_ACK,
-		.wnd = (uint16_t)half_window(cfg),
+		.wnd = (uint16_t)half_window(host),
 		.opts = TCPO_MSS,
 		.mss = host->mss,
 	};
@@ -63,7 +62,7 @@ void tcp_half_syn_ack(const struct tcp_half *h, const struct tcp_host *host, mt_
 		out->opts |= TCPO_SACK_PERM;
 	if (h->flags & HALF_WSCALE) {
 		out->opts |= TCPO_WSCALE;
-		out->wscale = open_first_wscale(cfg);
+		out->wscale = h->rcv_wscale;
 	}
 }
 
@@ -79,7 +78,7 @@ void tcp_half_reset(const struct tcp_half *h, struct tcp_seg *out)
 /* One segment on its way through the steps of 3.10.7.4. */
 struct half_arrival {
 	struct tcp_half *h;
-	const struct tcp_config *cfg;
+	const struct tcp_host *host;
 	const struct tcp_seg *seg;
 	struct tcp_seg *reply;
 	enum tcp_drop *drop;
@@ -95,13 +94,13 @@ static enum tcp_half_verdict drop_for(struct half_arrival *a, enum tcp_drop why)
 /* No timestamp: a challenge without one echoes nothing the peer could trust less. */
 static enum tcp_half_verdict challenge(struct half_arrival *a, enum tcp_drop why)
 {
-	uint8_t shift = a->h->flags & HALF_WSCALE ? open_first_wscale(a->cfg) : 0;
+	uint8_t shift = a->h->flags & HALF_WSCALE ? a->h->rcv_wscale : 0;
 
 	*a->reply = (struct tcp_seg){
 		.seq = seq_add(a->h->iss, 1),
 		.ack = a->rcv_nxt,
 		.flags = TCPF_ACK,
-		.wnd = (uint16_t)(half_window(a->cfg) >> shift),
+		.wnd = (uint16_t)(half_window(a->host) >> shift),
 	};
 	*a->drop = why;
 	return TCP_HALF_CHALLENGE;
@@ -116,7 +115,7 @@ static enum tcp_half_verdict check_sequence(struct half_arrival *a)
 	int32_t first = seq_diff(s->seq, a->rcv_nxt);
 	bool rst = s->flags & TCPF_RST;
 	bool syn_again = (s->flags & (TCPF_SYN | TCPF_ACK)) == TCPF_SYN && !rst && first == -1;
-	bool in_window = first > 0 ? (uint32_t)first < half_window(a->cfg)
+	bool in_window = first > 0 ? (uint32_t)first < half_window(a->host)
 				   : first == 0 || seq_gt(seq_add(s->seq, seg_len(s)), a->rcv_nxt);
 
 	if ((h->flags & HALF_TS) && !rst) {
@@ -138,13 +137,13 @@ static enum tcp_half_verdict check_sequence(struct half_arrival *a)
 	return rst ? drop_for(a, TCP_DROP_RST) : challenge(a, TCP_DROP_SEQ);
 }
 
-enum tcp_half_verdict tcp_half_input(struct tcp_half *h, const struct tcp_config *cfg,
+enum tcp_half_verdict tcp_half_input(struct tcp_half *h, const struct tcp_host *host,
 				     const struct tcp_seg *s, struct tcp_seg *reply,
 				     enum tcp_drop *drop)
 {
 	struct half_arrival a = {
 		.h = h,
-		.cfg = cfg,
+		.host = host,
 		.seg = s,
 		.reply = reply,
 		.drop = drop,
@@ -191,13 +190,18 @@ static struct tcp_seg syn_of(const struct tcp_half *h)
 void tcp_open_half(struct tcb *t, const struct tcp_host *host, const struct tcp_half *h,
 		   const struct tcp_seg *seg, mt_time now)
 {
-	struct tcp_open o = {.iss = h->iss, .ts_offset = h->ts_offset, .mss = host->mss};
+	struct tcp_open o = {
+		.iss = h->iss, .ts_offset = h->ts_offset, .mss = host->mss, .rcvbuf = host->rcvbuf};
 	struct tcp_seg syn = syn_of(h);
 	struct tcp_events ev = {0};
 	struct arrival a = {.t = t, .seg = seg, .ev = &ev, .now = now};
 
 	tcp_open_passive(t, host->cfg, &o, &syn, now);
 	t->snd_nxt = seg->ack;
+	if (t->flags & TF_WSCALE) { /* the listener's buffer may be another since the SYN/ACK */
+		t->rcv_wscale = h->rcv_wscale;
+		t->rcvbuf = max_u32(t->rcvbuf, 2u << t->rcv_wscale);
+	}
 	if (!(h->flags & (HALF_AGAIN | HALF_COOKIE))) {
 		t->flags |= TF_TIMING;
 		t->rtt_seq = seg->ack;

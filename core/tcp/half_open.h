@@ -25,13 +25,14 @@ struct tcp_half {
 	uint32_t ts_recent, ts_offset;
 	uint32_t sent_us; /* microsecond clock when the first SYN/ACK left; the owner sets it */
 	uint16_t mss;	  /* the peer's */
-	uint8_t wscale;	  /* the peer's */
+	uint8_t wscale : 4, rcv_wscale : 4; /* the peer's, and the SYN/ACK's */
 	uint8_t flags;
 };
 
-struct tcp_host { /* what all connections of a host have in common */
+struct tcp_host { /* what all connections of a listener have in common */
 	const struct tcp_config *cfg;
-	uint16_t mss; /* as tcp_open.mss */
+	uint32_t rcvbuf; /* as tcp_open.rcvbuf */
+	uint16_t mss;	 /* as tcp_open.mss */
 };
 
 /* syn was accepted by tcp_listen_input. */
@@ -50,7 +51,7 @@ enum tcp_half_verdict {
 };
 
 /* drop: the reason, unless OPEN or GONE. */
-enum tcp_half_verdict tcp_half_input(struct tcp_half *, const struct tcp_config *,
+enum tcp_half_verdict tcp_half_input(struct tcp_half *, const struct tcp_host *,
 				     const struct tcp_seg *, struct tcp_seg *reply,
 				     enum tcp_drop *drop);
 /* What tells the peer that its handshake is given up. */

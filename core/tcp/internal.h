@@ -82,8 +82,8 @@ void conn_fail(struct tcb *, int err, bool reset, struct tcp_events *);
 /* The smallest shift that lets 16 bits offer the whole buffer (RFC 7323 2.3). */
 uint8_t open_wscale(uint32_t rcvbuf);
 /* The shift of a new connection: auto-tuning may use it all, but the first buffer still holds two
- * units of the window field. */
-uint8_t open_first_wscale(const struct tcp_config *);
+ * units of the window field. own: as tcp_open.rcvbuf. */
+uint8_t open_first_wscale(const struct tcp_config *, uint32_t own);
 /* What a peer takes that names no segment size (RFC 9293 3.7.1). */
 static inline uint32_t open_mss_default(const struct tcp_open *o)
 {

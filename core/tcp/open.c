@@ -46,10 +46,10 @@ uint8_t open_wscale(uint32_t rcvbuf)
 	return (uint8_t)(w <= 16 ? 0 : min_u32(w - 16, WSCALE_MAX));
 }
 
-uint8_t open_first_wscale(const struct tcp_config *cfg)
+uint8_t open_first_wscale(const struct tcp_config *cfg, uint32_t own)
 {
-	uint8_t s = open_wscale(max_u32(cfg->rcvbuf, cfg->rcvbuf_max));
-	unsigned w = width(cfg->rcvbuf);
+	uint8_t s = open_wscale(own ? own : max_u32(cfg->rcvbuf, cfg->rcvbuf_max));
+	unsigned w = width(own ? own : cfg->rcvbuf);
 
 	return (uint8_t)min_u32(s, w < 2 ? 0 : w - 2);
 }
@@ -64,14 +64,14 @@ static void open_common(struct tcb *t, const struct tcp_config *cfg, const struc
 	t->ts_offset = o->ts_offset;
 	t->mss_local = (uint16_t)max_u32(o->mss, MSS_MIN);
 	t->mss_seen = (uint16_t)min_u32(t->mss_local, open_mss_default(o));
-	t->rcvbuf = cfg->rcvbuf;
+	t->rcvbuf = o->rcvbuf ? o->rcvbuf : cfg->rcvbuf;
 	t->n_quick = cfg->quick_acks;
 	t->rxt_at_us = t->ack_at_us = t->idle_at_ms = 0;
 	t->last_rcv_ms = t->last_snd_ms = t->unacked_ms = ms_of(now);
 	t->challenge_ms = ms_of(now) - CHALLENGE_MS;
-	t->rcv_wscale = cfg->wscale ? open_first_wscale(cfg) & 15u : 0;
+	t->rcv_wscale = cfg->wscale ? open_first_wscale(cfg, o->rcvbuf) & 15u : 0;
 	t->flags = TF_SYN_DUE | (cfg->nodelay ? TF_NODELAY : 0);
-	t->xflags = cfg->fast_path ? 0 : XF_SLOW;
+	t->xflags = (cfg->fast_path ? 0 : XF_SLOW) | (o->rcvbuf ? XF_RCVBUF : 0);
 	if (own_from_the_start(cfg))
 		t->xflags |= XF_OWN;
 	rtt_init(&t->rtt);

@@ -129,6 +129,7 @@ static bool read_options(const struct tcp_cookie_flow *f, const struct tcp_seg *
 	if ((s->ts_ecr & 15) != NO_WSCALE) {
 		h->flags |= HALF_WSCALE;
 		h->wscale = s->ts_ecr & 15;
+		h->rcv_wscale = open_first_wscale(cfg, f->host.rcvbuf) & 15u;
 	}
 	return (cfg->sack || !(h->flags & HALF_SACK)) &&
 	       (cfg->ecn != TCP_ECN_OFF || !(h->flags & HALF_ECN)) &&

@@ -66,8 +66,7 @@ struct tcp_config {
 	uint32_t user_timeout_ms;   /* 0: by number of retries */
 	uint32_t keep_idle_ms, keep_interval_ms;
 	uint8_t keep_probes;
-	uint8_t syn_retries;        /* 6 */
-	uint8_t data_retries;       /* 15 */
+	uint8_t syn_retries, data_retries; /* 6, 15 */
 	uint8_t orphan_retries;     /* 8, 102 s at least: the same once the application has closed */
 	uint8_t init_cwnd;          /* 10 segments (RFC 6928) */
 	uint8_t quick_acks;         /* segments acknowledged at once at the start of a connection, 16 */
@@ -88,6 +87,7 @@ struct tcp_open {
 	uint32_t ts_offset;  /* added to the millisecond clock in TSval */
 	uint16_t mss;        /* largest payload the path's MTU lets us receive and send, options not counted */
 	uint16_t mss_default; /* of a peer that names none (RFC 9293 3.7.1): 0: IPv4's 536 */
+	uint32_t rcvbuf;     /* set for it, and auto-tuning leaves it alone; 0: as configured */
 };
 
 /* Reasons of a drop: counted by the owner. */

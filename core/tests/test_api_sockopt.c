@@ -154,6 +154,41 @@ static void test_inherited(void **state)
 	assert_memory_equal(&in, &out, sizeof(in));
 }
 
+static struct tcp_info info(mctx_t m, int s)
+{
+	struct tcp_info i;
+	socklen_t len = sizeof(i);
+
+	assert_int_equal(mtcp_getsockopt(m, s, IPPROTO_TCP, TCP_INFO, &i, &len), 0);
+	return i;
+}
+
+/* What a SYN/ACK says of them is as the listener has it, set before listen or after. */
+static void test_told_by_the_syn_ack(void **state)
+{
+	struct world *w = *state;
+	mctx_t m = w->m[SRV];
+	int l = stream(m), c, s;
+
+	assert_int_equal(set(m, l, SOL_SOCKET, SO_RCVBUF, 30000), 0);
+	assert_int_equal(set(m, l, IPPROTO_TCP, TCP_MAXSEG, 1000), 0);
+	assert_int_equal(try_bind(m, l, 1, 80), 0);
+	assert_int_equal(mtcp_listen(m, l, 4), 0);
+	c = connected(w, l, 80, &s);
+	assert_int_equal(get(w->m[CLI], c, IPPROTO_TCP, TCP_MAXSEG), 1000 - 12);
+	assert_int_equal(get(m, s, IPPROTO_TCP, TCP_MAXSEG), 1000 - 12);
+	assert_int_equal(info(w->m[CLI], c).tcpi_snd_wscale, 0);
+	assert_int_equal(get(m, s, SOL_SOCKET, SO_RCVBUF), 30000);
+	assert_int_equal(set(m, l, SOL_SOCKET, SO_RCVBUF, 1 << 20), 0); /* cut to what there is */
+	assert_int_equal(set(m, l, SOL_SOCKET, SO_SNDBUF, 40000), 0);
+	assert_int_equal(set(m, l, IPPROTO_TCP, TCP_MAXSEG, 800), 0);
+	c = connected(w, l, 80, &s);
+	assert_int_equal(get(w->m[CLI], c, IPPROTO_TCP, TCP_MAXSEG), 800 - 12);
+	assert_int_equal(info(w->m[CLI], c).tcpi_snd_wscale, 1);
+	assert_int_equal(get(m, s, SOL_SOCKET, SO_RCVBUF), 65536);
+	assert_int_equal(get(m, s, SOL_SOCKET, SO_SNDBUF), 40000);
+}
+
 static void test_bounds(void **state)
 {
 	struct world *w = *state;
@@ -237,11 +272,15 @@ int main(void)
 		T(test_kept_after_refusal),
 		cmocka_unit_test(test_configured_nodelay),
 		T(test_inherited),
+		T(test_told_by_the_syn_ack),
 		T(test_bounds),
 		T(test_congestion_control),
 		T(test_read_only_and_unknown),
 	};
+	const struct CMUnitTest of_family[] = {T(test_told_by_the_syn_ack)};
 	int failed = cmocka_run_group_tests_name("options, inline", tests, inline_mode, NULL);
 
-	return failed + cmocka_run_group_tests_name("options, paired", tests, paired_mode, NULL);
+	failed += cmocka_run_group_tests_name("options, paired", tests, paired_mode, NULL);
+	failed += cmocka_run_group_tests_name("IPv6, inline", of_family, inline_v6, NULL);
+	return failed + cmocka_run_group_tests_name("IPv6, paired", of_family, paired_v6, NULL);
 }

@@ -519,6 +519,45 @@ static void fault_12_accepted_once(void **state)
 	}
 }
 
+/* TCP_MAXSEG and SO_RCVBUF of a listener: from the SYN/ACK on, whether a record or a cookie. */
+static void test_listeners_options(void **state)
+{
+	static const uint32_t rcvbuf[] = {20000, 1u << 20};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct stack_config cfg = net_config();
+		uint32_t bytes = rcvbuf[i / 2], id;
+		struct tcp_seg ack, syn = syn_seg(TCPO_MSS | TCPO_TS | TCPO_WSCALE);
+		unsigned scale = bytes < 65535 ? 0 : 5;
+		char buf[2000] = {0};
+		struct raw_frame r;
+		struct syn_net t;
+
+		cfg.syn_cookies = i % 2 ? SYN_COOKIES_ALWAYS : SYN_COOKIES_OFF;
+		t = syn_open(&cfg, 4);
+		stack_listen_rcvbuf(t.sc, t.lid, bytes);
+		stack_listen_mss(t.sc, t.lid, 1000);
+		assert_true(syn_put(&t, 5000, &syn, &r));
+		assert_int_equal(r.tcp.mss, 1000);
+		assert_int_equal(r.tcp.wnd, bytes < 65535 ? bytes : 65535);
+		assert_int_equal(r.tcp.wscale, scale);
+		if (i % 2 == 0) /* a record has the scale that was announced */
+			stack_listen_rcvbuf(t.sc, t.lid, 4 * bytes);
+		ack = syn_ack_of(&r.tcp);
+		assert_false(syn_put(&t, 5000, &ack, &r));
+		id = (uint32_t)stack_accept(t.sc, t.lid);
+		assert_int_equal(stack_get_option(t.sc, id, TCP_OPT_RCVBUF),
+				 i % 2 ? bytes : 4 * bytes);
+		assert_int_equal(stack_send(t.sc, id, buf, sizeof(buf), t.n->now), sizeof(buf));
+		net_turn(t.n);
+		assert_true(raw_get_tcp(t.n, &r));
+		assert_int_equal(r.tcp.len, (i % 2 ? 536 : 1000) - 12); /* a cookie's sizes */
+		assert_int_equal(r.tcp.wnd, i % 2 ? bytes >> scale : 65535);
+		net_free(t.n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -541,6 +580,7 @@ int main(void)
 		cmocka_unit_test(fault_17_accept_queue_recovers),
 		cmocka_unit_test(fault_12_listener_closed),
 		cmocka_unit_test(fault_12_accepted_once),
+		cmocka_unit_test(test_listeners_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,13 +232,26 @@ API ssize_t mtcp_recvmsg(mctx_t m, int sockid, struct msghdr *msg, int flags)
 }
 
 /* ---- writing ---- */
-/* All of one buffer, as a blocking write does; less only if interrupted or the connection ends. */
-static ssize_t send_all(struct ctx *c, struct fd *f, const char *buf, size_t len)
+static inline ssize_t send_once(struct ctx *c, struct fd *f, const struct iovec *iov, int n,
+				int flags)
 {
-	size_t done = 0;
+	const struct rt_ops *ops = c->core.ops;
+
+	if (flags & MSG_MORE)
+		return ops->sendv_more(&c->core, f->id, iov, n);
+	if (n == 1)
+		return rt_send(&c->core, f->id, iov->iov_base, iov->iov_len);
+	return ops->sendv(&c->core, f->id, iov, n);
+}
+
+/* All of one buffer, as a blocking write does; less only if interrupted or the connection ends. */
+static ssize_t send_all(struct ctx *c, struct fd *f, const struct iovec *iov, int flags)
+{
+	size_t done = 0, len = iov->iov_len;
 
 	while (done < len) {
-		ssize_t r = rt_send(&c->core, f->id, buf + done, len - done);
+		struct iovec rest = {(char *)iov->iov_base + done, len - done};
+		ssize_t r = send_once(c, f, &rest, 1, flags);
 
 		if (r == -EAGAIN)
 			r = ctx_block(c);
@@ -253,12 +266,12 @@ static ssize_t send_all(struct ctx *c, struct fd *f, const char *buf, size_t len
 	return (ssize_t)done;
 }
 
-static ssize_t send_blocking(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
+static ssize_t send_blocking(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
 {
 	ssize_t total = 0;
 
 	for (int i = 0; i < n; i++) {
-		ssize_t r = send_all(c, f, iov[i].iov_base, iov[i].iov_len);
+		ssize_t r = send_all(c, f, &iov[i], flags);
 
 		if (r < 0 && total == 0)
 			return r;
@@ -272,18 +285,13 @@ static ssize_t send_blocking(struct ctx *c, struct fd *f, const struct iovec *io
 
 static ssize_t sock_send(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
 {
-	const struct rt_ops *ops = c->core.ops;
-	ssize_t r;
-
 	fd_touched(f);
 
 	if (f->id == RT_ID_NONE)
 		return -EPIPE; /* Linux's answer to writing on a socket that was never connected */
 	if (may_block(f, flags))
-		return send_blocking(c, f, iov, n);
-	r = n == 1 ? rt_send(&c->core, f->id, iov[0].iov_base, iov[0].iov_len)
-		   : ops->sendv(&c->core, f->id, iov, n);
-	return again_or(c, r);
+		return send_blocking(c, f, iov, n, flags);
+	return again_or(c, send_once(c, f, iov, n, flags));
 }
 
 static ssize_t do_send(mctx_t m, int n, const struct iovec *iov, int n_iov, int flags)

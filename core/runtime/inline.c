@@ -92,6 +92,11 @@ static ssize_t in_sendv(struct rt_core *c, uint32_t id, const struct iovec *iov,
 	return sent(c, stack_sendv(sc_of(c), id, iov, n, c->now));
 }
 
+static ssize_t in_sendv_more(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
+{
+	return sent(c, stack_sendv_more(sc_of(c), id, iov, n, c->now));
+}
+
 static ssize_t in_zc_peek(struct rt_core *c, uint32_t id, struct iovec piece[2])
 {
 	return stack_zc_peek(sc_of(c), id, piece);
@@ -227,6 +232,7 @@ static const struct rt_ops inline_ops = {
 	.peek = in_peek,
 	.recvv = in_recvv,
 	.sendv = in_sendv,
+	.sendv_more = in_sendv_more,
 	.zc_peek = in_zc_peek,
 	.zc_drop = in_zc_drop,
 	.zc_room = in_zc_room,

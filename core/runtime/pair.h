@@ -9,8 +9,7 @@
  * an id and EV_CLOSED, its answer, the last event: after it, whoever chose the id may use it again.
  *
  * Credit. Each side may have rx_credit (tx_credit) bytes of one socket on the way to or waiting at
- * the other, so the other's memory is bounded. Credit comes back when half of it has been used up:
- * a short exchange costs no credit record.
+ * the other: its memory is bounded. It comes back by halves: a short exchange costs no record.
  *
  * Baton. One thread works on the stack at a time. The stack's does while the application computes
  * (it looks up every PAIR_NAP) and while the core sleeps. When the application's thread waits, it
@@ -48,7 +47,7 @@ enum pair_baton {
 
 enum pair_type {
 	/* jobs */
-	JOB_SEND,     /* payload */
+	JOB_SEND,     /* payload; arg: more will follow (MSG_MORE) */
 	JOB_CREDIT,   /* arg bytes were read */
 	JOB_ACCEPTED, /* arg connections of listener id were taken */
 	JOB_SHUTDOWN, /* arg: SHUT_* */
@@ -150,6 +149,7 @@ enum { /* stk_sock.flags */
        STK_CONNECTING = 0x01,
        STK_EOF_SENT = 0x02,
        STK_ERR_SENT = 0x04,
+       STK_MORE = 0x40,	   /* the last bytes written were MSG_MORE's */
        STK_SHUT_WR = 0x08, /* once tx is empty */
        STK_CLOSE = 0x10,   /* once tx is empty */
        STK_GONE = 0x20	   /* only EV_CLOSED is missing */

@@ -212,7 +212,7 @@ static ssize_t pa_recv(struct rt_core *c, uint32_t id, void *buf, size_t len)
 	return n;
 }
 
-static ssize_t pa_send(struct rt_core *c, uint32_t id, const void *buf, size_t len)
+static ssize_t send_bytes(struct rt_core *c, uint32_t id, const void *buf, size_t len, bool more)
 {
 	struct pair *p = c->pair;
 	struct app_sock *s = sock(c, id);
@@ -228,6 +228,7 @@ static ssize_t pa_send(struct rt_core *c, uint32_t id, const void *buf, size_t l
 		uint32_t part = n - done < p->record_max ? (uint32_t)(n - done) : p->record_max;
 		struct pair_msg *m = app_job(p, JOB_SEND, id, part);
 
+		m->arg = more;
 		memcpy(m->data, (const uint8_t *)buf + done, part);
 		app_post(p, m);
 		done += part;
@@ -236,8 +237,16 @@ static ssize_t pa_send(struct rt_core *c, uint32_t id, const void *buf, size_t l
 	return (ssize_t)n;
 }
 
+static ssize_t pa_send(struct rt_core *c, uint32_t id, const void *buf, size_t len)
+{
+	return send_bytes(c, id, buf, len, false);
+}
+
+enum way { WAY_IN, WAY_OUT, WAY_OUT_MORE };
+
 /* Part by part, until one falls short. */
-static ssize_t vectored(struct rt_core *c, uint32_t id, const struct iovec *iov, int n, bool out)
+static ssize_t vectored(struct rt_core *c, uint32_t id, const struct iovec *iov, int n,
+			enum way way)
 {
 	ssize_t total = 0;
 
@@ -246,12 +255,14 @@ static ssize_t vectored(struct rt_core *c, uint32_t id, const struct iovec *iov,
 
 		if (iov[i].iov_len == 0)
 			continue;
-		r = out ? pa_send(c, id, iov[i].iov_base, iov[i].iov_len)
-			: pa_recv(c, id, iov[i].iov_base, iov[i].iov_len);
+		if (way == WAY_IN)
+			r = pa_recv(c, id, iov[i].iov_base, iov[i].iov_len);
+		else
+			r = send_bytes(c, id, iov[i].iov_base, iov[i].iov_len, way == WAY_OUT_MORE);
 		if (r <= 0)
 			return total > 0 ? total : r;
 		total += r;
-		if ((size_t)r < iov[i].iov_len || (!out && sock(c, id)->rx.len == 0))
+		if ((size_t)r < iov[i].iov_len || (way == WAY_IN && sock(c, id)->rx.len == 0))
 			break;
 	}
 	return total;
@@ -259,12 +270,17 @@ static ssize_t vectored(struct rt_core *c, uint32_t id, const struct iovec *iov,
 
 static ssize_t pa_recvv(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
 {
-	return vectored(c, id, iov, n, false);
+	return vectored(c, id, iov, n, WAY_IN);
 }
 
 static ssize_t pa_sendv(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
 {
-	return vectored(c, id, iov, n, true);
+	return vectored(c, id, iov, n, WAY_OUT);
+}
+
+static ssize_t pa_sendv_more(struct rt_core *c, uint32_t id, const struct iovec *iov, int n)
+{
+	return vectored(c, id, iov, n, WAY_OUT_MORE);
 }
 
 static size_t pa_readable(struct rt_core *c, uint32_t id)
@@ -425,6 +441,7 @@ const struct rt_ops rt_paired_ops = {
 	.recvv = pa_recvv,
 	.send = pa_send,
 	.sendv = pa_sendv,
+	.sendv_more = pa_sendv_more,
 	.readable = pa_readable,
 	.shutdown = pa_shutdown,
 	.close = pa_close,

@@ -80,13 +80,22 @@ static void finish_tx(struct pair *p, struct stk_sock *s)
 	s->flags &= (uint8_t) ~(STK_SHUT_WR | STK_CLOSE);
 }
 
+static ssize_t give(struct pair *p, const struct stk_sock *s, const void *data, uint32_t len)
+{
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+
+	if (s->flags & STK_MORE)
+		return stack_sendv_more(sc_of(p), s->sid, &iov, 1, p->loop.now);
+	return stack_send(sc_of(p), s->sid, data, len, p->loop.now);
+}
+
 static void drain_tx(struct pair *p, struct stk_sock *s)
 {
 	uint32_t len;
 	const void *data;
 
 	while ((data = bq_front(&s->tx, &p->stk.chunks, &len)) != NULL && len > 0) {
-		ssize_t n = stack_send(sc_of(p), s->sid, data, len, p->loop.now);
+		ssize_t n = give(p, s, data, len);
 
 		if (n == -EAGAIN)
 			return;
@@ -307,8 +316,9 @@ static void job_send(struct pair *p, struct stk_sock *s, const struct pair_msg *
 
 	if (s->flags & (STK_GONE | STK_CLOSE))
 		return;
+	s->flags = (uint8_t)((s->flags & ~STK_MORE) | (m->arg ? STK_MORE : 0));
 	if (s->tx.len == 0)
-		n = stack_send(sc_of(p), s->sid, m->data, m->len, p->loop.now);
+		n = give(p, s, m->data, m->len);
 	if (n < 0 && n != -EAGAIN) {
 		s->tx_freed += m->len;
 		tx_failed(p, s, (int)-n);

@@ -73,6 +73,7 @@ struct rt_ops {
 	ssize_t (*recvv)(struct rt_core *, uint32_t id, const struct iovec *, int n);
 	ssize_t (*send)(struct rt_core *, uint32_t id, const void *buf, size_t len);
 	ssize_t (*sendv)(struct rt_core *, uint32_t id, const struct iovec *, int n);
+	ssize_t (*sendv_more)(struct rt_core *, uint32_t id, const struct iovec *, int n);
 	/* As stack_zc_*; NULL: not in this mode. */
 	ssize_t (*zc_peek)(struct rt_core *, uint32_t id, struct iovec piece[2]);
 	int (*zc_drop)(struct rt_core *, uint32_t id, size_t n);

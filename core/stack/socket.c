@@ -165,14 +165,14 @@ static void filled(struct conn *c)
 		c->flags |= CONN_NO_SPACE;
 }
 
-ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
+/* Into the buffer, as much as there is room for; TCP is still to be told. */
+static ssize_t put(struct stack_core *sc, struct conn *c, const struct iovec *iov, int n)
 {
-	struct conn *c = core_conn(sc, id);
 	size_t len = iov_bytes(iov, n);
 	uint32_t room, take;
 
 	if (c->error)
-		return -stack_take_error(sc, id);
+		return -stack_take_error(sc, c->id);
 	if ((c->flags & CONN_SHUT_WR) || !conn_alive(c))
 		return -EPIPE;
 	if (!len)
@@ -184,13 +184,34 @@ ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 		if (!take)
 			starve(sc, c);
 	}
-	if (take) {
+	if (take)
 		gather(sc, c, iov, take);
-		sent(sc, c, take, now);
-	}
 	if (take == room)
 		filled(c);
 	return take ? (ssize_t)take : -EAGAIN;
+}
+
+ssize_t stack_sendv(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+	ssize_t r = put(sc, c, iov, n);
+
+	if (r > 0)
+		sent(sc, c, (uint32_t)r, now);
+	return r;
+}
+
+ssize_t stack_sendv_more(struct stack_core *sc, uint32_t id, const struct iovec *iov, int n,
+			 mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+	ssize_t r = put(sc, c, iov, n);
+
+	if (r > 0) {
+		tcp_append_more(&c->tcb, (uint32_t)r, now);
+		conn_settle(sc, c, now, 0);
+	}
+	return r;
 }
 
 static NEVER_INLINE ssize_t send_any(struct stack_core *sc, uint32_t id, const void *buf,

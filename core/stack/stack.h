@@ -183,6 +183,9 @@ ssize_t stack_recvv(struct stack_core *, uint32_t id, const struct iovec *, int 
  * was reported. */
 ssize_t stack_send(struct stack_core *, uint32_t id, const void *buf, size_t len, mt_time now);
 ssize_t stack_sendv(struct stack_core *, uint32_t id, const struct iovec *, int n, mt_time now);
+/* The same with MSG_MORE: less than a segment waits for what is sent next, 200 ms at most. */
+ssize_t stack_sendv_more(struct stack_core *, uint32_t id, const struct iovec *, int n,
+			 mt_time now);
 /* Without a copy: bytes that may be read in place, in one piece or two, as stack_recv otherwise;
  * and n of them are done with (EINVAL: more than there are). */
 ssize_t stack_zc_peek(struct stack_core *, uint32_t id, struct iovec piece[2]);

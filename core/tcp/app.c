@@ -13,12 +13,35 @@ uint32_t tcp_snd_room(const struct tcb *t)
 	return tcp_room(t);
 }
 
-void tcp_append(struct tcb *t, uint32_t n, mt_time now)
+/* What MSG_MORE held back may go. */
+static void no_more(struct tcb *t)
+{
+	if (t->xflags & XF_MORE)
+		t->flags &= ~(uint32_t)TF_CORK;
+	t->xflags &= (uint16_t)~XF_MORE;
+}
+
+static void append(struct tcb *t, uint32_t n, mt_time now)
 {
 	check(n <= tcp_room(t));
 	t->snd_end = seq_add(t->snd_end, n);
 	fastopen_release(t);
 	timer_settle(t, now);
+}
+
+void tcp_append(struct tcb *t, uint32_t n, mt_time now)
+{
+	no_more(t);
+	append(t, n, now);
+}
+
+void tcp_append_more(struct tcb *t, uint32_t n, mt_time now)
+{
+	if (!(t->flags & TF_CORK)) {
+		t->flags |= TF_CORK;
+		t->xflags |= XF_MORE;
+	}
+	append(t, n, now);
 }
 
 /* Told at once only where the peer may be waiting for it; else the next ACK does. */
@@ -143,8 +166,11 @@ static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_tim
 	switch (opt) {
 	case TCP_OPT_NODELAY:
 		set_flag(t, TF_NODELAY, value);
+		if (value) /* tcp(7): what waits is flushed */
+			no_more(t);
 		return 0;
 	case TCP_OPT_CORK:
+		no_more(t);
 		set_flag(t, TF_CORK, value);
 		return 0;
 	case TCP_OPT_KEEPALIVE:
@@ -200,7 +226,7 @@ uint32_t tcp_get_option(const struct tcb *t, enum tcp_option opt)
 	case TCP_OPT_NODELAY:
 		return (t->flags & TF_NODELAY) != 0;
 	case TCP_OPT_CORK:
-		return (t->flags & TF_CORK) != 0;
+		return (t->flags & TF_CORK) && !(t->xflags & XF_MORE);
 	case TCP_OPT_KEEPALIVE:
 		return (t->flags & TF_KEEPALIVE) != 0;
 	case TCP_OPT_KEEPIDLE_MS:

@@ -82,6 +82,7 @@ enum {			       /* tcb.xflags: what is rarer still */
        XF_REO = 1u << 2,       /* rxt_at_us is RACK's reordering timer */
        XF_REORDERED = 1u << 3, /* RACK.reordering_seen */
        XF_OWN = 1u << 4,       /* wants a tcp_own, or its algorithm a tcp_cold, from the start */
+       XF_MORE = 1u << 5,      /* TF_CORK is MSG_MORE's, not the option's */
        XF_CWR_DUE = 1u << 6,   /* the next new data says CWR */
        XF_PACE = 1u << 7,      /* a quantum has left: data waits until pace_at */
        XF_FASTOPEN = 1u << 8,  /* our SYN asks for a cookie or has one; passive: the SYN had one */

@@ -148,12 +148,9 @@ enum tcp_tx { /* the transmit list a connection belongs to (paper 3.4: control b
 };
 
 enum tcp_option {
-	TCP_OPT_NODELAY,
-	TCP_OPT_CORK,
+	TCP_OPT_NODELAY, TCP_OPT_CORK,
 	TCP_OPT_KEEPALIVE,       /* on/off */
-	TCP_OPT_KEEPIDLE_MS,
-	TCP_OPT_KEEPINTVL_MS,
-	TCP_OPT_KEEPCNT,
+	TCP_OPT_KEEPIDLE_MS, TCP_OPT_KEEPINTVL_MS, TCP_OPT_KEEPCNT,
 	TCP_OPT_USER_TIMEOUT_MS,
 	TCP_OPT_MAXSEG,          /* before the handshake: upper bound; get: what is in use */
 	TCP_OPT_RCVBUF,          /* set: auto-tuning of it ends; get: the present bound */
@@ -198,6 +195,8 @@ bool tcp_was_retransmit(const struct tcb *);
 /* ---- the application's side ---- */
 /* n bytes were appended to the send buffer (n <= tcp_snd_room). */
 void tcp_append(struct tcb *, uint32_t n, mt_time now);
+/* The same, and more will follow (MSG_MORE): as corked until the next tcp_append. */
+void tcp_append_more(struct tcb *, uint32_t n, mt_time now);
 uint32_t tcp_snd_room(const struct tcb *); /* 0 when the send side is closed */
 /* n bytes left the front of the receive buffer; may make a window update pending. */
 void tcp_consumed(struct tcb *, uint32_t n, mt_time now);

@@ -47,6 +47,13 @@ static inline void app_abort(struct script *s, mt_time at)
 	script_flush(s);
 }
 
+static inline void app_write_more(struct script *s, mt_time at, uint32_t n)
+{
+	script_until(s, at);
+	tcp_append_more(&s->t, n, s->now);
+	script_flush(s);
+}
+
 static inline int app_option(struct script *s, mt_time at, enum tcp_option o, uint32_t value)
 {
 	int rc;

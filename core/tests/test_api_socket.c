@@ -420,6 +420,36 @@ static void test_write_after_a_pause(void **state)
 	assert_int_equal(st.retransmits, 0);
 }
 
+/* MSG_MORE: what follows takes it along, else 200 ms end its wait; by send and by sendmsg, blocking
+ * or not. */
+static void test_more(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 16), s, c = connected(w, l, 80, &s), off = 0;
+	struct iovec iov[2] = {{"c", 1}, {"d", 1}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	double begun;
+	char b[16];
+
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(mtcp_send(w->m[CLI], c, "ab", 2, MSG_MORE), 2);
+		assert_int_equal(mtcp_sendmsg(w->m[CLI], c, &msg, MSG_MORE), 2);
+		begun = seconds();
+		while (seconds() - begun < 0.02)
+			world_turn(w);
+		FAILS(mtcp_read(w->m[SRV], s, b, sizeof(b)), EAGAIN);
+		assert_int_equal(mtcp_write(w->m[CLI], c, "ef", 2), 2);
+		UNTIL(w, mtcp_recv(w->m[SRV], s, b, sizeof(b), MSG_PEEK) > 0);
+		assert_int_equal(mtcp_read(w->m[SRV], s, b, sizeof(b)), 6);
+		assert_memory_equal(b, "abcdef", 6);
+		assert_int_equal(mtcp_send(w->m[CLI], c, "ab", 2, MSG_MORE), 2);
+		begun = seconds();
+		UNTIL(w, mtcp_read(w->m[SRV], s, b, sizeof(b)) == 2);
+		assert_true(seconds() - begun > 0.15);
+		assert_int_equal(mtcp_socket_ioctl(w->m[CLI], c, FIONBIO, &off), 0);
+	}
+}
+
 /* What a blocking write sends at once is the stack's time, not the application's, too. */
 static void test_no_time_is_told_twice(void **state)
 {
@@ -456,6 +486,7 @@ int main(void)
 		T(test_progress_without_wait),
 		T(test_churn),
 		T(test_write_after_a_pause),
+		T(test_more),
 	};
 	const struct CMUnitTest account[] = {T(test_no_time_is_told_twice)};
 	const struct CMUnitTest v4[] = {T(test_names), T(test_errors_of_making)};

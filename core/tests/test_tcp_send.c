@@ -79,6 +79,62 @@ CASE(cork_lets_full_segments_go_and_uncork_the_rest)
 	OUT(s, 10 * MS, .seq = 1001, .len = 200);
 }
 
+/* MSG_MORE: until the next write without it, for 200 ms from the first on. */
+CASE(more_holds_what_the_next_write_releases)
+{
+	be_established(s);
+	app_option(s, 0, TCP_OPT_NODELAY, 1);
+	app_write_more(s, 0, 100);
+	app_write_more(s, 50 * MS, 100);
+	OUT_NONE(s, 100 * MS);
+	app_write(s, 100 * MS, 100);
+	OUT(s, 100 * MS, .seq = 1, .len = 300);
+	IN(s, 105 * MS, .seq = 1);
+	app_write(s, 105 * MS, 100);
+	OUT(s, 105 * MS, .seq = 301, .len = 100);
+	IN(s, 110 * MS, .seq = 1);
+	assert_int_equal(tcp_get_option(&s->t, TCP_OPT_CORK), 0);
+}
+
+CASE(more_waits_200_ms_at_most_and_holds_no_full_segment)
+{
+	be_established(s);
+	app_write_more(s, 0, 1100);
+	OUT(s, 0, .seq = 1, .len = 1000);
+	IN(s, 5 * MS, .seq = 1);
+	app_write_more(s, 150 * MS, 100);
+	OUT_NONE(s, 199 * MS);
+	OUT(s, 200 * MS, .seq = 1001, .len = 200);
+	IN(s, 210 * MS, .seq = 1);
+	app_write_more(s, 300 * MS, 100);
+	OUT_NONE(s, 499 * MS);
+	OUT(s, 500 * MS, .seq = 1201, .len = 100);
+}
+
+CASE(more_is_no_cork_and_ends_none)
+{
+	be_established(s);
+	app_write_more(s, 0, 10);
+	app_option(s, 1 * MS, TCP_OPT_CORK, 0);
+	OUT(s, 1 * MS, .seq = 1, .len = 10);
+	IN(s, 2 * MS, .seq = 1);
+	app_write_more(s, 2 * MS, 10);
+	app_option(s, 3 * MS, TCP_OPT_NODELAY, 1);
+	OUT(s, 3 * MS, .seq = 11, .len = 10);
+	IN(s, 4 * MS, .seq = 1);
+	app_option(s, 4 * MS, TCP_OPT_CORK, 1);
+	app_write_more(s, 4 * MS, 10);
+	app_write(s, 5 * MS, 10);
+	OUT_NONE(s, 10 * MS);
+	app_write_more(s, 10 * MS, 10);
+	app_option(s, 11 * MS, TCP_OPT_CORK, 0);
+	OUT(s, 11 * MS, .seq = 21, .len = 30);
+	IN(s, 12 * MS, .seq = 1);
+	app_write_more(s, 12 * MS, 10);
+	app_shutdown(s, 13 * MS);
+	OUT(s, 13 * MS, .seq = 51, .len = 10, .flags = TCPF_ACK | TCPF_FIN);
+}
+
 CASE(cork_in_front_of_a_closed_window_is_timed)
 {
 	be_established(s);
@@ -510,6 +566,9 @@ int main(void)
 		T(nodelay_set_later_releases),
 		T(cork_waits_200_ms_at_most),
 		T(cork_lets_full_segments_go_and_uncork_the_rest),
+		T(more_holds_what_the_next_write_releases),
+		T(more_waits_200_ms_at_most_and_holds_no_full_segment),
+		T(more_is_no_cork_and_ends_none),
 		T(cork_in_front_of_a_closed_window_is_timed),
 		T(cork_with_keepalive_keeps_both_timers),
 		T(cork_is_timed_though_keepalive_is_set_meanwhile),

@@ -88,6 +88,7 @@ ssize_t mtcp_writev(mctx_t mctx, int sockid, const struct iovec *iov, int numIOV
 #include "mtcp_stats.h"
 
 int mtcp_shutdown(mctx_t mctx, int sockid, int how);
+/* MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL */
 ssize_t mtcp_send(mctx_t mctx, int sockid, const char *buf, size_t len, int flags);
 ssize_t mtcp_sendmsg(mctx_t mctx, int sockid, const struct msghdr *msg, int flags);
 ssize_t mtcp_recvmsg(mctx_t mctx, int sockid, struct msghdr *msg, int flags);

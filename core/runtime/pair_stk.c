@@ -349,7 +349,7 @@ static void job_close(struct pair *p, struct stk_sock *s, const struct pair_msg 
 		s->flags |= STK_CLOSE;
 		drain_tx(p, s); /* the FIN leaves in the coming turn */
 		if (!(s->flags & STK_GONE))
-			stack_orphan(sc_of(p), s->sid);
+			stack_orphan(sc_of(p), s->sid, p->loop.now);
 	}
 	todo(p, s);
 }

@@ -9,9 +9,6 @@
 #include "tcp/pmtu.h"
 #include "tcp/usual.h"
 
-#define ORPHAN_TIME  (10 * MT_SEC) /* three retransmissions that begin at a second */
-#define ORPHAN_LOOKS 4
-
 /* The block that the next connection gets is cold. */
 static void fetch_next(const struct stack_core *sc)
 {
@@ -160,56 +157,28 @@ static void retire(struct stack_core *sc, struct conn *c, mt_time now)
 		conn_free(sc, c);
 }
 
-void conn_linger(struct stack_core *sc, struct conn *c, mt_time now)
-{
-	c->closed_at = now;
-	rlist_append(&sc->orphans, &c->queue_node);
-}
-
-/* Its peer still takes what it has to send. */
-static bool makes_progress(const struct stack_core *sc, const struct conn *c)
-{
-	return buf_len(&sc->bufs, &c->snd) &&
-	       ms_of(sc->turn_at) - c->tcb.unacked_ms < ORPHAN_TIME / MT_MS;
-}
-
-/* The oldest that nobody owns and that stands still, or NULL. One that was closed just now is not
- * in anybody's way: most are gone before this; one that TCP has done with goes by itself. */
-static struct conn *oldest_orphan(struct stack_core *sc)
-{
-	for (unsigned i = 0; i < ORPHAN_LOOKS; i++) {
-		struct rlist *n = rlist_next(&sc->orphans);
-		struct conn *c = container_of(n, struct conn, queue_node);
-
-		if (n == &sc->orphans || sc->turn_at < c->closed_at + ORPHAN_TIME)
-			return NULL;
-		if (conn_alive(c) && !makes_progress(sc, c))
-			return c;
-		rlist_remove(n);
-		conn_linger(sc, c, sc->turn_at);
-	}
-	return NULL;
-}
-
-bool conn_room(struct stack_core *sc)
-{
-	return sc->conns.n_used < sc->conns.capacity || oldest_orphan(sc);
-}
-
 /* An orphan that gives way ends as by an abort: a peer that has nothing left to say would wait for
- * ever. */
+ * ever. One whose owner still feeds it does so once the owner has heard of it. */
+static void displace(struct stack_core *sc, struct conn *c)
+{
+	trace_call(sc, c, TRACE_CALL_ABORT, 0, sc->turn_at);
+	sc->stats.orphans_displaced++;
+	rlist_remove(&c->queue_node);
+	conn_raise(sc, c, STACK_OUT | STACK_HUP);
+	tx_abort(sc, c, sc->turn_at);
+	retire(sc, c, sc->turn_at);
+}
+
+/* With the last block an owned orphan goes, so that the next connection finds one. */
 static uint32_t take_block(struct stack_core *sc)
 {
 	uint32_t id = pool_get(&sc->conns);
-	struct conn *c = id == POOL_NONE ? oldest_orphan(sc) : NULL;
+	struct conn *c = sc->conns.n_used < sc->conns.capacity ? NULL : conn_in_the_way(sc);
 
-	if (!c)
+	if (!c || (id != POOL_NONE && !(c->flags & CONN_OWNED)))
 		return id;
-	trace_call(sc, c, TRACE_CALL_ABORT, 0, sc->turn_at);
-	sc->stats.orphans_displaced++;
-	tx_abort(sc, c, sc->turn_at);
-	retire(sc, c, sc->turn_at);
-	return pool_get(&sc->conns);
+	displace(sc, c);
+	return id != POOL_NONE ? id : pool_get(&sc->conns);
 }
 
 struct conn *conn_new(struct stack_core *sc, const struct flow *f, uint8_t local, uint64_t hash)

@@ -66,7 +66,7 @@ struct conn {
 	struct wheel_node timer; /* of the block: may stay armed from one connection to the next */
 	union {
 		uint64_t cookie;
-		mt_time closed_at; /* ORPHAN */
+		mt_time closed_at; /* ORPHAN, not OWNED any more */
 	};
 	struct rlist queue_node; /* accept queue, starved writers, or orphans */
 };
@@ -120,6 +120,8 @@ _Static_assert(sizeof(struct half_open) <= 64, "a half-open connection is one ca
 
 /* Is there a block for one more connection? The oldest orphan gives way if it had its time. */
 bool conn_room(struct stack_core *);
+/* That orphan, or NULL: it stands still, and was not closed just now. */
+struct conn *conn_in_the_way(struct stack_core *);
 /* A peer without a connection is answered out of turn once in one or two ticks of 268 ms.
  * *answered: the tick of the last time; at first answer_tick() - 2. */
 static inline uint8_t answer_tick(mt_time now)

@@ -126,6 +126,8 @@ static void starve(struct stack_core *sc, struct conn *c)
 	if (c->flags & CONN_STARVED)
 		return;
 	c->flags |= CONN_STARVED;
+	if (rlist_linked(&c->queue_node)) /* an orphan that its owner still feeds */
+		rlist_remove(&c->queue_node);
 	rlist_append(&sc->starved, &c->queue_node);
 }
 
@@ -361,7 +363,7 @@ static void close_conn(struct stack_core *sc, struct conn *c, bool unread, mt_ti
 	place_settle_live(sc, c, now, 0);
 }
 
-void stack_orphan(struct stack_core *sc, uint32_t id)
+void stack_orphan(struct stack_core *sc, uint32_t id, mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
 
@@ -369,7 +371,9 @@ void stack_orphan(struct stack_core *sc, uint32_t id)
 		return;
 	c->flags |= CONN_ORPHAN;
 	buf_release(&sc->bufs, &c->rcv);
-	tcp_orphan(&c->tcb);
+	tcp_orphan(&c->tcb, now);
+	if (!rlist_linked(&c->queue_node)) /* nor starved */
+		conn_linger(sc, c, now);
 }
 
 void stack_close(struct stack_core *sc, uint32_t id, mt_time now)

@@ -202,9 +202,9 @@ int stack_shutdown(struct stack_core *, uint32_t id, int how,
  * stack_abort. */
 void stack_close(struct stack_core *, uint32_t id, mt_time now);
 /* The application is gone, but the owner still has bytes of its to send, and then closes: what
- * comes in is answered as after stack_close, and a closed window is waited for no longer than then.
- * The id stays the owner's. */
-void stack_orphan(struct stack_core *, uint32_t id);
+ * comes in is answered as after stack_close, a closed window is waited for no longer than then, and
+ * as then it gives way when it stands still (STACK_HUP tells). The id stays the owner's. */
+void stack_orphan(struct stack_core *, uint32_t id, mt_time now);
 /* As stack_close, with data that the owner took and the application never read: as unread here. */
 void stack_close_unread(struct stack_core *, uint32_t id, mt_time now);
 void stack_abort(struct stack_core *, uint32_t id, mt_time now);

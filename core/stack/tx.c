@@ -424,6 +424,8 @@ static void feed_starved(struct stack_core *sc)
 		}
 		c->flags &= (uint16_t)~CONN_STARVED;
 		conn_raise(sc, c, STACK_OUT);
+		if (c->flags & CONN_ORPHAN)
+			conn_linger(sc, c, sc->turn_at);
 	}
 }
 

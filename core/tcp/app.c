@@ -88,9 +88,11 @@ bool tcp_close_unread(struct tcb *t)
 	return true;
 }
 
-void tcp_orphan(struct tcb *t)
+void tcp_orphan(struct tcb *t, mt_time now)
 {
 	t->flags |= TF_ORPHAN;
+	if (!flight(t) && !(t->flags & TF_PERSIST)) /* what there is waits from now on */
+		t->unacked_ms = ms_of(now);
 }
 
 bool tcp_close(struct tcb *t, mt_time now)

@@ -203,7 +203,7 @@ void tcp_consumed(struct tcb *, uint32_t n, mt_time now);
 /* No more data from us: FIN behind what is buffered. Idempotent. */
 void tcp_shutdown(struct tcb *, mt_time now);
 /* The application is gone and has read everything; more of what it wrote is appended, then tcp_close. */
-void tcp_orphan(struct tcb *);
+void tcp_orphan(struct tcb *, mt_time now);
 /* The application is gone. As shutdown; but with unread data in the receive buffer, a RST (RFC 2525 2.17);
  * later data from the peer is answered by a RST. True: events as in TCP_EV_CLOSED are due at once. */
 bool tcp_close(struct tcb *, mt_time now);

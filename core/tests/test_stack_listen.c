@@ -268,9 +268,8 @@ static void test_pool_empty(void **state)
 	net_free(n);
 }
 
-/* The peer never acknowledges the answer, and the server has closed. The server's first sequence
- * number. */
-static tcp_seq raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
+/* The peer never acknowledges the answer. The server's first sequence number. */
+static tcp_seq raw_answered(struct net *n, uint32_t lid, uint16_t sport, uint32_t *server)
 {
 	tcp_seq iss;
 	struct raw_frame r;
@@ -285,10 +284,33 @@ static tcp_seq raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
 	id = stack_accept(n->a.sc, lid);
 	assert_true(id >= 0);
 	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, "answer", 6, n->now), 6);
-	stack_close(n->a.sc, (uint32_t)id, n->now);
+	*server = (uint32_t)id;
+	return iss;
+}
+
+/* The same, and the server has closed. */
+static tcp_seq raw_orphan(struct net *n, uint32_t lid, uint16_t sport)
+{
+	uint32_t id;
+	tcp_seq iss = raw_answered(n, lid, sport, &id);
+
+	stack_close(n->a.sc, id, n->now);
 	net_turn(n);
 	raw_skip(n);
 	return iss;
+}
+
+/* The same, but its owner, who calls it by its port, has more to send of what was written. */
+static uint32_t raw_owned_orphan(struct net *n, uint32_t lid, uint16_t sport)
+{
+	uint32_t id;
+
+	raw_answered(n, lid, sport, &id);
+	stack_set_cookie(n->a.sc, id, sport);
+	stack_orphan(n->a.sc, id, n->now);
+	net_turn(n);
+	raw_skip(n);
+	return id;
 }
 
 /* A listener that has so many blocks in all, and knows its peer. */
@@ -375,6 +397,80 @@ static void test_orphan_with_progress_stays(void **state)
 	net_free(n);
 }
 
+/* Bits reported of the orphan of this name, if any. */
+static uint32_t news_of(struct net *n, uint64_t cookie)
+{
+	struct stack_event ev;
+	uint32_t ready = 0;
+
+	while (stack_events(n->a.sc, &ev, 1))
+		ready |= ev.cookie == cookie ? ev.ready : 0;
+	return ready;
+}
+
+/* One whose owner still feeds it gives way like the others: the owner is told, and with its close
+ * the block is free. */
+static void test_owned_orphan_gives_way(void **state)
+{
+	const struct mtcp_stats *s;
+	struct raw_frame r;
+	struct tcp_seg ack;
+	uint32_t lid, id[2];
+	struct net *n = small_net(2, &lid);
+
+	(void)state;
+	s = stack_stats(n->a.sc);
+	id[0] = raw_owned_orphan(n, lid, 5000);
+	n->now += 5 * MT_SEC;
+	id[1] = raw_owned_orphan(n, lid, 5001);
+	(void)news_of(n, 0);
+	n->now += 4 * MT_SEC;
+	net_turns(n, 3);
+	raw_syn(n, PEER, 6000, 80);
+	net_turn(n);
+	assert_int_equal(s->no_conn, 1);
+	n->now += 2 * MT_SEC;
+	net_turns(n, 3);
+	raw_skip(n);
+	raw_syn(n, PEER, 6000, 80);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(s->orphans_displaced, 0);
+	ack = (struct tcp_seg){.flags = TCPF_ACK, .seq = r.tcp.ack, .ack = seq_add(r.tcp.seq, 1)};
+	raw_tcp(n, PEER, 6000, 80, &ack);
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r) && r.dport == 5000 && (r.tcp.flags & TCPF_RST));
+	assert_true(news_of(n, 5000) & STACK_HUP);
+	assert_int_equal(stack_send(n->a.sc, id[0], "more", 4, n->now), -EPIPE);
+	stack_close(n->a.sc, id[0], n->now);
+	raw_tcp(n, PEER, 6000, 80, &ack);
+	net_turn(n);
+	assert_true(stack_accept(n->a.sc, lid) >= 0);
+	assert_int_equal(s->orphans_displaced, 1);
+	assert_int_equal(stack_send(n->a.sc, id[1], "more", 4, n->now), 4);
+	stack_close(n->a.sc, id[1], n->now);
+	net_free(n);
+}
+
+/* With the last block goes the one that stands still by then, so that the next finds its own. */
+static void test_owned_orphan_gives_way_ahead(void **state)
+{
+	struct ip_endpoint to = endpoint(PEER, 80);
+	uint32_t lid, id;
+	struct net *n = small_net(2, &lid);
+
+	(void)state;
+	id = raw_owned_orphan(n, lid, 5000);
+	(void)news_of(n, 0);
+	n->now += 11 * MT_SEC;
+	net_turn(n);
+	assert_true(stack_connect(n->a.sc, NULL, &to, n->now) >= 0);
+	assert_true(news_of(n, 5000) & STACK_HUP);
+	stack_close(n->a.sc, id, n->now);
+	assert_true(stack_connect(n->a.sc, NULL, &to, n->now) >= 0);
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,6 +484,8 @@ int main(void)
 		cmocka_unit_test(test_pool_empty),
 		cmocka_unit_test(test_oldest_orphan_gives_way),
 		cmocka_unit_test(test_orphan_with_progress_stays),
+		cmocka_unit_test(test_owned_orphan_gives_way),
+		cmocka_unit_test(test_owned_orphan_gives_way_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, net_explain);

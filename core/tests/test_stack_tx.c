@@ -317,6 +317,16 @@ static void test_blocked_cost_nothing(void **state)
 	assert_int_equal(visits_beside(1000), 40);
 }
 
+static uint32_t ready_of(struct net *n, uint64_t cookie)
+{
+	struct stack_event ev;
+	uint32_t ready = 0;
+
+	while (stack_events(n->a.sc, &ev, 1))
+		ready |= ev.cookie == cookie ? ev.ready : 0;
+	return ready;
+}
+
 /* Buffer memory used up: a write is refused and not reported as possible, until some is free. */
 static void test_starved_writer(void **state)
 {
@@ -352,6 +362,47 @@ static void test_starved_writer(void **state)
 	assert_true(ev[0].ready & STACK_OUT);
 	assert_int_equal(stack_send(n->a.sc, (uint32_t)id[1], data, 10, n->now), 10);
 	net_free(n);
+}
+
+/* The same of one whose application is gone: it is told, and then stands in line to give way. */
+static void test_starved_orphan(void **state)
+{
+	static uint8_t data[1 << 16];
+	struct stack_config cfg = net_config();
+
+	(void)state;
+	cfg.buf_bytes = 64 << 10;
+	cfg.n_conns = 2;
+	for (unsigned before = 0; before < 2; before++) {
+		struct ip_endpoint to = endpoint(PEER, 80);
+		struct net *n = open_static(&cfg);
+		uint32_t id[2];
+
+		for (int i = 0; i < 2; i++) {
+			id[i] = (uint32_t)to_peer(n);
+			answer_syn(n, 0);
+		}
+		stack_set_cookie(n->a.sc, id[1], 7);
+		(void)ready_of(n, 7);
+		assert_int_equal(stack_send(n->a.sc, id[0], data, sizeof(data), n->now),
+				 sizeof(data));
+		if (before)
+			stack_orphan(n->a.sc, id[1], n->now);
+		assert_int_equal(stack_send(n->a.sc, id[1], data, 10, n->now), -EAGAIN);
+		if (!before)
+			stack_orphan(n->a.sc, id[1], n->now);
+		net_turns(n, 3);
+		assert_int_equal(ready_of(n, 7), 0);
+		stack_abort(n->a.sc, id[0], n->now);
+		net_turns(n, 3);
+		assert_int_equal(ready_of(n, 7), STACK_OUT);
+		n->now += 11 * MT_SEC;
+		net_turn(n);
+		assert_true(stack_connect(n->a.sc, NULL, &to, n->now) >= 0);
+		assert_int_equal(stack_stats(n->a.sc)->orphans_displaced, 1);
+		stack_close(n->a.sc, id[1], n->now);
+		net_free(n);
+	}
 }
 
 /* A full send buffer is reported writable again when a third of it is free, not at every ACK. */
@@ -434,17 +485,6 @@ static void closed_window(struct net *n, uint32_t text)
 	}
 	net_turn(n);
 }
-
-static uint32_t ready_of(struct net *n, uint64_t cookie)
-{
-	struct stack_event ev;
-	uint32_t ready = 0;
-
-	while (stack_events(n->a.sc, &ev, 1))
-		ready |= ev.cookie == cookie ? ev.ready : 0;
-	return ready;
-}
-
 /* A connection whose owner's name for it is 7. */
 static struct net *open_named(struct stack_config *cfg, uint32_t *id)
 {
@@ -473,7 +513,7 @@ static void fault_12_owner_of_an_orphan_hears_of_its_end(void **state)
 	for (; alive < 3600; alive++)
 		closed_window(n, 0);
 	assert_false(ready_of(n, 7) & STACK_ERR); /* the peer is alive */
-	stack_orphan(n->a.sc, id);
+	stack_orphan(n->a.sc, id, n->now);
 	for (alive = 0; alive < 3600 && !(ready_of(n, 7) & STACK_ERR); alive++)
 		closed_window(n, 0);
 	assert_in_range(alive, 100, 2000);
@@ -494,7 +534,7 @@ static void test_text_for_an_orphan(void **state)
 	(void)state;
 	n = open_named(&cfg, &id);
 	assert_int_equal(stack_send(n->a.sc, id, data, sizeof(data), n->now), sizeof(data));
-	stack_orphan(n->a.sc, id);
+	stack_orphan(n->a.sc, id, n->now);
 	for (unsigned i = 0; i < 5 && !(ready_of(n, 7) & STACK_HUP); i++)
 		closed_window(n, 5);
 	assert_int_equal(stack_stats(n->a.sc)->resets_sent, 1);
@@ -516,6 +556,7 @@ int main(void)
 		cmocka_unit_test(test_writable),
 		cmocka_unit_test(test_blocked_cost_nothing),
 		cmocka_unit_test(test_starved_writer),
+		cmocka_unit_test(test_starved_orphan),
 		cmocka_unit_test(test_starved_reader),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(fault_12_owner_of_an_orphan_hears_of_its_end),

@@ -47,6 +47,7 @@ void autoconf_init(struct stack_core *sc)
 	ac->reachable = REACHABLE;
 	ac->retrans = NEIGH_RETRY;
 	ac->timer.kind = TIMER_AUTOCONF;
+	ac->sweep_at = MT_NEVER;
 	if (!ac->on)
 		return;
 	addr_add(&sc->addrs, &a);
@@ -173,14 +174,19 @@ static mt_time new_valid(const struct autoconf_prefix *x, const struct ndp_prefi
 /* A prefix that comes again gets its address again. */
 static uint16_t make_address(struct stack_core *sc, const struct stack_addr *a)
 {
-	bool known = addr_index(&sc->addrs, &a->addr) != ADDR_NONE;
-	uint16_t i;
+	struct addr_table *t = &sc->addrs;
+	uint16_t i = addr_index(t, &a->addr);
+	bool known = i != ADDR_NONE && t->use[i] != ADDR_FREE;
 
 	if (!known && sc->autoconf.n_made == AUTOCONF_ADDRS)
 		return ADDR_NONE;
-	i = addr_add(&sc->addrs, a);
-	if (!known && i != ADDR_NONE)
+	i = addr_add(t, a);
+	if (i == ADDR_NONE)
+		return i;
+	if (!known)
 		sc->autoconf.n_made++;
+	if (!known || t->use[i] != ADDR_KEPT)
+		t->use[i] = ADDR_MADE;
 	return i;
 }
 
@@ -214,7 +220,7 @@ static bool prefix_expire(struct stack_core *sc, struct autoconf_prefix *x, mt_t
 		route_forget(&sc->routes, &r);
 	}
 	if (x->addr != ADDR_NONE && x->valid_until <= now) {
-		addr_set_state(&sc->addrs, x->addr, ADDR_GONE);
+		addr_end(sc, x->addr, now);
 		x->addr = ADDR_NONE;
 	} else if (x->addr != ADDR_NONE && x->preferred_until <= now &&
 		   sc->addrs.state[x->addr] == ADDR_VALID) {
@@ -277,6 +283,7 @@ static void arm(struct stack_core *sc, mt_time now)
 		at = mt_min(at, ac->router[i].until);
 	for (unsigned i = 0; i < ac->n_prefixes; i++)
 		at = mt_min(at, prefix_next(&ac->prefix[i], now));
+	at = mt_min(at, addr_end_next(sc, now));
 	if (!ac->heard && ac->n_asked < RS_MAX)
 		at = mt_min(at, now + RS_INTERVAL);
 	if (at != MT_NEVER)
@@ -291,6 +298,7 @@ void autoconf_timer(struct stack_core *sc, mt_time now)
 
 	ac->rs_due = !ac->heard && ac->n_asked < RS_MAX;
 	expire(sc, now);
+	addr_end_work(sc, now);
 	if (!ac->rs_due)
 		arm(sc, now);
 }

@@ -14,7 +14,7 @@
 
 #define AUTOCONF_ROUTERS  4u
 #define AUTOCONF_PREFIXES 4u
-#define AUTOCONF_ADDRS	  128u /* ever made: the others are for those that the owner asks for */
+#define AUTOCONF_ADDRS	  128u /* at a time: the others are for those that the owner asks for */
 
 struct autoconf_router {
 	struct ip_addr addr;
@@ -34,7 +34,10 @@ struct autoconf {
 	bool rs_due; /* routers are to be asked */
 	bool heard;  /* one has answered */
 	uint8_t n_asked, n_routers, n_prefixes;
-	uint8_t n_made; /* addresses: none is ever removed */
+	uint8_t n_made; /* addresses, less those whose index is free again */
+	bool sweeping;	/* addr_end.c */
+	uint32_t swept;
+	mt_time sweep_at;
 	uint8_t hop_limit;
 	uint16_t mtu;
 	mt_time reachable, retrans; /* RFC 4861 10: 30 s, 1 s unless a router says otherwise */
@@ -52,6 +55,15 @@ void autoconf_input(struct stack_core *, const struct ip_hdr *, const struct ndp
 /* Is no router any more (for good), or does not answer: another one is used. */
 void autoconf_router_lost(struct stack_core *, const struct ip_addr *, bool for_good);
 void autoconf_timer(struct stack_core *, mt_time now);
+/* ---- addr_end.c ---- */
+/* An address is none any more (RFC 4862 5.5.4): not recognised, and no source. Connections on it
+ * end without a word, in the next turns; its index is free when nothing names it. */
+void addr_end(struct stack_core *, uint16_t i, mt_time now);
+/* A bounded part of that. Call again no later than addr_end_next. */
+void addr_end_work(struct stack_core *, mt_time now);
+mt_time addr_end_next(const struct stack_core *, mt_time now);
+
+/* ---- autoconf.c ---- */
 /* Asks for routers, if that is due. */
 void autoconf_tx(struct stack_core *, mt_time now);
 

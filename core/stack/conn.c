@@ -560,6 +560,8 @@ void conn_kill(struct stack_core *sc, struct conn *c, int error, mt_time now)
 {
 	sc->stats.connects_failed += !(c->flags & CONN_OPENED);
 	tcp_abort(&c->tcb, now);
+	if (sc->addrs.state[c->local] == ADDR_GONE) /* no source of a RST either (RFC 4862 5.5.4) */
+		c->tcb.flags &= ~(uint32_t)TF_RST_DUE;
 	trace_call(sc, c, TRACE_CALL_FAIL, error, now);
 	conn_raise(sc, c, take_ends(c, TCP_EV_ERROR | TCP_EV_CLOSED, (uint8_t)error));
 	conn_settle(sc, c, now, 0);

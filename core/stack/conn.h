@@ -89,8 +89,8 @@ struct listener {
 	uint64_t cookie;
 };
 
-/* One cache line, so that a million of them cost 64 MB. Local addresses are never removed: an index
- * names one. */
+/* One cache line, so that a million of them cost 64 MB. An index of a local address names one as
+ * long as there are records with it (addr_end.c). */
 struct time_wait {	       /* the pool's free list uses the first bytes */
 	uint32_t older, newer; /* by expiry; POOL_NONE at the ends */
 	struct ip_addr remote;

@@ -221,6 +221,7 @@ void syn_queue_expire(struct stack_core *, mt_time now, unsigned budget);
 mt_time syn_queue_next(const struct stack_core *, mt_time now);
 /* The listener is gone. O(half-open connections). */
 void syn_queue_forget(struct stack_core *, uint32_t lid);
+void syn_queue_forget_gone(struct stack_core *); /* the same of local addresses */
 
 /* ---- listen.c ---- */
 /* A segment without a connection (r->id is FLOW_NONE, or a TIME-WAIT record that it may replace),

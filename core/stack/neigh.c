@@ -305,6 +305,7 @@ static bool announce(struct stack_core *sc, mt_time now)
 
 	if (!frame)
 		return false;
+	sc->addrs.told[i] = true;
 	sc->addrs.n_announced++;
 	if (!ip_is_v4(&sc->addrs.addr[i].addr)) {
 		ndp_probe(sc, frame, i, now);
@@ -354,7 +355,9 @@ void neigh_tx(struct stack_core *sc, mt_time now)
 	}
 	sc->vlan = sc->cfg.vlan;
 	while (sc->addrs.n_announced < sc->addrs.n) {
-		if (!announce(sc, now))
+		if (sc->addrs.told[sc->addrs.n_announced])
+			sc->addrs.n_announced++;
+		else if (!announce(sc, now))
 			return;
 	}
 	autoconf_tx(sc, now);

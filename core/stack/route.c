@@ -47,19 +47,36 @@ uint16_t addr_index(const struct addr_table *t, const struct ip_addr *a)
 	return i < t->n ? i : ADDR_NONE;
 }
 
+/* One that was gone is told to the network again. */
+static void come_back(struct addr_table *t, uint16_t i)
+{
+	if (t->state[i] == ADDR_GONE) {
+		t->told[i] = false;
+		t->n_announced = i < t->n_announced ? i : t->n_announced;
+	}
+	addr_set_state(t, i, ADDR_VALID);
+}
+
 uint16_t addr_add(struct addr_table *t, const struct stack_addr *a)
 {
 	uint16_t i = addr_index(t, &a->addr);
 
 	if (i != ADDR_NONE) {
-		addr_set_state(t, i, ADDR_VALID);
+		come_back(t, i);
 		return i;
 	}
-	if (t->n == STACK_MAX_ADDRS)
+	for (i = 0; i < t->n && t->use[i] != ADDR_FREE; i++)
+		;
+	if (i == STACK_MAX_ADDRS)
 		return ADDR_NONE;
-	t->addr[t->n] = *a;
-	t->state[t->n] = ADDR_VALID;
-	occupy(t, t->n);
+	t->addr[i] = *a;
+	t->use[i] = ADDR_KEPT;
+	if (i < t->n) {
+		come_back(t, i);
+		return i;
+	}
+	t->state[i] = ADDR_VALID;
+	occupy(t, i);
 	return t->n++;
 }
 

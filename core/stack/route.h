@@ -15,14 +15,24 @@ enum addr_state {
 	ADDR_GONE	 /* a duplicate, or expired: packets to it are for somebody else */
 };
 
-struct addr_table { /* addresses are added, never removed: an index stays valid */
+enum addr_use {		    /* of an index */
+		ADDR_KEPT,  /* asked for by the owner: for ever */
+		ADDR_MADE,  /* of a router's prefix */
+		ADDR_LEFT,  /* the same, but gone: connections may still name it */
+		ADDR_SWEPT, /* ... unless the sweep that is under way finds one (addr_end.c) */
+		ADDR_FREE   /* nobody names it: the next new address may have it */
+};
+
+struct addr_table { /* an index names one address as long as anything uses it */
 	uint16_t n;
-	uint16_t n_announced;	  /* told to the network, or asked for a duplicate */
+	uint16_t n_announced; /* below it all are told to the network, or asked for a duplicate */
 	uint16_t n_src, next_src; /* IPv4 connects without a local address take src[] in turn */
 	bool src_chosen;	  /* by stack_set_sources: whatever the next hop's prefix */
 	uint16_t src[STACK_MAX_ADDRS];
 	struct stack_addr addr[STACK_MAX_ADDRS];
-	uint8_t state[STACK_MAX_ADDRS];
+	uint8_t state[STACK_MAX_ADDRS], use[STACK_MAX_ADDRS];
+	bool told[STACK_MAX_ADDRS];	    /* by n_announced or before, see there */
+	mt_time free_at[STACK_MAX_ADDRS];   /* LEFT: no TIME-WAIT record names it from then on */
 	mt_time proven_at[STACK_MAX_ADDRS]; /* IPv6: unique if nobody has objected by then */
 	uint16_t slots[ADDR_SLOTS];	    /* index or ADDR_NONE */
 };

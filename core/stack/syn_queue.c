@@ -299,6 +299,22 @@ mt_time syn_queue_next(const struct stack_core *sc, mt_time now)
 	return next;
 }
 
+void syn_queue_forget_gone(struct stack_core *sc)
+{
+	for (unsigned i = 0; i <= DUE; i++) {
+		uint32_t id = sc->syn_fifos[i].oldest;
+
+		while (id != POOL_NONE) {
+			const struct half_open *h = half_at(sc, id);
+			uint32_t newer = h->newer;
+
+			if (sc->addrs.state[h->local] == ADDR_GONE)
+				drop(sc, id);
+			id = newer;
+		}
+	}
+}
+
 static void reset(struct stack_core *sc, const struct half_open *h)
 {
 	struct flow f = flow_of(sc, h);

@@ -99,13 +99,17 @@ static void router_and_address(void **state)
 	net_free(n);
 }
 
-/* Advertisements of ever new prefixes that soon end use up no more than a part of the addresses:
- * what the owner asks for has its place, and a prefix that was there before comes back. */
+/* Advertisements of ever new prefixes that soon end use up no more than a part of the addresses,
+ * and that for a while only: each gets its address, what the owner asks for has its place, and a
+ * prefix that was there before comes back. */
 static void fault_17_prefixes_that_come_and_go(void **state)
 {
 	struct ip_addr base = ip_from_v4(0x0a000101u);
 	struct net *n = open_net(true);
 	struct ndp_msg m = advertisement(), forged = m;
+	struct ip_addr a = made;
+	struct raw6 r;
+	unsigned asked = 0;
 
 	(void)state;
 	net_turn(n);
@@ -118,7 +122,14 @@ static void fault_17_prefixes_that_come_and_go(void **state)
 		forged.prefix[0].prefix.b[7] = (uint8_t)(i | 1);
 		net_run_ms(n, 1500);
 		advertise(n, &peer_link, &forged);
+		a.b[6] = forged.prefix[0].prefix.b[6];
+		a.b[7] = forged.prefix[0].prefix.b[7];
+		assert_true(has(n, &a));
+		net_turn(n);
+		while (raw6_get(n, &r)) /* is it another's? */
+			asked += r.icmp.type == ICMP6_NS && ip_eq(&r.nd.target, &a);
 	}
+	assert_int_equal(asked, 400);
 	assert_false(has(n, &made));
 	net_run_ms(n, 1500);
 	advertise(n, &peer_link, &m);
@@ -170,6 +181,78 @@ static void lifetimes_end(void **state)
 	assert_int_equal(connect6(n, &peer6), -ENETUNREACH);
 	advertise(n, &peer_link, &m); /* and again */
 	assert_true(has(n, &made));
+	net_free(n);
+}
+
+static void many_prefixes(struct net *n, struct ndp_msg *m)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		m->prefix[0].prefix.b[7] = (uint8_t)(i + 1);
+		net_run_ms(n, 1500);
+		advertise(n, &peer_link, m);
+	}
+}
+
+/* RFC 4862 5.5.4: an address that has ended is no source, not even of a RST. What stood on it ends;
+ * while a block of it is its owner's the name stays, and then the index is free. */
+static void connections_end_with_their_address(void **state)
+{
+	struct net *n = open_net(true);
+	struct ndp_msg m = advertisement();
+	struct ip_endpoint any = {.port = 80}, local, remote;
+	struct tcp_seg syn = {.flags = TCPF_SYN, .seq = seq_of(1000), .wnd = 1000};
+	struct flow f = {.local = peer6, .remote = made, .lport = 5001, .rport = 80};
+	struct tcp_seg ack = {.flags = TCPF_ACK, .seq = seq_of(1001), .wnd = 1000};
+	struct stack_usage u;
+	struct stack_event ev;
+	struct raw6 r;
+	uint32_t id, opened;
+	int64_t lid;
+
+	(void)state;
+	m.prefix[0].valid_s = m.prefix[0].preferred_s = 2;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	lid = stack_listen(n->a.sc, &any, 4, n->now);
+	raw6_tcp(n, &f, &syn);
+	net_turn(n);
+	assert_true(raw6_get_type(n, &r, 0));
+	ack.ack = seq_add(r.tcp.seq, 1);
+	raw6_tcp(n, &f, &ack);
+	net_turn(n);
+	opened = (uint32_t)stack_accept(n->a.sc, (uint32_t)lid);
+	id = (uint32_t)connect6(n, &peer6);
+	f.lport = 5000;
+	raw6_tcp(n, &f, &syn);
+	net_turn(n);
+	stack_usage(n->a.sc, &u);
+	assert_true(u.half_open == 1 && u.conns == 2);
+	raw6_advertise(n, &peer6, NDP_NA_OVERRIDE, &raw_mac);
+	net_turn(n);
+	while (stack_events(n->a.sc, &ev, 1))
+		;
+	net_run_ms(n, 1900);
+	while (raw6_get(n, &r))
+		;
+	net_run_ms(n, 20000);
+	while (raw6_get(n, &r))
+		assert_false(ip_eq(&r.ip.src, &made));
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(stack_events(n->a.sc, &ev, 1), 1);
+		assert_true((ev.id == id || ev.id == opened) && (ev.ready & STACK_ERR));
+	}
+	assert_int_equal(stack_send(n->a.sc, opened, "x", 1, n->now), -ECONNABORTED);
+	assert_int_equal(stack_take_error(n->a.sc, id), ECONNABORTED);
+	stack_names(n->a.sc, id, &local, &remote);
+	assert_true(ip_eq(&local.addr, &made));
+	stack_usage(n->a.sc, &u);
+	assert_true(u.half_open == 0 && u.conns == 2);
+	many_prefixes(n, &m); /* none of them has its index */
+	stack_names(n->a.sc, id, &local, &remote);
+	assert_true(ip_eq(&local.addr, &made));
+	stack_close(n->a.sc, id, n->now);
+	stack_close(n->a.sc, opened, n->now);
+	assert_all_back(n->a.sc);
 	net_free(n);
 }
 
@@ -310,6 +393,7 @@ int main(void)
 		cmocka_unit_test(fault_17_hop_limit_is_not_lowered),
 		cmocka_unit_test(fault_17_prefixes_that_come_and_go),
 		cmocka_unit_test(lifetimes_end),
+		cmocka_unit_test(connections_end_with_their_address),
 		cmocka_unit_test(two_hours),
 		cmocka_unit_test(second_router),
 		cmocka_unit_test(fault_17_forged_advertisements),

@@ -150,7 +150,8 @@ def test_what_runs_on_several_hosts_and_what_is_told_as_skipped():
     assert {run.part.device for run in cluster.choose(runs("same-wire"), found, about) if run.ours} == {"af_packet"} and about["skipped"]
     about = {"skipped": {}}
     assert {run.stack for run in cluster.choose(runs("gap"), found, about)} >= {"kernel"}, "a part's device is that of our stacks"
-    for name, why in (("scaling", "self-loop pairs are of one machine"), ("syn-flood", "the sender of a flood"), ("gap", "packet I/O")):
+    for name, why in (("scaling", "self-loop pairs are of one machine"), ("scaling-apart", "its points are numbers of server cores"),
+                      ("syn-flood", "the sender of a flood"), ("gap", "packet I/O")):
         about = {"skipped": {}}
         cluster.choose(runs(name), found, about)
         assert any(text.startswith(why) for text in about["skipped"].values()), about

@@ -7,10 +7,12 @@ import subprocess
 from types import SimpleNamespace
 
 import pytest
-from runner import claims, conclude, cpustat, guard, hop, measure, pace, plan, procs, rows, scenario, session, summary
+from runner import claims, conclude, cpustat, guard, hop, layout, measure, pace, plan, procs, rows, scenario, session, summary
 from runner.errors import CannotRun
 from runner.procs import ChildFailed
 from test_repro_parts import make_row
+
+ONE = layout.usual([0])
 
 
 def test_the_loop_tells_what_was_taken_away(monkeypatch):
@@ -39,7 +41,7 @@ def attempts(tmp_path, monkeypatch, *rows_made):
     monkeypatch.setenv("MTCP_GUARD", "off")
     run, = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick"))[:1]
     about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
-    site = measure.Site("none", tmp_path, [0], [0], [0])
+    site = measure.Site("none", tmp_path, ONE)
     made = iter(rows_made)
     monkeypatch.setattr(session, "measure", lambda *_: dict(next(made)))
     return session.Session([run], site, tmp_path, Silent(), about)._attempt(run), about
@@ -103,7 +105,7 @@ def made(tmp_path, monkeypatch, runs, measured):
     monkeypatch.setenv("MTCP_GUARD", "off")
     monkeypatch.setattr(session, "measure", lambda run, _: measured(run))
     about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
-    return session.Session(runs, measure.Site("none", tmp_path, [0], [0], [0]), tmp_path, Silent(), about)
+    return session.Session(runs, measure.Site("none", tmp_path, ONE), tmp_path, Silent(), about)
 
 
 def row_of(run):
@@ -165,7 +167,7 @@ def test_checks_that_failed_stand_in_the_manifest(tmp_path, monkeypatch):
     monkeypatch.setattr(session.figures, "draw", lambda *_: None)
     monkeypatch.setattr(session.report, "write", lambda _folder, found, _about, _known: claims.judge_all(found, {}))
     about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
-    work = session.Session([], measure.Site("none", tmp_path, [0], [0], [0]), tmp_path, Silent(), about, [make_row(retransmits=1)])
+    work = session.Session([], measure.Site("none", tmp_path, ONE), tmp_path, Silent(), about, [make_row(retransmits=1)])
     work.finish("complete")
     assert json.loads((tmp_path / "manifest.json").read_text())["failed_checks"] == ["no-failures"]
 
@@ -197,7 +199,7 @@ def test_a_sender_beside_the_load_is_no_other_program(tmp_path, monkeypatch):
     child = {name: SimpleNamespace(process=SimpleNamespace(pid=pid, send_signal=lambda _: None), wait_line=lambda *_: None)
              for pid, name in enumerate(("load", "server", "sender"), 1 << 30)}
     run = plan.make(scenario.choose(["syn-flood"], scenario.load_all()), plan.Options("quick"))[0]
-    measure._Window(run, measure.Site("none", tmp_path, [0], [0], [0])).watch(child["load"], child["server"], child["sender"])
+    measure._Window(run, measure.Site("none", tmp_path, ONE)).watch(child["load"], child["server"], child["sender"])
     assert seen == [[found.process.pid for found in child.values()]] * 2
 
 

@@ -148,6 +148,7 @@ static int run_load(struct pair *p, char err[ERR_LEN])
 				.seed = o->run.load.seed,
 				.repeat = o->run.repeat,
 				.server_cores = o->server_cores,
+				.server_threads = p->server_stack->n_workers,
 				.client_cores = o->client_cores,
 				.note = o->run.note,
 				.one_thread = o->one_thread};

@@ -163,7 +163,8 @@ static int write_row(const struct options *o, const struct session *s, char err[
 				.mode = kind == IO_MTCP_PAIRED ? "paired"
 					: kind == IO_MTCP      ? "inline"
 							       : NULL,
-				.server_cores = o->stack.cores};
+				.server_cores = o->stack.cores,
+				.server_threads = s->stack->n_workers};
 
 	if (o->json == NULL)
 		return 0;

@@ -110,6 +110,12 @@ static void put_head(json_t *row, const struct row_info *info)
 	put(row, "client_cores", cores(&info->client_cores));
 }
 
+static void put_threads(json_t *row, const struct row_info *info)
+{
+	put(row, "server_threads",
+	    info->server_threads > 0 ? integer(info->server_threads) : json_null());
+}
+
 /* The generator's own limit: its share of busy time (closed loop), or how late it was (open loop:
  * the kernel's client waits for an arrival nearer than a millisecond without sleeping, and is busy
  * with nothing). */
@@ -263,6 +269,7 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	bool watched = info->server_cores.n > 0;
 
 	put(row, "mode", text(info->mode));
+	put_threads(row, info);
 	put(row, "app", text(app_kind_names[conf->app]));
 	put(row, "response_bytes",
 	    conf->app == APP_ECHO ? integer(conf->response_bytes) : json_null());
@@ -333,6 +340,7 @@ static void put_server_extras(json_t *row, const struct row_info *info,
 			      const struct server_conf *conf, const struct server_window *win)
 {
 	put(row, "mode", text(info->mode));
+	put_threads(row, info);
 	put(row, "app", text(app_kind_names[conf->app]));
 	put(row, "response_bytes",
 	    conf->app == APP_ECHO ? integer(conf->response_bytes) : json_null());

@@ -2,6 +2,7 @@
 """Judges the claims in experiments/claims.toml by the rows."""
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ _WORDS = {  # a goal or a check of ours is no claim that could be reproduced
     "goal": {REPRODUCED: "reached", PARTLY: "partly", NOT: "missed", UNTESTED: UNTESTED},
     "check": {REPRODUCED: "passed", PARTLY: "partly", NOT: "failed", UNTESTED: UNTESTED},
 }
+
+
+_AT_CORES = re.compile(r" at (\d+) server cores$")
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,12 @@ def _weigh(claim: Claim, found: Evidence, value: Estimate) -> Verdict:
     return Verdict(claim, outcome, value, "; ".join([*dict.fromkeys(found.notes), *[f"rates drifted: {drifted}"] * bool(drifted)]))
 
 
+def _concerns(claim: Claim, skipped: str) -> bool:
+    """Of points that are numbers of cores only the claim's own, where it has one."""
+    at = _AT_CORES.search(skipped)
+    return not at or int(at[1]) == claim.get("at", int(at[1]))
+
+
 def judge(claim: Claim, rows: list[Row], skipped: dict[str, str], failures: Sequence[dict[str, str]] = ()) -> Verdict:
     """skipped: reason by stack, for stacks that could not run here; failures: runs that gave no row, as the manifest has them."""
     found = Evidence([row for row in rows if claim["experiment"] in (EVERYWHERE, row["experiment"])], list(failures))
@@ -132,7 +142,7 @@ def judge(claim: Claim, rows: list[Row], skipped: dict[str, str], failures: Sequ
         return _weigh(claim, found, MEASURES[claim["measure"]](claim, found))
     except Untestable as error:
         involved = [claim["experiment"], claim["over"], *claim.get("under", [])]
-        reasons = [f"{arm} was skipped: {why}" for arm, why in skipped.items() if arm.split()[0] in involved]
+        reasons = [f"{arm} was skipped: {why}" for arm, why in skipped.items() if arm.split()[0] in involved and _concerns(claim, arm)]
         reasons += [f"{item['run']} failed: {item['why']}" for item in failures
                     if item["run"].split()[0] == claim["experiment"] and {claim["over"], *claim.get("under", [])} & set(item["run"].split())]
         return Verdict(claim, UNTESTED, None, "; ".join(reasons) or str(error))

@@ -75,6 +75,8 @@ def _parser() -> _Parser:
     run.add_argument("--seed", metavar="N", type=_seed, default=1, help="of the order of runs and of all that is random (default: 1)")
     run.add_argument("--repeats", type=_positive(int), metavar="N")
     run.add_argument("--seconds", type=_positive(float), metavar="S", help="measured in each run")
+    run.add_argument("--server-cores", metavar="LIST", help="the server's CPUs, as 0,2-5 (default: one; scaling-apart: the first half, 8 at most)")
+    run.add_argument("--client-cores", metavar="LIST", help="the load generator's: others (default: one; scaling-apart: the rest, 16 at most)")
     run.add_argument("--out", metavar="DIR", help="a new folder for results (default: results/<time>)")
     run.add_argument("--resume", metavar="DIR", type=Path, help="go on with an interrupted run: only what is missing there")
     run.add_argument("--capture", metavar="FILE", help="write what crosses our stack's wire as pcapng; a file for each run")
@@ -133,7 +135,7 @@ def _check_resume(arguments: argparse.Namespace) -> None:
     plain = vars(_parser().parse_args(["run"]))
     given = [name for name in (*resume.choices(arguments), "out") if getattr(arguments, name) != plain[name]]
     if given:
-        option = {"names": "experiments", "size": f"--{arguments.size}"}.get(given[0], f"--{given[0]}")
+        option = {"names": "experiments", "size": f"--{arguments.size}"}.get(given[0], f"--{given[0].replace('_', '-')}")
         raise UsageError(f"--resume goes on with what its folder was started with: leave out {option}")
     resume.earlier(arguments.resume)
 
@@ -147,11 +149,16 @@ def _check_inventory(arguments: argparse.Namespace) -> None:
         raise UsageError("--inventory has each host's device (mtcp_device): leave out --device")
     if arguments.capture:
         raise UsageError("--capture is written on one machine only: leave it out, or --inventory")
+    if arguments.server_cores or arguments.client_cores:
+        raise UsageError("--inventory has each host's cores (mtcp_cores): leave out --server-cores and --client-cores")
 
 
 def check(arguments: argparse.Namespace) -> None:
     """What can be told without running anything: UsageError or CannotRun."""
+    from runner import cpustat, layout
+
     if arguments.command == "run":
+        layout.make(arguments.server_cores, arguments.client_cores, cpustat.usable_cores())
         scenario.choose(arguments.names, scenario.load_all())
         device.parse(arguments.device)
         scenario.choose_baselines(arguments.baseline)
@@ -170,12 +177,13 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def _list() -> int:
-    from runner import plan
+    from runner import cpustat, layout, plan
 
+    here = layout.usual(cpustat.usable_cores())
     for found in scenario.load_all().values():
         times = [f"skipped: needs {found.needs}"] if found.needs else []
         for size in () if found.needs else scenario.SIZES:
-            runs = plan.make([found], plan.Options(size))
+            runs = [run for run in plan.make([found], plan.Options(size)) if not here.lacks(run)[1]]
             minutes = sum(run.estimate for run in runs) / 60
             times.append(f"{size} {minutes:.1f} min ({len(runs)} runs)")
         print(f"{found.name}{' (part of ./repro run)' if found.default else ''}\n    {found.title}\n    paper: {found.figure}\n"

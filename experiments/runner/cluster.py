@@ -52,6 +52,7 @@ def refusal(run: Run, inventory: Inventory) -> str:
     reasons = (
         (run.stack == PACKETS, "packet I/O without TCP is measured on one machine"),
         (run.pairs, "self-loop pairs are of one machine"),
+        (run.cores, "its points are numbers of server cores: a host has those that the inventory says"),
         (run.flood_rate, "the sender of a flood is driven on one machine only"),
         (run.part.loss or run.part.reorder, "frames are lost and reordered on purpose between namespaces of one machine only"),
         (run.ours and run.part.device and not _same_wire(run.part.device, inventory), f"it is about the wire {run.part.device}"),
@@ -263,7 +264,7 @@ class Cluster:
         host = self.inventory.server
         argv = [deploy.program(host, self.tree, "mtcp-server"), "--stack", run.stack, "--listen", f"{host.first}:{PORT}",
                 *words.options({key: run.load[key] for key in words.SERVER_WANTS if key in run.load}),
-                "--cores", host.cpu_list, "--max-conns", str(run.concurrency * 2)]
+                "--cores", host.cpu_list, "--max-conns", str(words.max_conns(run))]
         if run.ours:
             return argv + ["--device", host.device, "--address", host.address, *words.settings(run), *words.sets("--set", run.part.server_set | host.set)]
         return argv + words.sets("--set", tuning.profile(run.stack, run.part.tuning)["server"])

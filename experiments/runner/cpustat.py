@@ -95,10 +95,33 @@ def usable_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def layout() -> tuple[list[int], list[int]]:
-    """Server cores, client cores: one each, the same one where there is only one."""
-    cores = usable_cores()
-    return cores[:1], cores[1:2] or cores[:1]
+def _group_quota(folder: Path) -> float | None:
+    """Of one control group, of either version; None: no limit, or none that can be read."""
+    try:
+        if (folder / "cpu.max").is_file():
+            limit, period = (folder / "cpu.max").read_text().split()
+        else:
+            limit, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(limit) / int(period) if int(limit) > 0 else None
+    except (OSError, ValueError):  # "max": no limit
+        return None
+
+
+def quota(root: Path = Path("/")) -> float | None:
+    """Cores' worth of time that our control groups allow, the least of them and of those above; None: no limit."""
+    found = []
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    for number, controllers, path in (line.split(":", 2) for line in groups):
+        if number != "0" and "cpu" not in controllers.split(","):
+            continue
+        top = root / "sys/fs/cgroup" / ("" if number == "0" else controllers)
+        own = top / path.strip("/")
+        # in a namespace of its own a group sees itself at the top, whatever path it is told
+        found += [_group_quota(folder) for folder in {own, *own.parents, top} if folder.is_relative_to(top)]
+    return min((share for share in found if share is not None), default=None)
 
 
 def clock_hz() -> float:

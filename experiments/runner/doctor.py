@@ -69,6 +69,14 @@ def _cores() -> Iterator[Finding]:
         yield Finding(TELLS, f"{len(cores)} usable cores: server on {cores[0]}, load generator on {cores[1]}")
 
 
+def _quota() -> Iterator[Finding]:
+    share = cpustat.quota()
+    if share is not None:
+        yield Finding(SPOILS, f"a control group allows {share:g} cores' worth of time on {len(cpustat.usable_cores())} cores: whoever has used it up stands still "
+                      "for tens of milliseconds", "give the container cores instead of time: docker run --cpuset-cpus 0,1, without --cpus; systemd: AllowedCPUs, "
+                      "without CPUQuota")
+
+
 def _network() -> Iterator[Finding]:
     try:
         kind, refused = netns.best_kind()
@@ -165,7 +173,7 @@ def _dpdk() -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _packages, _disk, _memory, _cores, _network, _perf, _quiet, _governor, _clock, _descriptors, _uring, _hugepages, _dpdk)
+    _packages, _disk, _memory, _cores, _quota, _network, _perf, _quiet, _governor, _clock, _descriptors, _uring, _hugepages, _dpdk)
 
 
 def examine() -> list[Finding]:

@@ -18,7 +18,7 @@ _GENERATOR_BUSY, _GENERATOR_LATE_US, _SERVER_BUSY = 0.97, 1000.0, 0.95
 _SUMS = ("transactions", "transactions_per_s", "connections_per_s", "bytes_per_s", "failed", "retransmits", "drops", "failed_total",
          "retransmits_total", "client_cpu_s", "concurrency", "rate", "stuck", "opened_per_s", "resident_bytes")
 _SERVERS = ("server_cpu_s", "cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified", "tsc_hz",
-            "cycles_per_transaction", "server_counters", "mode")
+            "cycles_per_transaction", "server_threads", "server_counters", "mode")
 _WORST = ("generator_lag", "client_busy", "latency_max_us", "seconds", "resident_per_connection")
 _QUANTILES = {"latency_p50_us": 0.5, "latency_p90_us": 0.9, "latency_p99_us": 0.99, "latency_p999_us": 0.999}
 

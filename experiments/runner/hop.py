@@ -15,12 +15,12 @@ _LOOK_S = 5.0     # for one look; it takes 10 ms
 
 
 class Hop:
-    """The best that was seen, and how it is now."""
+    """The best that was seen between the first cores of the ends, and how it is now."""
 
     def __init__(self, server: list[int], client: list[int]):
-        ends = [*server[:1], *client[:1]]
-        self._argv = [str(program("", "mtcp-hop")), *map(str, ends)]
-        self.on = os.environ.get("MTCP_GUARD") != "off" and len({*ends}) == 2 and os.access(self._argv[0], os.X_OK)
+        self.ends = (*server[:1], *client[:1])
+        self._argv = [str(program("", "mtcp-hop")), *map(str, self.ends)]
+        self.on = os.environ.get("MTCP_GUARD") != "off" and len({*self.ends}) == 2 and os.access(self._argv[0], os.X_OK)
         self._best = float("inf")
 
     def look(self) -> float | None:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from runner import claims, cluster, device, display, inventory, manifest, pdf, plan, resume, scenario, session, table
+from runner import claims, cluster, cpustat, device, display, inventory, layout, manifest, pdf, plan, resume, scenario, session, table
 from runner.builds import program
 from runner.errors import CannotRun, UsageError
 
@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace, words: list[str]) -> int:
     scenarios = scenario.choose(arguments.names, scenario.load_all())
     runs = plan.make(scenarios, plan.Options(arguments.size, baselines, arguments.repeats, seconds,
                                              arguments.seed, chosen))
+    cores = layout.NONE if hosts else layout.make(arguments.server_cores, arguments.client_cores, cpustat.usable_cores())
     if not hosts:
         _programs(runs)
     folder, about = _place(arguments, words, before)
@@ -88,7 +89,9 @@ def run(arguments: argparse.Namespace, words: list[str]) -> int:
             runs = cluster.choose(runs, hosts.inventory, about)
             _open(hosts, folder, about, shown)
             resume.check_hosts(folder, before or about, about)
-        site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about, hosts)
+        else:
+            runs = cores.choose(runs, about)
+        site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about, cores, hosts)
         if before:
             resume.check_network(folder, before, about)
         session.make_builds(runs, about)

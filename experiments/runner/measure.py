@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import conclude, cpustat, flood, memory, netns, pace, rows, sampling, tuning, words
+from runner import conclude, cpustat, flood, layout, memory, netns, pace, rows, sampling, tuning, words
 from runner.builds import program
 from runner.cluster import Cluster
 from runner.plan import Run
@@ -33,9 +33,7 @@ class Site:
 
     net_kind: str                    # kind of namespace pair, see netns
     scratch: Path
-    server: list[int]
-    client: list[int]
-    usable: list[int]
+    cores: layout.Layout
     perf_refusal: str = ""
     capture: Path | None = None
     many: bool = True                # a capture file for each run, named after it
@@ -48,13 +46,6 @@ class Site:
             return []
         path = self.capture.with_name(f"{self.capture.stem}-{run.slug}{self.capture.suffix}") if self.many else self.capture
         return ["--capture", str(path)]
-
-
-def _cores(run: Run, site: Site) -> tuple[list[int], list[int]]:
-    """The server's and the load's: on different cores, or, in self-loop pairs, both on each of so many."""
-    if run.pairs:
-        return site.usable[: run.pairs], site.usable[: run.pairs]
-    return site.server, site.client
 
 
 def _faulty_ring(run: Run) -> list[str]:
@@ -81,7 +72,7 @@ class _Window:
 
     def __init__(self, run: Run, site: Site):
         self._run, self._site = run, site
-        self._server, client = _cores(run, site)
+        self._server, client = site.cores.of(run)
         self._cores = sorted({*self._server, *client})
         self.sampled = run.scenario.breakdown and not site.perf_refusal
         self._recording = sampling.Recording(site.scratch, run.slug) if self.sampled else None
@@ -143,7 +134,7 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
     """Server and load in one process, over a ring."""
     result = site.scratch / "pair.json"
     mode = "paired" if run.stack == "mtcp-paired" else "inline"
-    server, client = _cores(run, site)
+    server, client = site.cores.of(run)
     argv = [str(program(run.part.build, "mtcp-pair")), "--mode", mode, "--server-core", words.cpu_list(server),
             "--client-core", words.cpu_list(client), *words.settings(run), *words.sets("--server-set", run.part.server_set),
             *words.sets("--client-set", run.part.client_set), *_faulty_ring(run), *words.load(run, json=result)]
@@ -163,7 +154,8 @@ def _pair(run: Run, site: Site, window: _Window) -> rows.Row:
 def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
     """No TCP: frames are received and given back. Over the ring their source is a thread of the same program."""
     result = site.scratch / "packets.json"
-    target, server, client = f"{netns.SERVER_ADDRESS}:{PORT}", words.cpu_list(site.server), words.cpu_list(site.client)
+    target = f"{netns.SERVER_ADDRESS}:{PORT}"
+    server, client = map(words.cpu_list, site.cores.of(run))
     argv = [str(program("", "mtcp-packets")), "--cores", server, *words.load(run, json=result)]
     with contextlib.ExitStack() as ends:
         sender = None
@@ -192,7 +184,7 @@ def _own_pair(run: Run, site: Site) -> netns.NetPair:
 def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:
     argv = [str(program(run.part.build, "mtcp-server")), "--stack", run.stack, "--listen", f"{pair.target}:{PORT}",
             *words.options({key: run.load[key] for key in words.SERVER_WANTS if key in run.load}),
-            "--cores", words.cpu_list(site.server), "--max-conns", str(run.concurrency * 2), "--json", str(json_path)]
+            "--cores", words.cpu_list(site.cores.of(run)[0]), "--max-conns", str(words.max_conns(run)), "--json", str(json_path)]
     if run.ours:
         return argv + ["--device", run.device.devargs, "--address", f"{netns.SERVER_ADDRESS}/{netns.PREFIX_LEN}",
                        *words.settings(run), *site.capture_args(run)]
@@ -203,7 +195,7 @@ def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> dict[str, Any]:
     """Settings, addresses, offloads; what is in force, which is also kept for the manifest."""
     tap = run.ours and run.device.tap
     name = "mtcp-peer" if run.ours else run.stack
-    record = tuning.apply(pair, name, site.server, site.client, run.part.tuning)
+    record = tuning.apply(pair, name, *site.cores.of(run), run.part.tuning)
     if not tap:
         pair.set_mtu(run.part.mtu)
         pair.give_addresses(netns.CLIENT, netns.CLIENT_ADDRESSES, netns.PEER)
@@ -232,6 +224,7 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
     if (run.ours or run.flood_rate) and site.net_kind == "lo":
         raise ChildFailed(f"device {run.device.name} needs network namespaces, which this machine does not allow", 3)
     result, server_result = site.scratch / "load.json", site.scratch / "server.json"
+    server_cores, load_cores = map(words.cpu_list, site.cores.of(run))
     with netns.NetPair(site.net_kind) as pair:
         record = _prepare_net(run, site, pair)
         server_argv = _server_args(run, site, pair, server_result)
@@ -248,10 +241,10 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
             if run.flood_rate:  # before the load: it learns from the load's ARP where the server is
                 if not run.ours:
                     pair.run(netns.SERVER, "ip", "route", "add", flood.ROUTE, "via", netns.CLIENT_ADDRESSES[0])
-                sender = flood.start(pair, run.flood_rate, f"{pair.target}:{PORT}", run.seed, words.cpu_list(site.client))
+                sender = flood.start(pair, run.flood_rate, f"{pair.target}:{PORT}", run.seed, load_cores)
             argv = [str(program("", "mtcp-load")), "--stack", "kernel", "--target", f"{pair.target}:{PORT}",
-                    "--sources", pair.sources, "--cores", words.cpu_list(site.client),
-                    "--watch-server-cpus", words.cpu_list(site.server), *words.load(run, json=result),
+                    "--sources", pair.sources, "--cores", load_cores,
+                    "--watch-server-cpus", server_cores, *words.load(run, json=result),
                     *words.sets("--set", tuning.profile("mtcp-peer" if run.ours else run.stack, run.part.tuning)["load"])]
             load = Child(pair.inside(netns.SERVER if tap else netns.CLIENT, argv), "mtcp-load")
             window.watch(load, server, sender)
@@ -268,9 +261,9 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
 
 
 def _join(row: rows.Row, server: rows.Row, apart: bool) -> None:
-    """What only the server knows: its loop's cycles, what it sent again or dropped. In one namespace the kernel's
+    """What only the server knows: its threads, its loop's cycles, what it sent again or dropped. In one namespace the kernel's
     counters are those of both ends."""
-    for key in ("cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified"):
+    for key in ("server_threads", "cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified"):
         if row.get(key) is None:
             row[key] = server.get(key)
     for key in ("retransmits", "retransmits_total", "drops"):
@@ -280,7 +273,7 @@ def _join(row: rows.Row, server: rows.Row, apart: bool) -> None:
 
 def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     """The program's row, with what only the harness knows."""
-    server, client = _cores(run, site)
+    server, client = site.cores.of(run)
     row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed,
             "axis": run.scenario.column, "variant": run.part.name or None, "mtu": run.part.mtu,
             "loss": run.part.loss or None, "reorder": run.part.reorder or None,

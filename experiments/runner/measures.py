@@ -77,10 +77,10 @@ def _better(found: Evidence, rows: list[Row], rivals: list[Row], metric: str) ->
 
 
 def _efficiency(claim: Claim, found: Evidence) -> Estimate:
-    """Of each of the most self-loop pairs that were measured: its rate over that of one alone."""
+    """Of each of the most cores (or self-loop pairs) that were measured: its rate over that of one alone."""
     most = max((point(row) for row in found.rows if row["stack"] == claim["over"]), default=0)
     if most < 2:
-        raise Untestable("no more than one self-loop pair was measured")
+        raise Untestable("no more than one core was measured")
     whole = found.ratio(found.at(claim["over"], most), found.at(claim["over"], 1), claim["metric"])
     return whole.times(1 / most)
 

@@ -59,19 +59,24 @@ class Run:
 
     @property
     def row_point(self) -> int:
-        """As the row has it: of self-loop pairs, the connections of all."""
+        """As the row has it: of self-loop pairs and of server cores, the connections of all."""
         return int(self.load[self.scenario.axis])
 
     @property
     def pairs(self) -> int:
-        """Self-loop pairs: so many cores have a server and a load each. 0: one core for each side."""
+        """Self-loop pairs: so many cores have a server and a load each. 0: each side has cores of its own."""
         return int(self.load.get("pairs", 0))
+
+    @property
+    def cores(self) -> int:
+        """Server cores, where points are numbers of them; 0: as everywhere else."""
+        return int(self.load.get("cores", 0))
 
     @property
     def load(self) -> dict[str, Any]:
         """Options of the load generator."""
         found = self.part.load | {self.scenario.axis: self.point}
-        return found | {"concurrency": found["concurrency"] * (found.get("pairs") or 1)}
+        return found | {"concurrency": found["concurrency"] * (found.get("pairs") or found.get("cores") or 1)}
 
     @property
     def concurrency(self) -> int:

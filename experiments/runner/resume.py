@@ -14,7 +14,7 @@ from runner.plan import Run
 # Of the manifest's machine: what must be the same. Clock and load may differ.
 _MACHINE = {"cpu": "processor", "cores_usable": "cores", "memory_mib": "memory in MiB", "kernel": "kernel", "governor": "governor",
             "virtualisation": "virtualisation"}
-_CHOICES = ("names", "size", "device", "inventory", "baseline", "seed", "repeats", "seconds", "capture")
+_CHOICES = ("names", "size", "device", "inventory", "baseline", "seed", "repeats", "seconds", "capture", "server_cores", "client_cores")
 
 
 def choices(arguments: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def earlier(folder: Path) -> dict[str, Any]:
     """The manifest that was left there. UsageError when there is none to go on from."""
     found = manifest.read(folder)
     if isinstance(found.get("choices"), dict):
-        found["choices"].setdefault("inventory", None)  # of before there were any
+        found["choices"] = dict.fromkeys(("inventory", "server_cores", "client_cores")) | found["choices"]  # of before there were any
     if not isinstance(found.get("choices"), dict) or set(found["choices"]) != set(_CHOICES):
         raise UsageError(f"{folder}: no manifest.json there that says what was to be run: name a folder that ./repro run wrote")
     return found

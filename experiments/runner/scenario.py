@@ -28,6 +28,7 @@ AXES = {
     "message_bytes": ("message_bytes", "bytes per message"),
     "response_bytes": ("response_bytes", "bytes per response"),
     "pairs": ("pairs", "self-loop pairs"),
+    "cores": ("cores", "server cores"),
     "flood_rate": ("flood_rate", "SYNs per second beside the load"),
 }
 # Beside warm-up and measuring: start, ramp (connections opened per second), a steady rate, end, the loops of known work around a

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runner import builds, claims, cpustat, figures, guard, hop, manifest, netns, procs, report, rows, sampling
+from runner import builds, claims, cpustat, figures, guard, hop, layout, manifest, netns, procs, report, rows, sampling, words
 from runner.cluster import Cluster
 from runner.display import Display
 from runner.errors import CannotRun, Stop, UsageError
@@ -52,10 +52,10 @@ class Session:
         self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
         self._undrawn: set[str] = set()  # experiments with rows that their figures do not have yet
         self._shown = 0.0
-        self._guard = site.hosts.calm() if site.hosts else guard.Guard(site.usable)
-        self._hop = hop.Hop(site.server, site.client)
-        for row in self.rows:
-            self._hop.note(row["core_hop_ns"])
+        self._guard = site.hosts.calm() if site.hosts else guard.Guard(site.cores.used(plan))
+        self._hops: dict[tuple[int, ...], hop.Hop] = {}  # by the first core of either end
+        for row in self.rows if not site.hosts else ():
+            self._hop(*map(words.cores_of, (row["server_cores"], row["client_cores"]))).note(row["core_hop_ns"])
         site.show_rate = display.rate
         self._cpu = cpustat.read(cpustat.usable_cores())
 
@@ -85,22 +85,22 @@ class Session:
             self.display.end()
 
     def _refused(self, run: Run) -> bool:
-        """Is it of what cannot run here? Says so once."""
-        if run.arm in self._missing or run.point >= self._cannot.get(run.line, math.inf):
-            return True
-        if run.pairs > len(self.site.usable):
-            self.about["skipped"].setdefault(f"{run.scenario.name} with {run.pairs} pairs",
-                                             f"{len(self.site.usable)} cores may be used")
-            return True
-        return False
+        """Is it of what cannot run here?"""
+        return run.arm in self._missing or run.point >= self._cannot.get(run.line, math.inf)
+
+    def _hop(self, server: list[int], client: list[int]) -> hop.Hop:
+        """Of these ends; each pair of cores has its own best."""
+        found = hop.Hop(server, client)
+        return self._hops.setdefault(found.ends, found)
 
     def _guarded(self, run: Run) -> rows.Row:
         """One measurement, with what the cores were like before and after it."""
         found = self._guard.settle() if self._guard.on else None
-        hops = [] if run.pairs else [self._hop.settle()]  # a pair's ends share a core
+        watch = self._hop(*self.site.cores.of(run))
+        before = watch.settle()
         row = measure(run, self.site)
-        far = max((ns for ns in [*hops, self._hop.look()] if ns), default=None) if hops else None
-        row |= {"core_hop_ns": far, "cores_apart": self._hop.apart(far)}
+        far = max((ns for ns in (before, watch.look()) if ns), default=None)
+        row |= {"core_hop_ns": far, "cores_apart": watch.apart(far)}
         if found is not None:
             at_once = self._guard.slowdown()  # told beside it: what the run left to tidy up is in this one
             after = at_once if at_once <= guard.LIMIT else self._guard.settle()
@@ -191,18 +191,19 @@ def make_folder(wanted: str | None) -> Path:
     return folder
 
 
-def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[str, Any], hosts: Cluster | None = None) -> Site:
+def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[str, Any], cores: layout.Layout,
+              hosts: Cluster | None = None) -> Site:
     """Looks at what this machine allows; reasons for second-best go into the manifest. hosts: it is not this machine that measures."""
     if hosts:
         about["network"] = {"kind": "hosts", "refused": []}
         about["perf"] = "perf is not driven on other hosts"
-        return Site("hosts", folder / ".scratch", [], [], [], about["perf"], hosts=hosts)
-    server, client = cpustat.layout()
+        return Site("hosts", folder / ".scratch", layout.NONE, about["perf"], hosts=hosts)
+    about["cores"] = cores.about()
     kind, refused = netns.best_kind() if any(not run.in_process for run in plan) else ("none", [])
     about["network"] = {"kind": kind, "refused": refused}
     refusal = sampling.refusal() if any(run.scenario.breakdown for run in plan) else ""
     about["perf"] = refusal or sampling.LABEL
-    return Site(kind, folder / ".scratch", server, client, cpustat.usable_cores(), refusal, capture,
+    return Site(kind, folder / ".scratch", cores, refusal, capture,
                 sum(run.ours for run in plan) > 1)
 
 

@@ -2,6 +2,7 @@
 """The words of our programs' command lines, as a run wants them."""
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from typing import Any
@@ -27,6 +28,14 @@ def cores_of(text: str) -> list[int]:
     return found
 
 
+_OVERLAP, _OVERLAP_LEAST = 0.05, 256  # a client opens its next connection before the server has closed the last
+
+
+def max_conns(run: Run) -> int:
+    """Connections that a server is to be ready for. Not more than needed: where descriptors are limited it runs a thread for each table of them."""
+    return run.concurrency + max(math.ceil(run.concurrency * _OVERLAP), _OVERLAP_LEAST)
+
+
 def options(values: dict[str, Any]) -> list[str]:
     """Words of the command line; True: an option without a value."""
     named = ((f"--{key.replace('_', '-')}", value) for key, value in values.items())
@@ -35,7 +44,7 @@ def options(values: dict[str, Any]) -> list[str]:
 
 def load(run: Run, **more: Any) -> list[str]:
     """Of the load generator; more: further options, or others than the run's."""
-    own = {key: value for key, value in run.load.items() if key not in ("pairs", "flood_rate")}
+    own = {key: value for key, value in run.load.items() if key not in ("pairs", "cores", "flood_rate")}
     return ["--progress"] + options(own | {"interval": pace.INTERVAL_S,
         "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
         "experiment": run.scenario.name, "repeat": run.repeat} | more)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which cores the ends of a run have: the lists of the command line, points that are numbers of cores, what a machine lacks for them."""
+import json
+import os
+import subprocess
+
+import pytest
+from runner import claims, cpustat, layout, measure, plan, resume, rows, scenario, session, summary, tuning, words
+from runner.device import parse
+from runner.errors import UsageError
+from test_repro_parts import make_row
+
+APART = "scaling-apart"
+TWO = [0, 1]
+
+
+def runs(size="full", name=APART, **more):
+    return plan.make(scenario.choose([name], scenario.load_all()), plan.Options(size, **more))
+
+
+def run_of(stack, cores, **more):
+    return next(run for run in runs(**more) if (run.stack, run.point) == (stack, cores))
+
+
+def test_usually_each_end_has_one_core_and_an_experiment_about_cores_half_the_machine():
+    for usable, server, client, servers, loads in (([3], [3], [3], [3], [3]), (TWO, [0], [1], [0], [1]), ([0, 2, 4], [0], [2], [0], [2, 4]),
+                                                   (list(range(16)), [0], [1], list(range(8)), list(range(8, 16))),
+                                                   (list(range(40)), [0], [1], list(range(8)), list(range(8, 24)))):
+        found = layout.usual(usable)
+        assert (found.server, found.client, found.servers, found.loads) == (server, client, servers, loads), usable
+        assert found.of(run_of("mtcp", 1)) == (servers[:1], loads) and found.of(runs("quick", "concurrency")[0]) == (server, client)
+    assert found.of(run_of("kernel", 4)) == ([0, 1, 2, 3], loads) and found.of(runs("quick", "scaling")[0])[0] == found.of(runs("quick", "scaling")[0])[1]
+    assert found.used([run_of("mtcp", 2), runs("quick", "concurrency")[0]]) == [0, 1, *range(8, 24)]
+
+
+def test_the_lists_are_both_ends_of_every_run():
+    found = layout.make("4-5,1", "7,6", list(range(8)))
+    assert found.of(runs("quick", "concurrency")[0]) == ([4, 5, 1], [7, 6])  # in the order in which they were told
+    assert found.of(run_of("mtcp", 2)) == ([4, 5], [7, 6])
+    assert found.lacks(run_of("mtcp", 4)) == ("scaling-apart at 4 server cores", "--server-cores has 3")
+    assert layout.make("0", "0", [0]).of(run_of("mtcp", 1)) == ([0], [0])  # of one core
+
+
+@pytest.mark.parametrize("server, client, said", [
+    ("0-x", "1", "'0-x' is not a list of CPUs: write it as 0,2-5"), ("3-1", "0", "write it as 0,2-5"), ("", "1", "write it as 0,2-5"),
+    ("0-99999999999", "1", "write it as 0,2-5"), ("0,9", "1", "--server-cores 0,9: CPU 9 may not be used here: use some of 0,1,2,3"),
+    ("0", "1,1", "--client-cores 1,1: CPU 1 is twice in the list"), ("0-2", "2,3", "CPU 2 is in --server-cores and in --client-cores: give"),
+    ("0", None, "belong together"), (None, "1", "belong together")])
+def test_a_wrong_list_is_told_with_the_mend(server, client, said):
+    with pytest.raises(UsageError, match=said):
+        layout.make(server, client, [0, 1, 2, 3])
+
+
+def test_what_the_machine_has_no_cores_for_is_told_by_point():
+    about = {"skipped": {}}
+    kept = layout.usual(TWO).choose(runs(), about)
+    assert {(run.stack, run.point) for run in kept} == {(stack, 1) for stack in ("mtcp", "mtcp-paired", "kernel", "kernel-reuseport", "kernel-tuned")}
+    assert about["skipped"] == {f"scaling-apart at {n} server cores": f"{n} server cores need {2 * n} usable CPUs: this machine has 2" for n in (2, 4, 8)}
+    assert not any(layout.usual(list(range(16))).lacks(run)[1] for run in runs())
+    assert layout.usual(list(range(15))).lacks(run_of("mtcp", 8))[1] == "8 server cores need 16 usable CPUs: this machine has 15"
+
+
+def test_a_device_with_one_queue_serves_one_core():
+    here = layout.usual(list(range(16)))
+    for name in ("ring", "af_packet", "tap"):
+        assert not here.lacks(run_of("mtcp", 4, device=parse(name)))[1]
+    assert here.lacks(run_of("mtcp", 4, device=parse("af_xdp"))) == (
+        "scaling-apart mtcp on 4 cores", "af_xdp has one queue here: several server cores need --device ring, af_packet or tap")
+    assert not here.lacks(run_of("mtcp", 1, device=parse("af_xdp")))[1] and not here.lacks(run_of("kernel", 8, device=parse("af_xdp")))[1]
+    many = list(range(64))
+    packets = next(run for run in runs("quick", "gap") if run.stack == "packet-io")
+    assert "by one core" in layout.make("0,1", "2", many).lacks(packets)[1] and not here.lacks(packets)[1]
+    assert "16 queues at most" in layout.make("0-19", "20-29", many).lacks(runs("quick", "concurrency", baselines=())[0])[1]
+    assert "16 queues at most" in layout.make("0-3", "4-60", many).lacks(run_of("mtcp", 4))[1]
+    assert not layout.make("0-3", "4-60", many).lacks(run_of("kernel", 4))[1] and not layout.make("0-3", "4-60", many).lacks(run_of("mtcp", 4, device=parse("af_packet")))[1]
+
+
+def test_each_server_core_has_its_connections_and_every_program_the_lists(tmp_path):
+    site = measure.Site("veth", tmp_path, layout.usual(list(range(16))))
+    ours, kernel = run_of("mtcp", 4, device=parse("af_packet")), run_of("kernel-tuned", 4)
+    assert (ours.concurrency, ours.row_point, kernel.load["cores"]) == (4 * 8192, 4, 4)
+    assert "--cores" not in words.load(ours) and words.load(ours)[words.load(ours).index("--concurrency") + 1] == "32768"
+    for run in (ours, kernel):
+        argv = measure._server_args(run, site, type("Pair", (), {"target": "10.0.0.1"}), tmp_path / "x")
+        assert argv[argv.index("--cores") + 1] == "0,1,2,3" and argv[argv.index("--max-conns") + 1] == str(32768 + 1639)
+    assert words.max_conns(run_of("mtcp", 1)) == 8192 + 410 and words.max_conns(next(run for run in runs(name="bulk") if run.concurrency == 1)) == 257
+    assert [tuning._mask(cores) for cores in site.cores.of(kernel)] == ["f", "ff00"] and tuning._mask([0, 33]) == "2,1"
+
+
+def test_rows_have_the_number_and_lines_are_told_apart_by_it():
+    found = [make_row(experiment=APART, axis="cores", cores=n, concurrency=8192 * n, server_cores=words.cpu_list(list(range(n))),
+                      client_cores="8,9", per_core=1000.0 + n) for n in (1, 8)]
+    assert not any(rows.faults(row) for row in found) and [line.key.point for line in summary.lines(found)] == [1, 8]
+    assert [run.point for run in resume.missing([run_of("mtcp", n) for n in (1, 2, 8)], found)] == [2]
+
+
+def test_claims_about_eight_cores_say_what_was_missing():
+    about = {"skipped": {}}
+    layout.usual(TWO).choose(runs(), about)
+    found = [make_row(stack, experiment=APART, axis="cores", cores=1) for stack in ("mtcp", "kernel")]
+    told = {verdict.claim["name"]: verdict for verdict in claims.judge_all(found, about["skipped"]) if verdict.claim["experiment"] == APART}
+    assert {verdict.outcome for verdict in told.values()} == {claims.UNTESTED} and len(told) == 3
+    for name in ("scaling-apart-linux", "scaling-apart-reuseport"):
+        assert told[name].ours == "scaling-apart at 8 server cores was skipped: 8 server cores need 16 usable CPUs: this machine has 2"
+    assert sorted(part.split()[2] for part in told["scaling-apart-linear"].ours.split("; ")) == ["2", "4", "8"]
+
+
+def test_each_pair_of_first_cores_has_a_best_distance_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("MTCP_GUARD", "off")
+    kept = [make_row(core_hop_ns=50.0), make_row(core_hop_ns=20.0, server_cores="2-3", client_cores="5"), make_row(core_hop_ns=None, server_cores="1", client_cores="1")]
+    about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
+    shown = type("Silent", (), {"rate": staticmethod(lambda *_: None)})()
+    work = session.Session([], measure.Site("none", tmp_path, layout.usual(TWO)), tmp_path, shown, about, kept)
+    assert work._hop([0], [1]).apart(100.0) is False and work._hop([2], [5]).apart(100.0) is True
+
+
+def test_lists_are_options_of_run(repro, tmp_path):
+    cores = cpustat.usable_cores()
+    for argv, said in ((["--server-cores", "0-x", "--client-cores", "1"], "not a list of CPUs"), (["--server-cores", str(cores[0])], "belong together"),
+                       (["--inventory", "hosts.yml", "--server-cores", "0", "--client-cores", "1"], "has each host's cores")):
+        (tmp_path / "hosts.yml").write_text("all: {}\n")
+        done = repro("run", "concurrency", "--quick", *argv)
+        assert done.returncode == 2 and said in done.stderr, (argv, done.stderr)
+    first, last = str(cores[-1]), str(cores[0])
+    done = repro("run", APART, "--quick", "--baseline", "kernel-tuned", "--server-cores", first, "--client-cores", last, "--out", "out", FAKE_SECONDS="0.01")
+    found, about = rows.read(tmp_path / "out"), json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert {(row["server_cores"], row["client_cores"], row["cores"], row["axis"]) for row in found} == {(first, last, 1, "cores")}
+    assert about["cores"]["server"] == first and about["choices"]["client_cores"] == last
+    assert "skipped: scaling-apart at 8 server cores: --server-cores has 1" in done.stdout
+    done = repro("run", "--resume", "out", "--server-cores", first, "--client-cores", last)
+    assert done.returncode == 2 and "leave out --server-cores" in done.stderr
+    assert repro("run", "--resume", "out", FAKE_SECONDS="0.01").returncode == 0 and len(rows.read(tmp_path / "out")) == len(found)
+
+
+def test_two_server_cores_and_two_of_the_load(program):
+    """On the two that there are, taken twice."""
+    cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:2]))
+    done = subprocess.run([program("mtcp-pair"), "--server-core", cores, "--client-core", cores, "--concurrency", "200", "--connections", "4000", "--json", "-"],
+                          capture_output=True, text=True, timeout=60)
+    row = json.loads(done.stdout)
+    assert row["failed"] == 0 and row["transactions"] == 4000 and row["server_threads"] == len(cores.split(","))
+    # busy time of all the server's cores, as rates by core are by it
+    assert row["transactions_per_server_cpu_s"] == pytest.approx(row["transactions"] / row["server_cpu_s"], rel=1e-6)
+    assert not any(row[f"{side}_counters"].get("drop_no_listener") for side in ("server", "client"))
+
+
+# --- time instead of cores
+
+@pytest.mark.parametrize("files, wanted", [
+    ({"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "max 100000", "sys/fs/cgroup/a/cpu.max": "150000 100000"}, 1.5),
+    ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "200000 100000\n"}, 2.0),
+    ({"proc/self/cgroup": "0::/../other\n", "sys/fs/cgroup/cpu.max": "50000 100000\n"}, 0.5),
+    ({"proc/self/cgroup": "4:cpu,cpuacct:/docker/x\n1:name=systemd:/\n", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "300000", "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000"}, 3.0),
+    ({"proc/self/cgroup": "1:cpu:/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, None),
+    ({"proc/self/cgroup": "0::/\n"}, None), ({}, None)])
+def test_a_quota_is_time_not_cores(tmp_path, monkeypatch, files, wanted):
+    from runner import doctor
+
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert cpustat.quota(tmp_path) == wanted
+    monkeypatch.setattr(cpustat, "quota", lambda: wanted)
+    found = list(doctor._quota())
+    assert [(item.level, "--cpuset-cpus" in item.mend) for item in found] == ([(doctor.SPOILS, True)] if wanted else [])

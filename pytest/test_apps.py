@@ -471,16 +471,18 @@ def low_limit(count):
 
 
 @pytest.mark.parametrize("stack", KERNEL)
-def test_more_connections_than_one_table_holds(program, stack):
-    """Each worker has a table of its own, on server and load."""
+def test_more_connections_than_one_table_holds(program, stack, tmp_path):
+    """Each worker has a table of its own, on server and load, and the row says how many there were."""
     with serving("setpriv", "--bounding-set", "-all", "--inh-caps", "-all", program("mtcp-server"), "--stack", stack,
-                 "--listen", "127.0.0.1:0", "--max-conns", "1000", preexec_fn=low_limit(400)) as server:
+                 "--listen", "127.0.0.1:0", "--max-conns", "1000", "--json", tmp_path / "server.json", preexec_fn=low_limit(400)) as server:
         done = subprocess.run(["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", program("mtcp-load"), "--stack", "kernel",
                                "--target", target(server), "--concurrency", "1000", "--messages", "2", "--warmup", "1",
                                "--seconds", "1", "--json", "-"], capture_output=True, text=True, preexec_fn=low_limit(400))
         assert done.returncode == 0, done.stderr
         row = json.loads(done.stdout)
         assert row["failed"] == 0 and row["transactions"] > 1000 and not row["ramp_incomplete"]
+    # 272 descriptors in each are left for connections, 15% more of which have room
+    assert json.loads((tmp_path / "server.json").read_text())["server_threads"] == 5
 
 
 @pytest.mark.parametrize("conns, n_taken", [(50, 0), (200, 260)])

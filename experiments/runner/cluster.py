@@ -55,6 +55,7 @@ def refusal(run: Run, inventory: Inventory) -> str:
         (run.cores, "its points are numbers of server cores: a host has those that the inventory says"),
         (run.flood_rate, "the sender of a flood is driven on one machine only"),
         (run.part.loss or run.part.reorder, "frames are lost and reordered on purpose between namespaces of one machine only"),
+        (run.part.delay_ms, "frames are delayed on purpose between namespaces of one machine only"),
         (run.ours and run.part.device and not _same_wire(run.part.device, inventory), f"it is about the wire {run.part.device}"),
         (run.part.build, "hosts have the usual build only"),
         (run.load.get("zero_copy") and inventory.clients[0].load == "kernel", "zero-copy wants mtcp_load: mtcp"),

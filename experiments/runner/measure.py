@@ -203,6 +203,8 @@ def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> dict[str, Any]:
         tuning.plain_frames(pair, netns.CLIENT, netns.PEER)
     if run.part.loss:
         tuning.lose(pair, run.part.loss)
+    if run.part.delay_ms:
+        tuning.delay(pair, run.part.delay_ms)
     if not run.ours:
         pair.give_addresses(netns.SERVER, (netns.SERVER_ADDRESS,), netns.IFACE)
     if pair.kind != "lo":
@@ -277,6 +279,7 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed,
             "axis": run.scenario.column, "variant": run.part.name or None, "mtu": run.part.mtu,
             "loss": run.part.loss or None, "reorder": run.part.reorder or None,
+            "delay_ms": run.part.delay_ms or None,
             run.scenario.column: run.point, "concurrency": run.concurrency,
             "server_cores": words.cpu_list(server), "client_cores": words.cpu_list(client),
             "device": run.device.name if run.over_device else site.net_kind,

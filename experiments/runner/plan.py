@@ -50,7 +50,8 @@ class Run:
         """What is skipped together when it cannot run here."""
         place = f" on {self.part.device}" if self.over_device and self.part.device else ""
         lossy = " with loss" if self.part.loss else ""
-        return f"{self.stack}{place}{lossy}{f' built with {self.part.build}' if self.part.build else ''}"
+        late = " with delay" if self.part.delay_ms else ""
+        return f"{self.stack}{place}{lossy}{late}{f' built with {self.part.build}' if self.part.build else ''}"
 
     @property
     def line(self) -> tuple[str, str]:
@@ -108,6 +109,8 @@ class Options:
 
 
 def _runs_of(scenario: Scenario, part: Part, repeat: int, options: Options) -> list[Run]:
+    if not options.repeats and repeat > part.repeats.get(options.size, repeat):
+        return []
     runs = []
     wire = device.parse(part.device) if part.device else options.device
     for stack in part.stacks:

@@ -37,7 +37,9 @@ OVERHEAD_S = {"mtcp": 0.8, "kernel": 0.8}
 RAMP_PER_S = {"mtcp": 300_000, "kernel": 5_000}
 SAMPLING_S = 1.2
 _PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
-              "build", "loss", "reorder", *SIZES)
+              "build", "loss", "reorder", "delay_ms", "repeats", *SIZES)
+
+_KERNEL_WIRES = ("af_packet", "af_xdp")  # devices that are an end of a veth pair
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Part:
     mtu: int | None = None
     loss: float = 0.0                                         # share of frames lost at each end
     reorder: float = 0.0                                      # share of frames overtaken by later ones at each end; ring only
+    delay_ms: float = 0.0                                     # of each way of the wire between two network namespaces
+    repeats: dict[str, int] = field(default_factory=dict)     # by size: fewer than the experiment's
     build: str = ""                                           # option of the build that the programs are made with
 
 
@@ -122,6 +126,9 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
     for key in own:
         if key not in _PART_KEYS:
             raise UsageError(f"experiment {raw['name']}: part key {key!r}: {nearest(key, _PART_KEYS)}")
+    stacks = own.get("stacks", raw.get("stacks", ()))
+    if own.get("delay_ms") and not {*OURS}.isdisjoint(stacks) and own.get("device") not in _KERNEL_WIRES:
+        raise UsageError(f"experiment {raw['name']}: delay_ms is of the kernel's wire: our stacks want device = {' or '.join(_KERNEL_WIRES)} there")
     sizes = own.get("sizes", SIZES)
     points, times = {}, {}
     for size in SIZES:
@@ -130,10 +137,11 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
         points[size] = tuple(chosen)
         times[size] = _timing([raw.get("time", {}), there.get("time", {}), own.get("time", {}), here.get("time", {})])
     return Part(
-        name=own.get("name", ""), stacks=tuple(own.get("stacks", raw.get("stacks", ()))), points=points,
+        name=own.get("name", ""), stacks=tuple(stacks), points=points,
         load=raw["load"] | own.get("load", {}), time=times, set=own.get("set", {}),
         server_set=own.get("server_set", {}), client_set=own.get("client_set", {}), tuning=own.get("tuning", {}),
-        device=own.get("device", ""), mtu=own.get("mtu"), loss=own.get("loss", 0.0), reorder=own.get("reorder", 0.0), build=own.get("build", ""),
+        device=own.get("device", ""), mtu=own.get("mtu"), loss=own.get("loss", 0.0), reorder=own.get("reorder", 0.0), delay_ms=own.get("delay_ms", 0.0),
+        repeats=own.get("repeats", {}), build=own.get("build", ""),
     )
 
 

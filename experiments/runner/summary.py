@@ -119,7 +119,7 @@ def lines(rows: Iterable[Row]) -> list[Line]:
     return [Line(found, groups[found]) for found in sorted(groups, key=order)]
 
 
-_LOAD = ("mtu", "rate", "messages_per_connection", "message_bytes", "app", "loss", "reorder")
+_LOAD = ("mtu", "rate", "messages_per_connection", "message_bytes", "app", "loss", "reorder", "delay_ms")
 
 
 def _same(a: Row, b: Row, columns: tuple[str, ...]) -> bool:

@@ -11,6 +11,7 @@ from runner.netns import CLIENT, PEER, SERVER, NetPair
 from runner.places import EXPERIMENTS
 from runner.procs import ChildFailed
 
+_LATE_FRAMES = 1_000_000  # that may wait for their delay: no queue of ours may be what loses them
 _TABLES = ("ethtool", "iface", "server", "load")  # by name: interface features, interface files in /sys, --set of mtcp-server, of mtcp-load
 
 
@@ -114,6 +115,17 @@ def lose(pair: NetPair, share: float) -> None:
             pair.run(side, "tc", "filter", "add", "dev", iface, "ingress", "bpf", "da", "bytecode", program)
     except ChildFailed as error:
         raise ChildFailed(f"loss needs a kernel with clsact and BPF filters: {_short(error)}", CannotRun.status) from error
+
+
+def delay(pair: NetPair, one_way_ms: float) -> None:
+    """Every round trip takes both ways' delay longer (netem). The load's end waits for both: what the server's device sends it may send
+    again from the same memory once it has left, and it asks for no queue (af_packet: qdisc_bypass). ChildFailed where that is not possible."""
+    if pair.kind == "lo":
+        raise ChildFailed("delay needs two network namespaces, which this machine does not allow", CannotRun.status)
+    try:
+        pair.run(CLIENT, "tc", "qdisc", "add", "dev", PEER, "root", "netem", "delay", f"{2 * one_way_ms:g}ms", "limit", str(_LATE_FRAMES))
+    except ChildFailed as error:
+        raise ChildFailed(f"delay needs a kernel with netem (CONFIG_NET_SCH_NETEM): {_short(error)}", CannotRun.status) from error
 
 
 def apply(pair: NetPair, name: str, server: list[int], client: list[int], change: dict[str, Any] | None = None) -> dict[str, Any]:

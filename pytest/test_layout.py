@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 
 import pytest
-from runner import claims, cpustat, layout, measure, plan, resume, rows, scenario, session, summary, tuning, words
+from runner import claims, cpustat, figure_data, layout, measure, plan, resume, rows, scenario, session, summary, tuning, words
 from runner.device import parse
 from runner.errors import UsageError
 from test_repro_parts import make_row
@@ -90,6 +91,11 @@ def test_each_server_core_has_its_connections_and_every_program_the_lists(tmp_pa
 def test_rows_have_the_number_and_lines_are_told_apart_by_it():
     found = [make_row(experiment=APART, axis="cores", cores=n, concurrency=8192 * n, server_cores=words.cpu_list(list(range(n))),
                       client_cores="8,9", per_core=1000.0 + n) for n in (1, 8)]
+    bars = figure_data.ratios(summary.lines([*found, found[1] | {"stack": "kernel", "device": "veth"}]), scenario.Plot("x", "x", metric=summary.PER_CORE))
+    assert [row[0] for row in bars.blocks[""]][0] == "over kernel 8 cores" and [row[0] for row in bars.blocks[""]][1:] == [
+        f"paper: {name}, 8 cores" for name in ("Linux", "Linux with SO_REUSEPORT", "MegaPipe")]
+    curves = figure_data.of(scenario.load_all()[APART].plots[0], summary.lines([row | {"stack": stack} for row in found for stack in ("mtcp", "kernel")])).blocks
+    assert [name for name in curves if "model" in name] == ["mtcp model (USL fit), not measured"] and {"mtcp", "kernel"} < {*curves}
     assert not any(rows.faults(row) for row in found) and [line.key.point for line in summary.lines(found)] == [1, 8]
     assert [run.point for run in resume.missing([run_of("mtcp", n) for n in (1, 2, 8)], found)] == [2]
 
@@ -142,6 +148,21 @@ def test_two_server_cores_and_two_of_the_load(program):
     # busy time of all the server's cores, as rates by core are by it
     assert row["transactions_per_server_cpu_s"] == pytest.approx(row["transactions"] / row["server_cpu_s"], rel=1e-6)
     assert not any(row[f"{side}_counters"].get("drop_no_listener") for side in ("server", "client"))
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("stack, name", [("mtcp", "af_packet"), ("kernel-reuseport", "ring")])
+def test_several_server_cores_over_veth(netns_pair, tmp_path, monkeypatch, program, stack, name):
+    """A queue or a listener for each; here the load shares one of the two."""
+    monkeypatch.setenv("MTCP_BIN", str(program("mtcp-pair").parent))
+    usable = cpustat.usable_cores()[:2]
+    here = layout.Layout(usable, usable[:1], usable[-1:], usable, usable[-1:])
+    known = scenario.load_all()[APART]
+    small = replace(known, parts=(replace(known.parts[0], load=known.parts[0].load | {"concurrency": 100}),))
+    run = next(run for run in plan.make([small], plan.Options("full", seconds=0.5, device=parse(name))) if (run.stack, run.point) == (stack, len(usable)))
+    row = measure.measure(run, measure.Site(netns_pair.pair.kind, tmp_path / ".scratch", here, "not asked for"))
+    assert (row["failed_total"], row["server_threads"], row["cores"], row["concurrency"]) == (0, len(usable), len(usable), 100 * len(usable))
+    assert row["server_cores"] == words.cpu_list(usable) and row["transactions"] > 100 and row["transactions_per_server_cpu_s"] > 0
 
 
 # --- time instead of cores

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from runner import model, paper
 from runner.parts import LABELS, METHODS, PARTS, mean_shares
-from runner.scenario import STACKS, Plot
+from runner.scenario import OURS, STACKS, Plot
 from runner.stats import Estimate
-from runner.summary import METRICS, Line, kilo, lines_like, ratio_of
+from runner.summary import METRICS, Line, axis, kilo, lines_like, ratio_of
 
 MODEL_CORES = 16  # as far as the scaling law is drawn
 PAPER_LINE = 9  # linetype of the paper's numbers in plots/style.gp
@@ -111,10 +111,10 @@ def _three(found: Estimate, scale: float = 1.0) -> list[Cell]:
 
 
 def _models(all_lines: list[Line], metric: str) -> dict[str, list[list[Cell]]]:
-    """For each curve a block of the scaling law's values from the last point measured on, with their intervals."""
+    """For each curve of ours a block of the scaling law's values from the last point measured on, with their intervals."""
     curves: dict[str, dict[int, list[float]]] = {}
     for line in _by_curve(all_lines):
-        if line.values(metric):
+        if line.key.stack in OURS and line.values(metric):
             curves.setdefault(_curve_name(all_lines, line), {})[line.key.point] = line.values(metric)
     blocks: dict[str, list[list[Cell]]] = {}
     for name, points in curves.items():
@@ -154,9 +154,14 @@ def latency(all_lines: list[Line], _: Plot) -> Data:
     return data
 
 
+def _place(line: Line) -> str:
+    """A bar's point: a small number would say little without what it counts."""
+    return f"{line.key.point} core{'s' * (line.key.point > 1)}" if axis(line.rows[0]) == "cores" else kilo(line.key.point)
+
+
 def _bar_label(line: Line, points: set[int]) -> str:
     device = f"({line.key.device})" if line.key.device not in _PLAIN_DEVICES else ""
-    return " ".join(filter(None, (line.key.stack, line.key.variant, kilo(line.key.point) if len(points) > 1 else "", device)))
+    return " ".join(filter(None, (line.key.stack, line.key.variant, _place(line) if len(points) > 1 else "", device)))
 
 
 def bars(all_lines: list[Line], plot: Plot) -> Data:
@@ -189,7 +194,7 @@ def ratios(all_lines: list[Line], plot: Plot) -> Data:
         for rival in lines_like(all_lines, line) if line.key.stack == "mtcp" else []:
             found = ratio_of(line, rival, plot.metric)
             if found:
-                label = " ".join(filter(None, ("over", rival.key.stack, line.key.variant, kilo(line.key.point))))
+                label = " ".join(filter(None, ("over", rival.key.stack, line.key.variant, _place(line))))
                 rows.append([label, *_three(found), float(linetype(rival.key.stack))])
     if rows:
         rows += _paper_bars(all_lines, "ratio", plot.metric)

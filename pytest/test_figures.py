@@ -182,16 +182,10 @@ def test_cycles_of_a_transaction_stand_beside_percentages():
 
 def test_a_part_has_its_own_cycles_whatever_another_method_calls_idle():
     """By leaf, looks at a quiet device are packet I/O: that is no reason for TCP/IP to have fewer cycles."""
-    by = [breakdown("cycles", "phase", tcpip=0.4, idle=0.6), breakdown("perf", "leaf", tcpip=0.4, packet_io=0.5, idle=0.1)]
+    by = [breakdown("cycles", "calls", tcpip=0.4, idle=0.6), breakdown("perf", "leaf", tcpip=0.4, packet_io=0.5, idle=0.1)]
     row = make_row(experiment="cpu-breakdown", tsc_hz=2_500_000_000, transactions=3_000_000, breakdown=by)
     looped, sampled = parts.table(summary.lines([row]))
     assert (looped[4], looped[-1]) == ("40.0% 1,000", "1,000") and (sampled[4], sampled[5], sampled[-1]) == ("40.0% 1,000", "50.0% 1,250", "2,250")
-
-
-def test_paired_the_kernels_share_by_the_loops_account_is_a_bound():
-    by = [breakdown(*method, tcpip=0.8, kernel_other=0.2) for method in (("cycles", "phase"), ("perf", "phase"))]
-    told = [row[6] for stack in ("mtcp", "mtcp-paired") for row in parts.table(summary.lines([make_row(stack, experiment="cpu-breakdown", breakdown=by)]))]
-    assert told == ["20.0%", "20.0%", "≤ 20.0%", "20.0%"]
 
 
 def test_a_core_that_only_idled_has_no_cycles():

@@ -293,27 +293,20 @@ def test_a_function_without_a_name_is_its_callers_by_caller_only():
     assert classify.classify(sample, {}, "leaf") == "tcpip"
 
 
-def test_our_stack_by_phase():
-    assert parts_of({}, "phase", 1) == ["tcpip", "packet_io", "unclassified", "packet_io", "idle", "tcpip"]
-
-
 @pytest.mark.parametrize("way, wanted", [
-    ("start_thread server_turn mtcp_epoll_wait pa_poll app_drain bq_append", "tcpip"),   # events are taken in: the stack's work
-    ("start_thread server_turn mtcp_epoll_wait pa_poll [schedule", "kernel_other"),       # the other thread's turn
-    ("start_thread server_turn mtcp_epoll_wait pa_poll", "kernel_other"),
-    ("start_thread server_turn mtcp_epoll_wait pa_poll app_hand_over stk_jobs stack_recv", "tcpip"),  # on loan
-    ("start_thread server_turn mtcp_epoll_wait pa_poll app_hand_over stack_tx ring_tx_burst", "packet_io"),
+    ("start_thread server_turn mtcp_epoll_wait pa_poll app_hand_over pair_wait [schedule", "kernel_other"),  # the other thread's turn
     ("start_thread __sched_yield [new_in_this_kernel", "kernel_other"),                   # the way up is lost in the library
     ("start_thread __sched_yield", "kernel_other"),
     ("start_thread stack_thread loop_idle rt_futex_wait [schedule", "idle"),
     ("start_thread server_turn mtcp_epoll_wait in_poll loop_turn_at loop_look stack_rx ring_rx_burst", "idle"),
     ("start_thread server_turn mtcp_epoll_wait in_poll loop_turn_at stack_rx ring_rx_burst", "packet_io"),
-    ("start_thread server_turn mtcp_read pa_recv", "application"),
-    ("start_thread stack_thread [schedule", "kernel_other"),
+    ("start_thread server_turn mtcp_epoll_wait in_poll loop_turn_at stack_tx", "tcpip"),  # frames are made there
+    ("start_thread server_turn mtcp_read stack_recv", "tcpip"),
 ])
-def test_a_pair_of_threads_by_phase(way, wanted):
+@pytest.mark.parametrize("attribution", ["leaf", "caller"])
+def test_lines_are_those_of_the_account_by_calls(way, wanted, attribution):
     frames = [classify.Frame(name.lstrip("["), "[kernel.kallsyms]" if name[0] == "[" else "/opt/mtcp-pair") for name in reversed(way.split())]
-    assert classify.classify(classify.Sample("mtcp-pair", 0, frames), {}, "phase") == wanted
+    assert classify.classify(classify.Sample("mtcp-pair", 0, frames), {}, attribution) in (wanted, "unclassified" if attribution == "leaf" else wanted)
 
 
 def test_other_programs_are_left_out_and_counted():
@@ -336,12 +329,12 @@ def test_static_functions_of_the_build_are_known(build_dir, monkeypatch):
     assert found["serve_some"] == found["tcp_output_any"] == "tcpip"
 
 
-def test_phases_are_functions_of_the_programs(program):
+def test_waiting_is_functions_of_the_programs(program):
     """Were one inlined, or renamed, samples would not show it."""
     told = subprocess.run(["nm", str(program("mtcp-pair"))], capture_output=True, text=True, check=True).stdout
     there = {classify.plain(line.split()[-1]) for line in told.splitlines() if line.split()[-2:-1] in (["t"], ["T"])}
     with (ROOT / "experiments" / "runner" / "symbols.toml").open("rb") as file:
-        wanted = {name for rule in tomllib.load(file)["phase"] for name in rule["match"]}
+        wanted = {name for rule in tomllib.load(file)["within"] for name in rule["match"]}
     assert wanted - there == set()
 
 
@@ -393,13 +386,11 @@ def test_kernel_share_prefers_samples_and_leaves_idle_out():
     assert coarse.estimate.value == pytest.approx(0.3 / 0.8)
 
 
-@pytest.mark.parametrize("stack, looked_at", [("mtcp", 3), ("mtcp-paired", 2)])
-def test_an_account_without_a_remainder_is_no_proof_that_all_is_classified(stack, looked_at):
-    entries = [breakdown("cycles", "phase", tcpip=0.8, kernel_other=0.2), breakdown("perf", "leaf", tcpip=1.0), breakdown("perf", "caller", tcpip=1.0)]
-    found = judge("unclassified", [make_row(stack, experiment="cpu-breakdown", breakdown=entries)])
-    assert found.outcome == claims.REPRODUCED and found.estimate.n == looked_at
-    only = judge("unclassified", [make_row("mtcp-paired", experiment="cpu-breakdown", breakdown=[entries[0], breakdown("perf", "phase", tcpip=1.0)])])
-    assert only.outcome == claims.UNTESTED
+def test_an_account_without_a_remainder_is_no_proof_that_all_is_classified():
+    entries = [breakdown("cycles", "calls", tcpip=0.8, kernel_other=0.2), breakdown("perf", "leaf", tcpip=1.0), breakdown("perf", "caller", tcpip=1.0)]
+    found = judge("unclassified", [make_row(experiment="cpu-breakdown", breakdown=entries)])
+    assert found.outcome == claims.REPRODUCED and found.estimate.n == 2
+    assert judge("unclassified", [make_row(experiment="cpu-breakdown", breakdown=entries[:1])]).outcome == claims.UNTESTED
 
 
 def test_a_retransmission_over_the_ring_fails_the_check():

@@ -138,6 +138,7 @@ API int mtcp_get_device_stats(mctx_t m, uint64_t *rx_missed, uint64_t *tx_errors
 API int mtcp_init_rss(mctx_t m, in_addr_t saddr_base, int num_addr, in_addr_t daddr,
 		      in_addr_t dport)
 {
+	API_BOOKED(m, mtcp_init_rss(m, saddr_base, num_addr, daddr, dport));
 	struct ctx *c = ctx_of(m);
 	struct ip_addr base;
 	int r;

@@ -98,6 +98,10 @@ struct ctx {
 	unsigned signals_seen;
 };
 
+/* First in a public function of a context's thread: what such a call does is TCP/IP's. */
+#define API_BOOKED(m, call)                                                                        \
+	ACCOUNT((m) ? ctx_of(m)->core.account : NULL, PART_TCPIP, PART_APP, call)
+
 /* -1 and errno, or the value. */
 static inline int api_result(int64_t r)
 {

@@ -184,6 +184,7 @@ static int ctl(struct ctx *c, struct fd *e, int op, struct fd *f, const struct m
 
 API int mtcp_epoll_ctl(mctx_t m, int epid, int op, int sockid, struct mtcp_epoll_event *event)
 {
+	API_BOOKED(m, mtcp_epoll_ctl(m, epid, op, sockid, event));
 	struct fd *e, *f;
 
 	if (!m)
@@ -254,6 +255,7 @@ static void ep_free(struct ctx *c, struct ep *ep)
 
 API int mtcp_epoll_create1(mctx_t m, int flags)
 {
+	API_BOOKED(m, mtcp_epoll_create1(m, flags));
 	struct ctx *c = ctx_of(m);
 	struct ep *ep;
 	struct fd *f;
@@ -274,6 +276,7 @@ API int mtcp_epoll_create1(mctx_t m, int flags)
 
 API int mtcp_epoll_create(mctx_t m, int size)
 {
+	API_BOOKED(m, mtcp_epoll_create(m, size));
 	return size <= 0 ? api_result(-EINVAL) : mtcp_epoll_create1(m, 0);
 }
 
@@ -424,6 +427,7 @@ static int wait_for(struct ctx *c, struct ep *ep, struct mtcp_epoll_event *event
 API int mtcp_epoll_wait(mctx_t m, int epid, struct mtcp_epoll_event *events, int maxevents,
 			int timeout)
 {
+	API_BOOKED(m, mtcp_epoll_wait(m, epid, events, maxevents, timeout));
 	struct fd *e;
 
 	if (!m || maxevents <= 0)

@@ -175,6 +175,7 @@ static NEVER_INLINE ssize_t failed(struct ctx *c, ssize_t r)
 
 API ssize_t mtcp_read(mctx_t m, int sockid, char *buf, size_t len)
 {
+	API_BOOKED(m, mtcp_read(m, sockid, buf, len));
 	struct fd *f = plain(m, sockid, buf, len);
 	struct ctx *c = ctx_of(m);
 	ssize_t r;
@@ -202,6 +203,7 @@ static int only_socket(mctx_t m, int n)
 
 API ssize_t mtcp_recv(mctx_t m, int sockid, char *buf, size_t len, int flags)
 {
+	API_BOOKED(m, mtcp_recv(m, sockid, buf, len, flags));
 	struct iovec iov = {buf, len};
 	int r = only_socket(m, sockid);
 
@@ -210,11 +212,13 @@ API ssize_t mtcp_recv(mctx_t m, int sockid, char *buf, size_t len, int flags)
 
 API ssize_t mtcp_readv(mctx_t m, int sockid, const struct iovec *iov, int numIOV)
 {
+	API_BOOKED(m, mtcp_readv(m, sockid, iov, numIOV));
 	return api_ssize(do_recv(m, sockid, iov, numIOV, 0));
 }
 
 API ssize_t mtcp_recvmsg(mctx_t m, int sockid, struct msghdr *msg, int flags)
 {
+	API_BOOKED(m, mtcp_recvmsg(m, sockid, msg, flags));
 	int r = only_socket(m, sockid);
 	ssize_t n;
 
@@ -331,6 +335,7 @@ static NEVER_INLINE ssize_t write_any(mctx_t m, int n, const char *buf, size_t l
 
 API ssize_t mtcp_write(mctx_t m, int sockid, const char *buf, size_t len)
 {
+	API_BOOKED(m, mtcp_write(m, sockid, buf, len));
 	struct fd *f = plain(m, sockid, buf, len);
 	struct ctx *c = ctx_of(m);
 	ssize_t r;
@@ -345,6 +350,7 @@ API ssize_t mtcp_write(mctx_t m, int sockid, const char *buf, size_t len)
 
 API ssize_t mtcp_send(mctx_t m, int sockid, const char *buf, size_t len, int flags)
 {
+	API_BOOKED(m, mtcp_send(m, sockid, buf, len, flags));
 	struct iovec iov = {(void *)(uintptr_t)buf, len};
 	int r = only_socket(m, sockid);
 
@@ -353,11 +359,13 @@ API ssize_t mtcp_send(mctx_t m, int sockid, const char *buf, size_t len, int fla
 
 API ssize_t mtcp_writev(mctx_t m, int sockid, const struct iovec *iov, int numIOV)
 {
+	API_BOOKED(m, mtcp_writev(m, sockid, iov, numIOV));
 	return api_ssize(do_send(m, sockid, iov, numIOV, 0));
 }
 
 API ssize_t mtcp_sendmsg(mctx_t m, int sockid, const struct msghdr *msg, int flags)
 {
+	API_BOOKED(m, mtcp_sendmsg(m, sockid, msg, flags));
 	int r = only_socket(m, sockid);
 
 	if (r < 0 || !msg)

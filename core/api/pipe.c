@@ -19,6 +19,7 @@ static size_t iov_total(const struct iovec *iov, int n)
 
 API int mtcp_pipe(mctx_t m, int pipeid[2])
 {
+	API_BOOKED(m, mtcp_pipe(m, pipeid));
 	struct ctx *c = ctx_of(m);
 	struct pipe_buf *p;
 
@@ -119,6 +120,7 @@ uint32_t pipe_ready(struct ctx *c, const struct fd *f)
 
 API int mtcp_eventfd(mctx_t m, unsigned int initval, int flags)
 {
+	API_BOOKED(m, mtcp_eventfd(m, initval, flags));
 	unsigned own = FD_NONBLOCK | (flags & EFD_SEMAPHORE ? FD_SEMAPHORE : 0u);
 	struct fd *f;
 

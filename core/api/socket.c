@@ -12,6 +12,7 @@
 
 API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 {
+	API_BOOKED(m, mtcp_socket(m, domain, type, protocol));
 	struct ctx *c = ctx_of(m);
 	int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct fd *f;
@@ -77,6 +78,7 @@ static bool in_use(struct ctx *c, const struct ip_endpoint *e)
 
 API int mtcp_bind(mctx_t m, int sockid, const struct sockaddr *addr, socklen_t addrlen)
 {
+	API_BOOKED(m, mtcp_bind(m, sockid, addr, addrlen));
 	struct ip_endpoint e;
 	struct fd *f;
 	int r = fd_socket(m, sockid, &f);
@@ -118,6 +120,7 @@ static int64_t listen_on(struct ctx *c, struct sock_opts *o, uint32_t backlog)
 
 API int mtcp_listen(mctx_t m, int sockid, int backlog)
 {
+	API_BOOKED(m, mtcp_listen(m, sockid, backlog));
 	struct ctx *c = ctx_of(m);
 	struct sock_opts *o;
 	struct fd *f;
@@ -168,6 +171,7 @@ static int64_t take(struct ctx *c, struct fd *l)
 
 API int mtcp_accept4(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen, int flags)
 {
+	API_BOOKED(m, mtcp_accept4(m, sockid, addr, addrlen, flags));
 	struct ctx *c = ctx_of(m);
 	struct ip_endpoint local, remote;
 	struct fd *l, *f;
@@ -196,6 +200,7 @@ API int mtcp_accept4(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *add
 
 API int mtcp_accept(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen)
 {
+	API_BOOKED(m, mtcp_accept(m, sockid, addr, addrlen));
 	return mtcp_accept4(m, sockid, addr, addrlen, 0);
 }
 
@@ -259,6 +264,7 @@ static int wait_connected(struct ctx *c, struct fd *f)
 
 API int mtcp_connect(mctx_t m, int sockid, const struct sockaddr *addr, socklen_t addrlen)
 {
+	API_BOOKED(m, mtcp_connect(m, sockid, addr, addrlen));
 	struct ctx *c = ctx_of(m);
 	struct ip_endpoint remote;
 	bool first;
@@ -318,6 +324,7 @@ static void linger(struct ctx *c, struct fd *f)
 
 API int mtcp_close(mctx_t m, int sockid)
 {
+	API_BOOKED(m, mtcp_close(m, sockid));
 	struct fd *f = m ? fd_get(m, sockid) : NULL;
 
 	if (!f)
@@ -330,6 +337,7 @@ API int mtcp_close(mctx_t m, int sockid)
 
 API int mtcp_abort(mctx_t m, int sockid)
 {
+	API_BOOKED(m, mtcp_abort(m, sockid));
 	struct fd *f;
 	int r = fd_socket(m, sockid, &f);
 
@@ -340,6 +348,7 @@ API int mtcp_abort(mctx_t m, int sockid)
 
 API int mtcp_shutdown(mctx_t m, int sockid, int how)
 {
+	API_BOOKED(m, mtcp_shutdown(m, sockid, how));
 	struct ctx *c = ctx_of(m);
 	struct fd *f;
 	int r = fd_socket(m, sockid, &f);
@@ -361,6 +370,7 @@ API int mtcp_shutdown(mctx_t m, int sockid, int how)
 
 API int mtcp_getsockname(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen)
 {
+	API_BOOKED(m, mtcp_getsockname(m, sockid, addr, addrlen));
 	struct ctx *c = ctx_of(m);
 	struct ip_endpoint local, remote;
 	struct fd *f;
@@ -377,6 +387,7 @@ API int mtcp_getsockname(mctx_t m, int sockid, struct sockaddr *addr, socklen_t 
 
 API int mtcp_getpeername(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addrlen)
 {
+	API_BOOKED(m, mtcp_getpeername(m, sockid, addr, addrlen));
 	struct ctx *c = ctx_of(m);
 	struct ip_endpoint local, remote;
 	enum tcp_state state;
@@ -396,6 +407,7 @@ API int mtcp_getpeername(mctx_t m, int sockid, struct sockaddr *addr, socklen_t 
 
 API int mtcp_setsock_nonblock(mctx_t m, int sockid)
 {
+	API_BOOKED(m, mtcp_setsock_nonblock(m, sockid));
 	struct fd *f = m ? fd_get(m, sockid) : NULL;
 
 	if (!f)
@@ -406,6 +418,7 @@ API int mtcp_setsock_nonblock(mctx_t m, int sockid)
 
 API int mtcp_socket_ioctl(mctx_t m, int sockid, int request, void *argp)
 {
+	API_BOOKED(m, mtcp_socket_ioctl(m, sockid, request, argp));
 	struct ctx *c = ctx_of(m);
 	struct fd *f = m ? fd_get(m, sockid) : NULL;
 

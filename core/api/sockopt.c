@@ -178,6 +178,7 @@ static int set_option(struct ctx *c, struct fd *f, int level, int name, int valu
 API int mtcp_setsockopt(mctx_t m, int sockid, int level, int optname, const void *optval,
 			socklen_t optlen)
 {
+	API_BOOKED(m, mtcp_setsockopt(m, sockid, level, optname, optval, optlen));
 	struct fd *f;
 	int value, r = fd_socket(m, sockid, &f);
 
@@ -301,6 +302,7 @@ static int get_cc(struct ctx *c, struct fd *f, void *optval, socklen_t *optlen)
 API int mtcp_getsockopt(mctx_t m, int sockid, int level, int optname, void *optval,
 			socklen_t *optlen)
 {
+	API_BOOKED(m, mtcp_getsockopt(m, sockid, level, optname, optval, optlen));
 	const struct opt_map *o = find_opt(level, optname);
 	struct fd *f;
 	int64_t v;

@@ -15,6 +15,7 @@ static void print_all(const struct stack_core *sc, uint32_t id, void *out)
 
 API int mtcp_trace(mctx_t m, int sockid, FILE *out)
 {
+	API_BOOKED(m, mtcp_trace(m, sockid, out));
 	struct ctx *c = ctx_of(m);
 	struct fd *f;
 	int r = fd_socket(m, sockid, &f);
@@ -29,6 +30,7 @@ API int mtcp_trace(mctx_t m, int sockid, FILE *out)
 
 API int mtcp_trace_all(mctx_t m, FILE *out)
 {
+	API_BOOKED(m, mtcp_trace_all(m, out));
 	struct ctx *c = ctx_of(m);
 
 	if (!m || !out)

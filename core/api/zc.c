@@ -40,6 +40,7 @@ static ssize_t read_in_place(struct ctx *c, struct fd *f, struct iovec piece[2])
 
 API ssize_t mtcp_zc_read(mctx_t m, int sockid, struct iovec piece[2])
 {
+	API_BOOKED(m, mtcp_zc_read(m, sockid, piece));
 	struct fd *f;
 	int r = piece ? get(m, sockid, &f) : -EFAULT;
 
@@ -48,6 +49,7 @@ API ssize_t mtcp_zc_read(mctx_t m, int sockid, struct iovec piece[2])
 
 API int mtcp_zc_consume(mctx_t m, int sockid, size_t n)
 {
+	API_BOOKED(m, mtcp_zc_consume(m, sockid, n));
 	struct ctx *c = ctx_of(m);
 	struct fd *f;
 	int r = get(m, sockid, &f);
@@ -76,6 +78,7 @@ static ssize_t find_room(struct ctx *c, struct fd *f, size_t want, struct iovec 
 
 API ssize_t mtcp_zc_reserve(mctx_t m, int sockid, size_t want, struct iovec piece[2])
 {
+	API_BOOKED(m, mtcp_zc_reserve(m, sockid, want, piece));
 	struct fd *f;
 	int r = piece ? get(m, sockid, &f) : -EFAULT;
 
@@ -86,6 +89,7 @@ API ssize_t mtcp_zc_reserve(mctx_t m, int sockid, size_t want, struct iovec piec
 
 API int mtcp_zc_commit(mctx_t m, int sockid, size_t n)
 {
+	API_BOOKED(m, mtcp_zc_commit(m, sockid, n));
 	struct ctx *c = ctx_of(m);
 	struct fd *f;
 	int r = get(m, sockid, &f);

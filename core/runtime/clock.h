@@ -38,6 +38,18 @@ static inline uint64_t rt_ticks(void)
 #endif
 }
 
+/* The same, once all that stands before has been done: what a load waits for is not booked on what
+ * comes after it. */
+static inline uint64_t rt_ticks_after(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	_mm_lfence();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+	return rt_ticks();
+}
+
 /*
  * CLOCK_MONOTONIC from the cycle counter, for one loop, so one thread at a time: the same as
  * rt_now() but for RT_CLOCK_LAG, so that it is never ahead of it; never goes back. The counter's

@@ -190,15 +190,26 @@ static int parse_cc(struct rt_config *c, const struct rt_key *k, const char *val
 	return 0;
 }
 
+/* One of two words: the field says whether it is the second. */
+static int either(bool *field, const char *const word[2], const struct rt_key *k, const char *value,
+		  char *why)
+{
+	*field = !strcmp(value, word[1]);
+	if (*field || !strcmp(value, word[0]))
+		return 0;
+	snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use %s or %s", k->name, value, word[0],
+		 word[1]);
+	return -EINVAL;
+}
+
 static int parse_mode(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
 {
-	if (strcmp(value, "inline") && strcmp(value, "paired")) {
-		snprintf(why, RT_ERR_LEN, "%s = '%.64s' is unknown; use inline or paired", k->name,
-			 value);
-		return -EINVAL;
-	}
-	c->paired = !strcmp(value, "paired");
-	return 0;
+	return either(&c->paired, (const char *[2]){"inline", "paired"}, k, value, why);
+}
+
+static int parse_account(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
+{
+	return either(&c->account_calls, (const char *[2]){"turns", "calls"}, k, value, why);
 }
 
 static int parse_seed(struct rt_config *c, const struct rt_key *k, const char *value, char *why)
@@ -303,6 +314,10 @@ static const struct rt_key keys[] = {
 	 "verified in "
 	 "software"},
 	{"busy_poll", parse_bool, AT(busy_poll), 0, 1, "0", "1: never sleep"},
+	{"account", parse_account, 0, 0, 0, "turns",
+	 "what mtcp_get_cycles tells. turns: the loop's phases, all between two turns being the "
+	 "application's; calls: exact, from call to call of application and device, which costs "
+	 "time"},
 	{"spin_us", parse_u32, AT(spin_us), 0, 50, "20",
 	 "mean wait, microseconds, up to which an idle core looks for frames before it sleeps: up "
 	 "to 50 each time; 0: sleeps at once"},

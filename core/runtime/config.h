@@ -44,7 +44,7 @@ struct rt_config {
 	uint32_t linger_ms, spin_us;
 	uint32_t rcvbuf_max, sndbuf_max; /* of auto-tuning */
 	bool rcvbuf_given, sndbuf_given; /* no auto-tuning */
-	bool paired, busy_poll, csum_offload, stat_print, seed_given;
+	bool paired, account_calls, busy_poll, csum_offload, stat_print, seed_given;
 
 	/* While reading: which source is being read, and which source last filled each list. */
 	unsigned source;

@@ -65,6 +65,11 @@ int loop_open(struct loop *l, const struct rt_config *c, const struct nic *nic, 
 		return r;
 	}
 	l->entered = true;
+	if (c->account_calls) {
+		account_open(&l->the_account, nic);
+		l->account = &l->the_account;
+		nic = &l->account->nic;
+	}
 	l->sc = stack_core_init(l->mem, l->mem_len, &sc, nic, &why);
 	if (!l->sc) {
 		fprintf(stderr, "mtcp: the stack refuses its configuration: %s\n",
@@ -180,8 +185,10 @@ static bool turn_without_input(struct loop *l, bool busy)
  * idle. A function of its own, for samples to tell it from work. */
 static STACK_PHASE unsigned loop_look(struct loop *l)
 {
-	unsigned n = stack_rx(l->sc);
+	unsigned n;
 
+	ACCOUNT(l->account, PART_IDLE, PART_TCPIP, loop_look(l));
+	n = stack_rx(l->sc);
 	l->quiet = n == 0;
 	return n;
 }
@@ -294,6 +301,7 @@ static mt_time nap(const struct loop *l)
 
 bool loop_spin(struct loop *l)
 {
+	ACCOUNT(l->account, PART_IDLE, PART_TCPIP, loop_spin(l));
 	if (!l->busy_poll && !spins(l))
 		return false;
 	rt_relax();
@@ -307,6 +315,7 @@ int loop_idle(struct loop *l, mt_time until)
 	mt_time len;
 	int fd, r = 0;
 
+	ACCOUNT(l->account, PART_IDLE, PART_TCPIP, loop_idle(l, until));
 	if (until <= l->now) {
 		lap(l, &l->cycles.idle);
 		return 0;

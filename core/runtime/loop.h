@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "mtcp/mtcp_stats.h"
 #include "mtcp/nic.h"
+#include "runtime/account.h"
 #include "runtime/clock.h"
 #include "runtime/spin.h"
 #include "stack/stack.h"
@@ -54,7 +55,9 @@ struct loop {
 	/* If set, an idle loop sleeps on this word while it has the value idle_value. */
 	_Atomic uint32_t *wake;
 	uint32_t idle_value;
-	struct mtcp_cycles cycles; /* but app, total, hz */
+	struct mtcp_cycles cycles; /* by turns, but app, total, hz */
+	struct account *account;   /* by calls: the_account; else NULL */
+	struct account the_account;
 	struct mtcp_stats printed; /* as of the last line of statistics */
 	uint64_t printed_idle;
 	mt_time printed_at;

@@ -128,12 +128,16 @@ static mt_time nap_for(struct pair *p)
 	return p->loop.next > p->loop.now ? mt_min(most, p->loop.next - p->loop.now) : most;
 }
 
-/* Hands the CPU back when the application waits for what has come, and rests. */
-static void rest(struct pair *p, uint32_t baton, bool busy)
+/* Hands the CPU back when the application waits for what has come, and rests. was: at what the core
+ * was when this thread came. */
+static void rest(struct pair *p, uint32_t baton, bool busy, enum part was)
 {
 	bool wake = false;
 
+	if (baton == PAIR_APP)
+		account_at(p->loop.account, was);
 	if (baton == PAIR_TURN || (baton == PAIR_STACK && p->stk.news)) {
+		account_at(p->loop.account, PART_CHANGE);
 		/* If the application gave up waiting just now, the news stays: it may wait again
 		 * without having seen what this turn passed on. */
 		wake = atomic_compare_exchange_strong_explicit(
@@ -152,8 +156,9 @@ static void stack_loop(struct pair *p)
 {
 	while (!atomic_load_explicit(&p->stop, memory_order_acquire)) {
 		uint32_t baton = atomic_load_explicit(&p->baton, memory_order_acquire);
+		enum part was = account_at(p->loop.account, PART_TCPIP);
 
-		rest(p, baton, stk_turn(p));
+		rest(p, baton, stk_turn(p), was);
 	}
 }
 

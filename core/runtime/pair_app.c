@@ -171,6 +171,7 @@ int app_hand_over(struct pair *p, enum pair_baton to, mt_time until)
 	p->app.polls = 0;
 	if (stk_loan(p, to, until))
 		return 0;
+	account_at(p->loop.account, PART_CHANGE);
 	atomic_store_explicit(&p->baton, to, memory_order_release);
 	pair_wake(p);
 	while (atomic_load_explicit(&p->baton, memory_order_acquire) != PAIR_APP) {
@@ -186,6 +187,7 @@ int app_hand_over(struct pair *p, enum pair_baton to, mt_time until)
 		r = pair_wait(p, to, slice);
 	}
 	atomic_store_explicit(&p->baton, PAIR_APP, memory_order_release);
+	account_at(p->loop.account, PART_TCPIP);
 	return to == PAIR_STACK ? r : 0;
 }
 

@@ -165,6 +165,7 @@ int rt_core_init(struct rt_core *c, struct rt_stack *s, int cpu)
 		give_queue(s, c->queue);
 		return r;
 	}
+	c->account = c->loop->account;
 	c->born_ticks = c->left_at = rt_ticks();
 	c->born_at = rt_now();
 	return 0;
@@ -183,15 +184,19 @@ void rt_core_stats(const struct rt_core *c, struct mtcp_stats *out)
 
 void rt_core_cycles(const struct rt_core *c, struct mtcp_cycles *out)
 {
+	uint64_t ticks = rt_ticks() - c->born_ticks, take;
 	mt_time age = rt_now() - c->born_at;
-	uint64_t take;
 
-	copy_counters(out, &c->loop->cycles, sizeof(*out));
-	copy_counters(&out->app, &c->app_ticks, sizeof(out->app));
-	copy_counters(&take, &c->take_ticks, sizeof(take));
-	out->tcp += take;
-	out->total = rt_ticks() - c->born_ticks;
-	out->hz = age ? (uint64_t)((double)out->total * 1e9 / (double)age) : 0;
+	if (c->account) {
+		account_read(c->account, out);
+	} else {
+		copy_counters(out, &c->loop->cycles, sizeof(*out));
+		copy_counters(&out->app, &c->app_ticks, sizeof(out->app));
+		copy_counters(&take, &c->take_ticks, sizeof(take));
+		out->tcp += take;
+		out->total = ticks;
+	}
+	out->hz = age ? (uint64_t)((double)ticks * 1e9 / (double)age) : 0;
 }
 
 void rt_listen_opts(struct stack_core *sc, uint32_t lid, const struct rt_opts *o)

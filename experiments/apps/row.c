@@ -12,7 +12,7 @@
 #define GENERATOR_LAG  1000.0 /* us: ... or, with a timing of its own, it is later than this ... */
 #define SERVER_BUSY    0.95   /* ... unless the server's cores are the limit */
 
-/* Shares of a stack's loop, by phase; NAN where unknown. */
+/* Shares of a stack's time, by part; NAN where unknown. */
 struct shares {
 	double app, tcpip, packet_io, idle;
 	double busy_cycles;
@@ -83,7 +83,7 @@ static double busy_of(const struct cpu_time *cpu, unsigned n_cores, double secon
 	return n_cores > 0 && available > 0 ? cpu->busy / available : NAN;
 }
 
-/* Our loop runs no kernel code of its own: what no phase has is the way from one phase to the next.
+/* Our loop runs no kernel code of its own: what no part has is the way from one to the next.
  * Paired, that is the change from the application's thread to the stack's and back, which the
  * kernel does. */
 static void put_shares(json_t *row, const struct shares *s, enum io_kind kind)

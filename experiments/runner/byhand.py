@@ -10,7 +10,7 @@ from runner import figures, rows
 from runner.errors import Stop, UsageError, nearest
 from runner.scenario import load_all
 
-_ATTRIBUTION = {"perf": "caller", "cycles": "phase", "proc-stat": "-"}  # of the columns cpu_*
+_ATTRIBUTION = {"perf": "caller", "cycles": "calls", "proc-stat": "-"}  # of the columns cpu_*
 _COLUMNS = {"application": "cpu_app", "tcpip": "cpu_tcpip", "packet_io": "cpu_packet_io",
             "kernel_other": "cpu_kernel_other", "idle": "cpu_idle", "unclassified": "cpu_unclassified"}
 

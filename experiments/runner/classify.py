@@ -76,7 +76,6 @@ class Rule:
     part: str
     match: re.Pattern[str]
     file: re.Pattern[str] | None = None
-    first: bool = False
 
 
 def _any_of(patterns: list[str]) -> re.Pattern[str]:
@@ -89,27 +88,25 @@ def rules() -> dict[str, list[Rule]]:
     """By table, in the file's order."""
     with _RULES.open("rb") as file:
         tables = tomllib.load(file)
-    return {name: [Rule(rule["part"], _any_of(rule["match"]), _any_of(rule["file"]) if "file" in rule else None, rule.get("first", False))
+    return {name: [Rule(rule["part"], _any_of(rule["match"]), _any_of(rule["file"]) if "file" in rule else None)
                    for rule in found] for name, found in tables.items()}
 
 
-def _first_match(table: str, name: str, file: str = "", first: bool | None = None) -> str | None:
+def _first_match(table: str, name: str, file: str = "") -> str | None:
     for rule in rules()[table]:
-        if first is not None and rule.first != first:
-            continue
         if rule.match.match(name) and (rule.file is None or rule.file.match(file)):
             return rule.part
     return None
 
 
 @cache
-def _by_name(frame: Frame, first: bool | None) -> str | None:
-    return _first_match("kernel" if frame.in_kernel else "user", frame.symbol, frame.file, None if frame.in_kernel else first)
+def _by_name(frame: Frame) -> str | None:
+    return _first_match("kernel" if frame.in_kernel else "user", frame.symbol, frame.file)
 
 
 @cache
-def _phase_of(symbol: str, between: bool) -> str | None:
-    return _first_match("between" if between else "phase", symbol)
+def _within(symbol: str) -> str | None:
+    return _first_match("within", symbol)
 
 
 def layers(nm_output: str) -> Layers:
@@ -128,15 +125,18 @@ def layers(nm_output: str) -> Layers:
 def book(frame: Frame, ours: Layers | None) -> str:
     """The part of a frame; skip and helper where that is for its caller to say, unknown where no rule has it."""
     if frame.in_kernel:
-        return _by_name(frame, None) or "unknown"
+        return _by_name(frame) or "unknown"
     if ours is None:
         return "application"
-    return _by_name(frame, True) or ours.get(frame.symbol) or _by_name(frame, False) or "unknown"
+    return ours.get(frame.symbol) or _by_name(frame) or "unknown"
 
 
-def by_function(sample: Sample, ours: Layers | None, leaf: bool) -> str:
-    """The part of the interrupted function (leaf), or of the nearest one on its way that does a part's own work.
+def classify(sample: Sample, ours: Layers | None, attribution: str) -> str:
+    """The part of the interrupted function (leaf), or of the nearest one on its way that does a part's own work (caller).
     ours: functions of our stack; None when user space is only an application."""
+    leaf = attribution == "leaf"
+    if ours is not None and (part := next(filter(None, (_within(frame.symbol) for frame in sample.frames)), None)):
+        return part
     fallback = "unclassified"
     entered = bool(sample.frames) and sample.frames[0].in_kernel
     for frame in sample.frames:
@@ -150,26 +150,6 @@ def by_function(sample: Sample, ours: Layers | None, leaf: bool) -> str:
         if leaf and (fallback != "unclassified" or part == "unknown"):
             return fallback
     return fallback
-
-
-def by_phase(sample: Sample, ours: Layers | None) -> str:
-    """The phase of our loop that a sample fell into, as the loop itself would account for it."""
-    for between in (False, True):
-        for frame in reversed(sample.frames):
-            part = _phase_of(frame.symbol, between)
-            if part and between and frame is not sample.frames[0]:
-                # The phase is missing from the way: the interrupted function had no frame of its own yet.
-                return "kernel_other" if sample.frames[0].in_kernel else by_function(sample, ours, True)
-            if part:
-                return part
-    if any(not frame.in_kernel and book(frame, ours) == "application" for frame in sample.frames):
-        return "application"
-    return by_function(sample, ours, False)  # the way there was lost, as in libraries without frame pointers
-
-
-def classify(sample: Sample, ours: Layers | None, attribution: str) -> str:
-    """The part that a sample is booked on; attribution: leaf, caller or phase."""
-    return by_phase(sample, ours) if attribution == "phase" else by_function(sample, ours, attribution == "leaf")
 
 
 @dataclass

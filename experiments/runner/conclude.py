@@ -16,7 +16,7 @@ def per_core(row: rows.Row, clock_hz: float) -> None:
 
 def choose_breakdown(row: rows.Row) -> None:
     """The columns cpu_*: the method that is the same for all stacks, where there is one."""
-    methods = [("perf", "caller"), ("cycles", "phase"), ("proc-stat", "-")]
+    methods = [("perf", "caller"), ("cycles", "calls"), ("cycles", "phase"), ("proc-stat", "-")]
     own = [entry for entry in row["breakdown"] if entry["cpus"] == "server" and (entry["method"], entry["attribution"]) in methods]
     if own:
         best = min(own, key=lambda entry: methods.index((entry["method"], entry["attribution"])))

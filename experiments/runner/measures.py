@@ -140,7 +140,7 @@ def _method_gap(claim: Claim, found: Evidence) -> Estimate:
     found.over = found.at(claim["over"], claim["at"])
     gaps: list[dict[tuple[str, str], float]] = []
     for row in found.over:
-        cycles = entry_of(row, "cycles")
+        cycles = entry_of(row, "cycles", "calls")
         sampled = {name: shares for name in claim["attributions"] if (shares := entry_of(row, "perf", name))}
         if cycles and sampled:
             gaps.append({(name, part): cycles.get(part, 0.0) - shares.get(part, 0.0) for name, shares in sampled.items() for part in cycles})
@@ -153,16 +153,11 @@ def _method_gap(claim: Claim, found: Evidence) -> Estimate:
     return stats.median([max(map(abs, gap.values())) for gap in gaps])
 
 
-_NO_REMAINDER = ("cycles", "mtcp-paired")  # that account calls all of its remainder the kernel's, and would never fail
-
-
 def _unclassified(_: Claim, found: Evidence) -> Estimate:
     sampled = [row for row in found.rows if entry_of(row, "perf")]
     if not sampled:
         raise Untestable("no samples: perf is not allowed here")
-    methods = (("perf", "caller"), ("perf", "leaf"), ("cycles", "phase"))
-    worst = [shares.get("unclassified", 0.0) for row in sampled for method in methods
-             if (shares := entry_of(row, *method)) and (method[0], row["stack"]) != _NO_REMAINDER]
+    worst = [shares.get("unclassified", 0.0) for row in sampled for name in ("caller", "leaf") if (shares := entry_of(row, "perf", name))]
     if not worst:
         raise Untestable("no samples by caller or by leaf")
     return Estimate(max(worst), None, None, len(worst))

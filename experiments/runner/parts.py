@@ -11,7 +11,7 @@ from runner.words import cores_of
 
 PARTS = ("application", "tcpip", "packet_io", "kernel_other", "kernel", "unclassified", "idle")
 LABELS = ("application", "TCP/IP", "packet I/O", "other kernel", "kernel, undivided", "unclassified", "idle")
-METHODS = {("cycles", "phase"): "cycles", ("perf", "phase"): "perf, phase", ("perf", "leaf"): "perf, leaf",
+METHODS = {("cycles", "calls"): "cycles", ("cycles", "phase"): "cycles, phase", ("perf", "leaf"): "perf, leaf",
            ("perf", "caller"): "perf, caller", ("proc-stat", "-"): "/proc/stat"}
 HEAD = ("stack", "connections", "method", *LABELS, "cycles per transaction")
 
@@ -41,14 +41,9 @@ def cycles(line: Line, shares: dict[str, float]) -> dict[str, float]:
     return {part: whole * shares[part] for part in PARTS if part != "idle"}
 
 
-def _is_bound(line: Line, method: tuple[str, str], part: str) -> bool:
-    """Paired, the loop's account calls all that it has no phase for the kernel's: so much at most."""
-    return (line.key.stack, method, part) == ("mtcp-paired", ("cycles", "phase"), "kernel_other")
-
-
-def _cells(line: Line, method: tuple[str, str], shares: dict[str, float]) -> list[str]:
+def _cells(line: Line, shares: dict[str, float]) -> list[str]:
     spent = cycles(line, shares)
-    cells = ["≤ " * _is_bound(line, method, part) + f"{shares[part]:.1%}" + (f" {spent[part]:,.0f}" if spent.get(part) else "")
+    cells = [f"{shares[part]:.1%}" + (f" {spent[part]:,.0f}" if spent.get(part) else "")
              if shares[part] else "-" for part in PARTS]
     return [*cells, f"{sum(spent.values()):,.0f}" if spent else "-"]
 
@@ -57,5 +52,5 @@ def table(lines: Sequence[Line]) -> list[list[str]]:
     """A row under HEAD for each line and method of the experiments that break time down: percent, then cycles per transaction."""
     known = load_all()
     chosen = [line for line in lines if line.key.experiment in known and known[line.key.experiment].breakdown]
-    return [[line.key.stack, kilo(line.key.point), label, *_cells(line, method, shares)]
+    return [[line.key.stack, kilo(line.key.point), label, *_cells(line, shares)]
             for line in chosen for method, label in METHODS.items() if (shares := mean_shares(line, method))]

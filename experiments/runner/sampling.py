@@ -101,9 +101,9 @@ def our_layers() -> classify.Layers:
 
 
 def breakdowns(samples: list[classify.Sample], ours: classify.Layers | None, server: list[int]) -> list[dict[str, Any]]:
-    """Every attribution, for the server's cores and for all; by phase only where the loop on those cores is ours."""
+    """Both attributions, for the server's cores and for all."""
     entries = []
-    for attribution in ("leaf", "caller", *(() if ours is None else ("phase",))):
+    for attribution in ("leaf", "caller"):
         for cpus, cores in (("server", server), ("all", None)):
             counted = classify.profile(samples, ours, attribution, cores)
             entries.append({"method": "perf", "clock": CLOCK, "attribution": attribution, "cpus": cpus,
@@ -125,15 +125,15 @@ def from_proc_stat(spent: CpuTime) -> dict[str, Any]:
             "shares": _rounded(shares)}
 
 
-def from_row(row: dict[str, Any]) -> dict[str, Any] | None:
-    """Cycle accounting of our own loop, as the program put it into its row; None when it did not."""
+def from_row(row: dict[str, Any], account: str = "turns") -> dict[str, Any] | None:
+    """Cycle accounting of our own loop, as the program put it into its row; None when it did not. account: the key of that name."""
     names = {"application": "cpu_app", "tcpip": "cpu_tcpip", "packet_io": "cpu_packet_io",
              "kernel_other": "cpu_kernel_other", "idle": "cpu_idle", "unclassified": "cpu_unclassified"}
     values = {part: row.get(key) for part, key in names.items()}
     total = sum(value or 0.0 for value in values.values())
     if not total:
         return None
-    return {"method": "cycles", "clock": "tsc", "attribution": "phase", "cpus": "server", "samples": None,
+    return {"method": "cycles", "clock": "tsc", "attribution": "calls" if account == "calls" else "phase", "cpus": "server", "samples": None,
             "shares": _rounded({part: (value or 0.0) / total for part, value in values.items()})}
 
 

@@ -138,7 +138,7 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
         times[size] = _timing([raw.get("time", {}), there.get("time", {}), own.get("time", {}), here.get("time", {})])
     return Part(
         name=own.get("name", ""), stacks=tuple(stacks), points=points,
-        load=raw["load"] | own.get("load", {}), time=times, set=own.get("set", {}),
+        load=raw["load"] | own.get("load", {}), time=times, set=raw.get("set", {}) | own.get("set", {}),
         server_set=own.get("server_set", {}), client_set=own.get("client_set", {}), tuning=own.get("tuning", {}),
         device=own.get("device", ""), mtu=own.get("mtu"), loss=own.get("loss", 0.0), reorder=own.get("reorder", 0.0), delay_ms=own.get("delay_ms", 0.0),
         repeats=own.get("repeats", {}), build=own.get("build", ""),

@@ -119,7 +119,7 @@ mtcp_stack_t mtcp_stack_open(const char *conf_file, const char *overrides, char 
 void mtcp_stack_close(mtcp_stack_t stack); /* after its contexts */
 mctx_t mtcp_create_context_on(mtcp_stack_t stack, int cpu);
 
-/* The core's counters, and its loop's cycles by phase. Copies; callable by any thread (a torn read of one
+/* The core's counters, and its cycles by part. Copies; callable by any thread (a torn read of one
  * counter is possible only on machines without atomic 64-bit loads). */
 int mtcp_get_stats(mctx_t mctx, struct mtcp_stats *out);
 int mtcp_get_cycles(mctx_t mctx, struct mtcp_cycles *out);

@@ -97,7 +97,10 @@ struct mtcp_stats {
 #undef MTCP_STATS_FIELD
 };
 
-/* Cycles of the core's loop by phase, in ticks of the clock named in mtcp_cycles.hz. */
+/* Cycles of the core, in ticks of a clock of hz. Config key account = turns: by phase of its loop; app
+ * has all between two turns, tx the making of frames. calls: rx and tx are the device's, tcp all
+ * that is done for a call of the application or by the stack's thread, timers 0; what total has
+ * beyond the parts is the change of a pair's threads. */
 struct mtcp_cycles {
 	uint64_t rx, tcp, app, timers, tx, idle, total;
 	uint64_t hz;

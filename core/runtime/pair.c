@@ -189,11 +189,9 @@ static void *stack_thread(void *arg)
 		return NULL;
 	stack_loop(p);
 	since = rt_now();
-	stk_jobs(p);
 	do {
-		loop_turn(&p->loop);
+		(void)stk_turn(p);
 		drop_events(p);
-		stk_deliver(p);
 		(void)loop_idle(&p->loop, since + p->loop.linger);
 	} while (loop_closing(&p->loop, since));
 	loop_close(&p->loop);

@@ -32,15 +32,14 @@
 #include "runtime/rt.h"
 
 #define PAIR_CREDIT_MAX (64u << 10) /* bytes of one socket between the sides */
-/* A signal that is handled just before the application's thread falls asleep does not wake it, so
- * its callers look whether there was one this often. */
+/* How often a wait looks for a signal: one handled just before it falls asleep does not wake it. */
 #define PAIR_WAIT_MAX (50 * MT_MS)
 #define PAIR_NAP      (1 * MT_MS) /* the stack's longest sleep while the application computes */
 #define PAIR_NAP_MADE (4 * MT_MS) /* ... which made turns itself in the last one */
 #define PAIR_STARVE   16	  /* polls after which the stack gets a turn in any case */
 
 enum pair_baton {
-	PAIR_APP,   /* the application runs; the stack sleeps, but looks up every PAIR_NAP */
+	PAIR_APP,   /* the application runs; the stack sleeps, but looks up */
 	PAIR_STACK, /* the application sleeps until the stack has news */
 	PAIR_TURN   /* the application sleeps until the stack has made one turn */
 };
@@ -216,33 +215,26 @@ static inline struct stk_sock *stk_at(struct pair *p, uint32_t id)
 }
 
 /* ---- stack's thread (pair_stk.c) ---- */
-/* Does all jobs that wait. True if there were any. */
-STACK_PHASE bool stk_jobs(struct pair *);
-/* Passes on what the last turn brought, as far as the ring has room. */
-STACK_PHASE void stk_deliver(struct pair *);
-/* Jobs, a turn of the loop, what it brought. True if anything happened. */
+/* All jobs, a turn of the loop; passes on what the ring has room for. True: anything happened. */
 STACK_PHASE bool stk_turn(struct pair *);
 /* The right to work on the stack (pair.taken). False: the other thread has it. */
 bool stk_take(struct pair *);
-/* On the application's thread: what a hand-over is for, without one. False if the stack's thread is
- * at work, or has to sleep now: then it is to be handed over. */
+/* The application's thread: as a hand-over, without one. False: the other is at work, or to sleep.
+ */
 bool stk_loan(struct pair *, enum pair_baton to, mt_time until);
 
 /* ---- application's thread (pair_app.c) ---- */
 /* Takes in all events that wait. True if one of them is of interest to the application. */
 STACK_PHASE bool app_drain(struct pair *);
-/* A job with room for len bytes of payload, then app_post; waits for the stack if the ring is full.
- */
+/* A job with room for len bytes, then app_post; waits for the stack if the ring is full. */
 struct pair_msg *app_job(struct pair *, enum pair_type, uint32_t id, uint32_t len);
 void app_post(struct pair *, const struct pair_msg *);
-/* Publishes the jobs and sleeps until the stack hands back, or `until`. 0 or -EINTR (PAIR_STACK
- * only). */
+/* Publishes the jobs; returns when the stack has done, or at `until`. 0 or (PAIR_STACK) -EINTR. */
 int app_hand_over(struct pair *, enum pair_baton, mt_time until);
 /* Posts the call and waits for its reply, which is in p->app.reply. */
 int64_t app_call(struct pair *, uint32_t id, const struct pair_call *);
 void app_edge(struct pair *, struct app_sock *, uint32_t edge);
 uint32_t app_ready(const struct app_sock *);
-/* Makes an id of [n, 2n) or [0, n) a connection. */
 void app_sock_init(struct pair *, struct app_sock *, enum sock_kind);
 
 /* ---- the baton (pair.c) ---- */

@@ -286,7 +286,7 @@ static void note_events(struct pair *p)
 	}
 }
 
-void stk_deliver(struct pair *p)
+static STACK_PHASE void deliver(struct pair *p)
 {
 	struct list later, *node;
 	bool room = push_reply(p);
@@ -466,7 +466,8 @@ static void job(struct pair *p, const struct pair_msg *m)
 	}
 }
 
-bool stk_jobs(struct pair *p)
+/* True if there were any. */
+static STACK_PHASE bool do_jobs(struct pair *p)
 {
 	struct pair_msg *m;
 	uint32_t len;
@@ -487,12 +488,12 @@ bool stk_jobs(struct pair *p)
 bool stk_turn(struct pair *p)
 {
 	uint64_t t = rt_ticks();
-	bool busy = stk_jobs(p);
+	bool busy = do_jobs(p);
 
 	p->loop.cycles.tcp += rt_ticks() - t;
 	busy |= loop_turn(&p->loop);
 	t = rt_ticks();
-	stk_deliver(p);
+	deliver(p);
 	if (busy)
 		p->loop.cycles.tcp += rt_ticks() - t;
 	return busy;

@@ -100,8 +100,8 @@ struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_con
 /* Gives every packet buffer it holds back to the device. Sends nothing. */
 void stack_core_fini(struct stack_core *);
 
-/* ---- one bounded turn: its phases, for the cycle accounting of runtime, and all of them. A
- * profile tells them by these functions, so none is ever a part of another ---- */
+/* ---- one bounded turn: its phases, for the cycle accounting of runtime, and all of them. Profiles
+ * show them, so none is ever a part of another ---- */
 #define STACK_PHASE __attribute__((noinline))
 STACK_PHASE unsigned stack_rx(struct stack_core *); /* one burst from the device; frames got */
 STACK_PHASE void stack_input(struct stack_core *, mt_time now);	 /* TCP, ARP, ICMP on that burst */

@@ -113,8 +113,8 @@ def test_all_experiments_together_are_as_long_as_promised():
     two = layout.usual([0, 1])  # cores: more of them have points of their own
     minutes = {size: sum(run.estimate for run in plan.make(list(scenario.load_all().values()), plan.Options(size)) if not two.lacks(run)[1]) / 60
                for size in scenario.SIZES}
-    # of 15, none and 180: disturbed runs are repeated, two more builds of ablation take four
-    assert minutes["quick"] < 11 and minutes["normal"] < 81 and minutes["full"] < 148, minutes
+    # of 15, none and 180: disturbed runs are repeated, three more builds of ablation take six
+    assert minutes["quick"] < 11 and minutes["normal"] < 81 and minutes["full"] < 149, minutes
 
 
 def test_quick_has_every_concurrency_for_mtcp_and_the_ends_for_the_kernel():

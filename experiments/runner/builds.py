@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from runner import cpustat, procs, words
+from runner import cpustat, layout, procs, words
 from runner.errors import CannotRun
 from runner.places import ROOT, build_dir
 
@@ -55,7 +55,8 @@ def _guided(place: Path) -> None:
         for old in place.rglob("*.gcda"):
             old.unlink()
         _build(place, ["-DMTCP_PROFILE=generate"], ("mtcp-pair",))
-        server, load = (words.cpu_list(cores) for cores in cpustat.layout())
+        here = layout.usual(cpustat.usable_cores())
+        server, load = words.cpu_list(here.server), words.cpu_list(here.client)
         for training in _TRAINING:
             procs.call([str(place / "bin" / "mtcp-pair"), "--server-core", server, "--client-core", load, "--warmup", "0", "--seconds", "1",
                         *training], timeout=_TRAINING_S)

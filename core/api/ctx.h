@@ -98,9 +98,21 @@ struct ctx {
 	unsigned signals_seen;
 };
 
-/* First in a public function of a context's thread: what such a call does is TCP/IP's. */
+/* First in a public function of a context's thread: what such a call does is TCP/IP's. The function
+ * is called again, inside, and its value returned. */
 #define API_BOOKED(m, call)                                                                        \
-	ACCOUNT((m) ? ctx_of(m)->core.account : NULL, PART_TCPIP, PART_APP, call)
+	do {                                                                                       \
+		struct rt_core *core_ = (m) ? &ctx_of(m)->core : NULL;                             \
+                                                                                                   \
+		if (core_ && __builtin_expect(core_->account != NULL, 0) && !core_->in_call) {     \
+			core_->in_call = true;                                                     \
+			account_switch(core_->account, PART_TCPIP);                                \
+			__auto_type r_ = (call);                                                   \
+			account_switch(core_->account, PART_APP);                                  \
+			core_->in_call = false;                                                    \
+			return r_;                                                                 \
+		}                                                                                  \
+	} while (0)
 
 /* -1 and errno, or the value. */
 static inline int api_result(int64_t r)

@@ -72,10 +72,10 @@ static struct sock_opts *keep(struct ctx *c, struct fd *f)
 	return fd_opts_make(c, f);
 }
 
-/* What the connection says of an option that is kept; it may end while it is asked. */
-static int applied(struct ctx *c, const struct fd *f, int result)
+/* What the connection says of an option, which may end while it is asked; kept for the next one? */
+static int applied(struct ctx *c, const struct fd *f, const struct sock_opts *kept, int result)
 {
-	return result == -EINVAL && !has_connection(c, f) ? 0 : result;
+	return kept && result == -EINVAL && !has_connection(c, f) ? 0 : result;
 }
 
 static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int value)
@@ -101,7 +101,7 @@ static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int val
 	if (f->kind == MTCP_SOCK_LISTENER)
 		c->core.ops->listen_opts(&c->core, f->id, &kept->rt);
 	else if (has_connection(c, f))
-		return applied(c, f, c->core.ops->set_option(&c->core, f->id, o->opt, v));
+		return applied(c, f, kept, c->core.ops->set_option(&c->core, f->id, o->opt, v));
 	return 0;
 }
 
@@ -123,7 +123,7 @@ static int set_cc(struct ctx *c, struct fd *f, const void *optval, socklen_t opt
 	if (f->kind == MTCP_SOCK_LISTENER)
 		c->core.ops->listen_opts(&c->core, f->id, &kept->rt);
 	else if (has_connection(c, f))
-		return applied(c, f, c->core.ops->set_cc(&c->core, f->id, cc));
+		return applied(c, f, kept, c->core.ops->set_cc(&c->core, f->id, cc));
 	return 0;
 }
 
@@ -291,10 +291,12 @@ static int get_cc(struct ctx *c, struct fd *f, void *optval, socklen_t *optlen)
 	char name[CC_NAME_LEN] = "";
 	const char *cc;
 
-	if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE)
+	if (kept && kept->rt.cc && !has_connection(c, f))
+		cc = cc_name(kept->rt.cc);
+	else if (f->kind == MTCP_SOCK_STREAM && f->id != RT_ID_NONE)
 		cc = c->core.ops->get_cc(&c->core, f->id);
 	else
-		cc = cc_name(kept && kept->rt.cc ? kept->rt.cc : c->core.stack->cfg.stack.tcp.cc);
+		cc = cc_name(c->core.stack->cfg.stack.tcp.cc);
 	strncpy(name, cc, sizeof(name) - 1);
 	return give(name, sizeof(name), optval, optlen);
 }

@@ -45,21 +45,22 @@ static inline enum part account_at(struct account *a, enum part to)
 /* rx, tx, tcp, app and idle; what is left of all that passed is the change of threads. */
 void account_read(const struct account *, struct mtcp_cycles *out);
 
-/* First in a function that begins a part: it is called again, inside the part, and its value
- * returned. a: NULL for none. */
-#define ACCOUNT(a, to, after, call)                                                                \
-	do {                                                                                       \
-		if (__builtin_expect((a) != NULL, 0) && account_part(a) != (to)) {                 \
-			account_switch(a, to);                                                     \
-			__auto_type r_ = (call);                                                   \
-			account_switch(a, after);                                                  \
-			return r_;                                                                 \
-		}                                                                                  \
-	} while (0)
-
 static inline enum part account_part(const struct account *a)
 {
 	return (enum part)atomic_load_explicit(&a->part, memory_order_relaxed);
 }
+
+/* First in a function that waits: it is called again, inside the part, and its value returned. The
+ * other thread of a pair may have gone on meanwhile. a: NULL for none. */
+#define ACCOUNT_IDLE(a, call)                                                                      \
+	do {                                                                                       \
+		if (__builtin_expect((a) != NULL, 0) && account_part(a) != PART_IDLE) {            \
+			account_switch(a, PART_IDLE);                                              \
+			__auto_type r_ = (call);                                                   \
+			if (account_part(a) == PART_IDLE)                                          \
+				account_switch(a, PART_TCPIP);                                     \
+			return r_;                                                                 \
+		}                                                                                  \
+	} while (0)
 
 #endif

@@ -187,7 +187,7 @@ static STACK_PHASE unsigned loop_look(struct loop *l)
 {
 	unsigned n;
 
-	ACCOUNT(l->account, PART_IDLE, PART_TCPIP, loop_look(l));
+	ACCOUNT_IDLE(l->account, loop_look(l));
 	n = stack_rx(l->sc);
 	l->quiet = n == 0;
 	return n;
@@ -301,7 +301,7 @@ static mt_time nap(const struct loop *l)
 
 bool loop_spin(struct loop *l)
 {
-	ACCOUNT(l->account, PART_IDLE, PART_TCPIP, loop_spin(l));
+	ACCOUNT_IDLE(l->account, loop_spin(l));
 	if (!l->busy_poll && !spins(l))
 		return false;
 	rt_relax();
@@ -315,7 +315,7 @@ int loop_idle(struct loop *l, mt_time until)
 	mt_time len;
 	int fd, r = 0;
 
-	ACCOUNT(l->account, PART_IDLE, PART_TCPIP, loop_idle(l, until));
+	ACCOUNT_IDLE(l->account, loop_idle(l, until));
 	if (until <= l->now) {
 		lap(l, &l->cycles.idle);
 		return 0;

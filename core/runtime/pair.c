@@ -137,13 +137,15 @@ static void rest(struct pair *p, uint32_t baton, bool busy, enum part was)
 	if (baton == PAIR_APP)
 		account_at(p->loop.account, was);
 	if (baton == PAIR_TURN || (baton == PAIR_STACK && p->stk.news)) {
-		account_at(p->loop.account, PART_CHANGE);
+		was = account_at(p->loop.account, PART_CHANGE);
 		/* If the application gave up waiting just now, the news stays: it may wait again
 		 * without having seen what this turn passed on. */
 		wake = atomic_compare_exchange_strong_explicit(
 			&p->baton, &baton, PAIR_APP, memory_order_acq_rel, memory_order_acquire);
 		if (wake)
 			p->stk.news = false;
+		else
+			account_at(p->loop.account, was);
 		baton = PAIR_APP;
 	}
 	if (baton == PAIR_APP)
@@ -188,6 +190,7 @@ static void *stack_thread(void *arg)
 	if (r < 0)
 		return NULL;
 	stack_loop(p);
+	atomic_store_explicit(&p->baton, PAIR_STACK, memory_order_relaxed); /* to sleep on */
 	since = rt_now();
 	do {
 		(void)stk_turn(p);

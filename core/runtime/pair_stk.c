@@ -488,8 +488,10 @@ static STACK_PHASE bool do_jobs(struct pair *p)
 bool stk_turn(struct pair *p)
 {
 	uint64_t t = rt_ticks();
-	bool busy = do_jobs(p);
+	bool busy;
 
+	p->loop.now = rt_clock_at(&p->loop.clock, t); /* the last turn may be long ago */
+	busy = do_jobs(p);
 	p->loop.cycles.tcp += rt_ticks() - t;
 	busy |= loop_turn(&p->loop);
 	t = rt_ticks();

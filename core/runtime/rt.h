@@ -119,7 +119,8 @@ struct rt_core {
 	struct loop own;   /* inline's loop */
 	struct pair *pair;
 	struct account *account; /* the loop's; NULL: by turns */
-	uint64_t app_ticks;	 /* between poll and poll */
+	bool in_call; /* with an account: the application's thread is in one of our functions */
+	uint64_t app_ticks;  /* between poll and poll */
 	uint64_t take_ticks; /* paired: inside poll, for events that came; of the stack's work */
 	uint64_t left_at;    /* ticks when poll was left */
 	uint64_t born_ticks;

@@ -18,7 +18,7 @@ void addr_end(struct stack_core *sc, uint16_t i, mt_time now)
 		return;
 	t->use[i] = ADDR_LEFT;
 	t->free_at[i] = now + sc->cfg.time_wait_ms * MT_MS + AGAIN;
-	sc->autoconf.sweep_at = now;
+	sc->autoconf.sweep_at = sc->autoconf.swept_at > now ? sc->autoconf.swept_at : now;
 }
 
 static void begin(struct stack_core *sc)
@@ -58,6 +58,7 @@ static void finish(struct stack_core *sc, mt_time now)
 	struct addr_table *t = &sc->addrs;
 
 	ac->sweeping = false;
+	ac->swept_at = now + AGAIN; /* announcements may make addresses end without a pause */
 	for (uint16_t i = 0; i < t->n; i++) {
 		if (t->use[i] == ADDR_SWEPT && t->free_at[i] <= now) {
 			t->use[i] = ADDR_FREE;

@@ -37,7 +37,7 @@ struct autoconf {
 	uint8_t n_made; /* addresses, less those whose index is free again */
 	bool sweeping;	/* addr_end.c */
 	uint32_t swept;
-	mt_time sweep_at;
+	mt_time sweep_at, swept_at; /* the next one; when the last one may be followed */
 	uint8_t hop_limit;
 	uint16_t mtu;
 	mt_time reachable, retrans; /* RFC 4861 10: 30 s, 1 s unless a router says otherwise */

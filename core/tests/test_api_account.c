@@ -3,6 +3,8 @@
  * of calls are known: what a part has is the number of readings that it ended. */
 #include "api_world.h"
 
+#include <sched.h>
+
 #include "api/ctx.h"
 
 #define STEP 1000
@@ -163,6 +165,12 @@ static void a_connection_is_booked_whole(void **state)
 
 		assert_int_equal(mtcp_epoll_wait(w->m[SRV], w->drive[SRV], &ev, 1, 20), 0);
 		assert_true(steps_of(a, PART_CHANGE) > 0);
+		/* The stack's thread looks up while the application computes, and leaves it so. */
+		for (int looks = 0; looks < 8; looks++)
+			for (uint64_t since = a->since; a->since == since;)
+				sched_yield();
+		for (double begun = seconds(); account_part(a) != PART_APP;)
+			assert_true(seconds() - begun < 5);
 	}
 	close_booked(w);
 }

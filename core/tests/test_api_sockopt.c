@@ -102,6 +102,9 @@ static void test_kept_after_refusal(void **state)
 	assert_int_equal(set(m, c, IPPROTO_TCP, TCP_KEEPIDLE, 77), 0);
 	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_KEEPIDLE), 77);
 	assert_int_equal(mtcp_setsockopt(m, c, IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
+	len = sizeof(cc);
+	assert_int_equal(mtcp_getsockopt(m, c, IPPROTO_TCP, TCP_CONGESTION, cc, &len), 0);
+	assert_string_equal(cc, "reno");
 	FAILS(try_connect(m, c, 1, 81), ECONNREFUSED);
 	assert_int_equal(get(m, c, IPPROTO_TCP, TCP_NODELAY), 1);
 	FAILS(try_connect(m, c, 1, 80), EINPROGRESS);

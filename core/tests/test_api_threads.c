@@ -363,6 +363,7 @@ static void idle_wait(mctx_t m, struct side *s)
 	s->m = m;
 	s->ready = 1;
 	WANT(s, mtcp_epoll_wait(m, ep, &ev, 1, -1) == -1 && errno == EINTR);
+	WANT(s, s->n == 1); /* orders the end of the context after what others read of it */
 }
 
 static uint64_t turns_of(mctx_t m)
@@ -398,6 +399,7 @@ static void fault_18_idle_sleeps_and_signals_end_it(void **state)
 	turns[0] = turns_of(m) - turns[0];
 	turns[1] = turns_of(s.m) - turns[1];
 	most = 50 + (uint64_t)(500 * (seconds() - begun)); /* naps of 6 ms and more */
+	s.n = 1;
 	pthread_kill(s.thread, SIGUSR1);
 	pthread_join(s.thread, NULL);
 	mtcp_destroy_context(m);
@@ -412,7 +414,7 @@ static void fault_18_idle_sleeps_and_signals_end_it(void **state)
  * wait, which has no timeout, ends. */
 static void test_a_signal_handled_elsewhere_ends_the_wait(void **state)
 {
-	struct side s = {.stack = world_stack(SRV, NULL), .run = idle_wait};
+	struct side s = {.stack = world_stack(SRV, NULL), .run = idle_wait, .n = 1};
 	struct timespec until;
 	double begun;
 	int late;

@@ -34,6 +34,16 @@ def test_a_loss_at_every_point_is_a_regression_though_no_point_could_show_it():
     assert found.stacks[0].ratio.value == pytest.approx(0.9) and not found.other_machine
 
 
+@pytest.mark.parametrize("more, why", [
+    ({"server_cores": "0-3", "client_cores": "4-7"}, "server cores 1 and 4, load cores 1 and 4"),
+    ({"breakdown": [{"method": "cycles", "attribution": "calls"}]}, "account by - and calls")])
+def test_what_is_not_measured_alike_is_not_compared(more, why):
+    before = run(stacks=("mtcp",)) + run(stacks=("kernel",))
+    found = compare.compare(before, run(lambda *_: 0.5, stacks=("mtcp",), **more) + run(stacks=("kernel",)))
+    assert {told for _, told in found.unlike} == {why} and len(found.unlike) == len(POINTS)
+    assert not found.regressions(0.05) and not found.lost and {item.pairs[0].key.stack for item in found.points} == {"kernel"}
+
+
 def test_a_loss_at_one_point_shows_there():
     first, second = (run(change, repeats=9, stacks=("mtcp",), points=POINTS[:3]) for change in
                      (lambda *_: 1.0, lambda _, point: 0.7 if point == 8192 else 1.0))

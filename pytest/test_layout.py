@@ -15,6 +15,14 @@ APART = "scaling-apart"
 TWO = [0, 1]
 
 
+@pytest.fixture(autouse=True)
+def threads(monkeypatch):
+    """Of made-up machines: CPU -> those of its core; each alone unless a test says otherwise."""
+    found = {}
+    monkeypatch.setattr(layout, "siblings", lambda core: found.get(core, [core]))
+    return found
+
+
 def runs(size="full", name=APART, **more):
     return plan.make(scenario.choose([name], scenario.load_all()), plan.Options(size, **more))
 
@@ -42,6 +50,24 @@ def test_the_lists_are_both_ends_of_every_run():
     assert layout.make("0", "0", [0]).of(run_of("mtcp", 1)) == ([0], [0])  # of one core
 
 
+def test_hardware_threads_of_one_core_are_not_two_cores(threads):
+    threads |= {core: [core % 8, core % 8 + 8] for core in range(16)}
+    found = layout.usual(list(range(16)))
+    assert (found.server, found.client, found.servers, found.loads) == ([0], [1], [0, 1, 2, 3], [4, 5, 6, 7])
+    assert found.lacks(run_of("mtcp", 8))[1] == "8 server cores need 16 usable cores: this machine has 8"
+    assert layout.usual([0, 8]).client == [8]  # better than none
+    with pytest.raises(UsageError, match="CPU 1 of --server-cores shares its core with a CPU of --client-cores"):
+        layout.make("0,1", "9,10", list(range(16)))
+    assert layout.make("0,8", "1,9", list(range(16))).server == [0, 8]
+
+
+def test_pairs_are_on_the_cores_that_are_told():
+    pair = next(run for run in runs("quick", "scaling") if run.pairs == 2)
+    found = layout.make("4,6", "7", list(range(8)))
+    assert found.of(pair) == ([4, 6], [4, 6])
+    assert "3 cores may be used" in found.lacks(next(run for run in runs("full", "scaling") if run.pairs == 4))[1]
+
+
 @pytest.mark.parametrize("server, client, said", [
     ("0-x", "1", "'0-x' is not a list of CPUs: write it as 0,2-5"), ("3-1", "0", "write it as 0,2-5"), ("", "1", "write it as 0,2-5"),
     ("0-99999999999", "1", "write it as 0,2-5"), ("0,9", "1", "--server-cores 0,9: CPU 9 may not be used here: use some of 0,1,2,3"),
@@ -56,9 +82,9 @@ def test_what_the_machine_has_no_cores_for_is_told_by_point():
     about = {"skipped": {}}
     kept = layout.usual(TWO).choose(runs(), about)
     assert {(run.stack, run.point) for run in kept} == {(stack, 1) for stack in ("mtcp", "mtcp-paired", "kernel", "kernel-reuseport", "kernel-tuned")}
-    assert about["skipped"] == {f"scaling-apart at {n} server cores": f"{n} server cores need {2 * n} usable CPUs: this machine has 2" for n in (2, 4, 8)}
+    assert about["skipped"] == {f"scaling-apart at {n} server cores": f"{n} server cores need {2 * n} usable cores: this machine has 2" for n in (2, 4, 8)}
     assert not any(layout.usual(list(range(16))).lacks(run)[1] for run in runs())
-    assert layout.usual(list(range(15))).lacks(run_of("mtcp", 8))[1] == "8 server cores need 16 usable CPUs: this machine has 15"
+    assert layout.usual(list(range(15))).lacks(run_of("mtcp", 8))[1] == "8 server cores need 16 usable cores: this machine has 15"
 
 
 def test_a_device_with_one_queue_serves_one_core():
@@ -107,7 +133,7 @@ def test_claims_about_eight_cores_say_what_was_missing():
     told = {verdict.claim["name"]: verdict for verdict in claims.judge_all(found, about["skipped"]) if verdict.claim["experiment"] == APART}
     assert {verdict.outcome for verdict in told.values()} == {claims.UNTESTED} and len(told) == 3
     for name in ("scaling-apart-linux", "scaling-apart-reuseport"):
-        assert told[name].ours == "scaling-apart at 8 server cores was skipped: 8 server cores need 16 usable CPUs: this machine has 2"
+        assert told[name].ours == "scaling-apart at 8 server cores was skipped: 8 server cores need 16 usable cores: this machine has 2"
     assert sorted(part.split()[2] for part in told["scaling-apart-linear"].ours.split("; ")) == ["2", "4", "8"]
 
 
@@ -182,5 +208,6 @@ def test_a_quota_is_time_not_cores(tmp_path, monkeypatch, files, wanted):
         (tmp_path / name).write_text(text)
     assert cpustat.quota(tmp_path) == wanted
     monkeypatch.setattr(cpustat, "quota", lambda: wanted)
-    found = list(doctor._quota())
-    assert [(item.level, "--cpuset-cpus" in item.mend) for item in found] == ([(doctor.SPOILS, True)] if wanted else [])
+    for usable, spoils in ((range(4), wanted is not None), (range(1), wanted == 0.5)):
+        monkeypatch.setattr(cpustat, "usable_cores", lambda found=list(usable): found)
+        assert [(item.level, "--cpuset-cpus" in item.mend) for item in doctor._quota()] == [(doctor.SPOILS, True)] * spoils

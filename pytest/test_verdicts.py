@@ -247,6 +247,23 @@ def test_a_claim_about_many_cores_needs_them():
         assert verdict(claim, few).outcome == claims.UNTESTED and "of 2 cores" in verdict(claim, few).ours
 
 
+def test_a_claim_about_one_core_is_not_reached_by_many():
+    claim = ALL["goal-rate"]
+    found = MAKE[claim["measure"]](claim, good(claim))
+    assert verdict(claim, found).outcome == claims.REPRODUCED
+    many = [row | {"server_cores": "0-7"} for row in found]
+    assert verdict(claim, many).outcome == claims.UNTESTED and "of 8 cores: what is claimed is of 1" in verdict(claim, many).ours
+
+
+def test_scaling_is_told_of_points_at_which_the_load_was_not_the_limit():
+    claim = ALL["scaling-linear"]
+    rows_of = [of(claim, "mtcp", n, **{claim["metric"]: 1000.0 * rate, "generator_limited": limited})
+               for n, rate, limited in ((1, 1, False), (4, 4, False), (8, 5, True))]
+    found = verdict(claim, rows_of)
+    assert found.outcome == claims.REPRODUCED and "at 4 cores, as the load generator was the limit at 8" in found.ours
+    assert verdict(claim, rows_of[::2]).outcome == claims.UNTESTED  # there is no other point of four cores or more
+
+
 def test_failures_anywhere_on_the_ring_are_seen():
     claim = ALL["no-failures-anywhere"]
     for experiment in ("tls", "static-web", "web-replay", "fairness", "message-size"):

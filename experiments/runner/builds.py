@@ -44,13 +44,14 @@ def _build(place: Path, options: list[str], programs: tuple[str, ...] = _PROGRAM
 
 
 def _newest_source() -> float:
-    return max(path.stat().st_mtime for folder in ("core", "pmd_backends", "experiments") for path in (ROOT / folder).rglob("*.[ch]"))
+    sources = (path for folder in ("core", "pmd_backends", "experiments") for path in (ROOT / folder).rglob("*.[ch]"))
+    return max(path.stat().st_mtime for path in (ROOT / "CMakeLists.txt", *sources))
 
 
 def _guided(place: Path) -> None:
-    """Builds once to count what a load does, and again by that; the counts of older sources are thrown away."""
-    stamp = place / ".trained"
-    if not stamp.exists() or stamp.stat().st_mtime < _newest_source():
+    """Builds once to count what a load does, and again by that; the counts of older sources or of another compiler are thrown away."""
+    stamp, compiler = place / ".trained", procs.call(["cc", "--version"])
+    if not stamp.exists() or stamp.stat().st_mtime < _newest_source() or stamp.read_text() != compiler:
         stamp.unlink(missing_ok=True)
         for old in place.rglob("*.gcda"):
             old.unlink()
@@ -60,7 +61,7 @@ def _guided(place: Path) -> None:
         for training in _TRAINING:
             procs.call([str(place / "bin" / "mtcp-pair"), "--server-core", server, "--client-core", load, "--warmup", "0", "--seconds", "1",
                         *training], timeout=_TRAINING_S)
-        stamp.touch()
+        stamp.write_text(compiler)
     _build(place, ["-DMTCP_PROFILE=use"])
 
 

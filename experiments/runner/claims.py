@@ -110,9 +110,12 @@ def _outcome(claim: Claim, found: Estimate) -> str:
 
 
 def _of_cores(claim: Claim, found: Evidence) -> list[str]:
-    """A claim about many cores says nothing on few."""
+    """A claim about many cores says nothing on few, and one about one core nothing on many."""
     cores = max((max(len(cores_of(row["server_cores"])), row.get("pairs") or 0) for row in found.over), default=0)
-    return [f"of {cores} core{'s' * (cores > 1)}: what is claimed is of many, {claim['cores']} at least"] if cores < claim.get("cores", 0) else []
+    told = f"of {cores} core{'s' * (cores > 1)}: what is claimed is of"
+    if cores < claim.get("cores", 0):
+        return [f"{told} many, {claim['cores']} at least"]
+    return [f"{told} {claim['most_cores']}"] if cores > claim.get("most_cores", cores) else []
 
 
 def _weigh(claim: Claim, found: Evidence, value: Estimate) -> Verdict:

@@ -16,6 +16,7 @@ from runner.errors import UsageError
 from runner.scenario import OURS
 from runner.stats import Estimate
 from runner.summary import METRICS, Key, Line, kilo, lines, metric_of, metric_text, name_of, with_interval
+from runner.words import cores_of
 
 ALPHA = 0.05
 _DRAWS = 9999
@@ -127,6 +128,7 @@ class Comparison:
     points: list[Finding]
     only: tuple[int, int]   # lines that only A, only B has
     left_out: list[Key]     # in both, but one has no value above 0
+    unlike: list[tuple[Key, str]]  # in both, but not of one thing: why
     lost: list[Key]         # of ours: A has a value, B has none
 
     def regressions(self, threshold: float) -> list[Finding]:
@@ -138,6 +140,20 @@ class Comparison:
         return any(found.pairs[0].key.stack not in OURS and found.word in (_FASTER, _SLOWER) for found in self.stacks)
 
 
+def _how(row: rows.Row) -> dict[str, str]:
+    """What two rows of one line may differ in, so that they are not one thing measured twice."""
+    def cores(end: str) -> str:
+        return str(len(cores_of((row.get(end) or "0").replace(";", ","))))
+
+    account = next((entry["attribution"] for entry in row.get("breakdown") or [] if entry["method"] == "cycles"), None)
+    return {"server cores": cores("server_cores"), "load cores": cores("client_cores"), "account by": account or "-"}
+
+
+def _unlike(pair: Pair) -> str:
+    before, after = (_how(line.rows[0]) for line in (pair.before, pair.after))
+    return ", ".join(f"{name} {before[name]} and {after[name]}" for name in before if before[name] != after[name])
+
+
 def _sound(values: Sequence[float]) -> bool:
     """Can quotients be made of them?"""
     return bool(values) and min(values) > 0
@@ -146,10 +162,13 @@ def _sound(values: Sequence[float]) -> bool:
 def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
     """Each experiment by the column that it is about. UsageError when the two have nothing in common."""
     before, after = ({line.key: line for line in lines(found)} for found in (first, second))
-    both = [Pair(key, metric_of(key.experiment), before[key], after[key]) for key in before if key in after]
+    shared = [Pair(key, metric_of(key.experiment), before[key], after[key]) for key in before if key in after]
+    both = [pair for pair in shared if not _unlike(pair)]
+    unlike = [(pair.key, _unlike(pair)) for pair in shared if _unlike(pair)]
     pairs = [pair for pair in both if all(map(_sound, pair.values))]
     compared = {pair.key for pair in pairs}
-    lost = [key for key, line in before.items() if key.stack in OURS and key not in compared and _sound(line.values(metric_of(key.experiment)))]
+    known = compared | {key for key, _ in unlike}
+    lost = [key for key, line in before.items() if key.stack in OURS and key not in known and _sound(line.values(metric_of(key.experiment)))]
     if not pairs:
         raise UsageError("the two have no experiment, stack, variant, device and point in common")
     groups: dict[tuple[str, ...], list[Pair]] = {}
@@ -157,7 +176,7 @@ def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
         groups.setdefault((pair.key.experiment, pair.key.variant, pair.key.stack, pair.key.device), []).append(pair)
     return Comparison(_correct([of_stack(group) for group in groups.values()]), _correct([of_line(pair) for pair in pairs]),
                       (len(before.keys() - after.keys()), len(after.keys() - before.keys())),
-                      [pair.key for pair in both if pair.key not in compared], lost)
+                      [pair.key for pair in both if pair.key not in compared], unlike, lost)
 
 
 def tables(found: Comparison) -> list[Any]:
@@ -187,6 +206,8 @@ def main(first: Path, second: Path, percent: float) -> int:
     for count, name in zip(found.only, "AB"):
         if count:
             print(f"only in {name}: {count} lines")
+    for key, why in found.unlike:
+        print(f"not compared, as they are not of one thing: {agree.told_of(key)}: {why}")
     for key in found.left_out:
         print(f"not compared, a value is missing or 0: {agree.told_of(key)}")
     if found.other_machine:

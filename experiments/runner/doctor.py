@@ -71,7 +71,7 @@ def _cores() -> Iterator[Finding]:
 
 def _quota() -> Iterator[Finding]:
     share = cpustat.quota()
-    if share is not None:
+    if share is not None and share < len(cpustat.usable_cores()):
         yield Finding(SPOILS, f"a control group allows {share:g} cores' worth of time on {len(cpustat.usable_cores())} cores: whoever has used it up stands still "
                       "for tens of milliseconds", "give the container cores instead of time: docker run --cpuset-cpus 0,1, without --cpus; systemd: AllowedCPUs, "
                       "without CPUQuota")

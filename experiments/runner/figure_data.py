@@ -114,7 +114,7 @@ def _models(all_lines: list[Line], metric: str) -> dict[str, list[list[Cell]]]:
     """For each curve of ours a block of the scaling law's values from the last point measured on, with their intervals."""
     curves: dict[str, dict[int, list[float]]] = {}
     for line in _by_curve(all_lines):
-        if line.key.stack in OURS and line.values(metric):
+        if line.key.stack in OURS and line.values(metric) and not any(row["generator_limited"] for row in line.rows):  # else it is the load's law
             curves.setdefault(_curve_name(all_lines, line), {})[line.key.point] = line.values(metric)
     blocks: dict[str, list[list[Cell]]] = {}
     for name, points in curves.items():

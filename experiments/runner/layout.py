@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from runner.errors import UsageError
@@ -39,18 +40,23 @@ class Layout:
     loads: list[int]
     chosen: bool = False  # by the command line
 
+    @property
+    def paired(self) -> list[int]:
+        """Of self-loop pairs, which have both ends on a core."""
+        return [*dict.fromkeys(self.servers + self.loads)] if self.chosen else self.usable
+
     def of(self, run: Run) -> tuple[list[int], list[int]]:
         """The server's and the load's: on different cores, or, in self-loop pairs, both on each of so many."""
         if run.pairs:
-            return self.usable[: run.pairs], self.usable[: run.pairs]
+            return self.paired[: run.pairs], self.paired[: run.pairs]
         if run.cores:
             return self.servers[: run.cores], self.loads
         return self.server, self.client
 
     def lacks(self, run: Run) -> tuple[str, str]:
         """What of the experiment cannot be made on these cores, and why; empty when this run can."""
-        if run.pairs > len(self.usable):
-            return f"{run.scenario.name} with {run.pairs} pairs", f"{len(self.usable)} cores may be used"
+        if run.pairs > len(self.paired):
+            return f"{run.scenario.name} with {run.pairs} pairs", f"{len(self.paired)} cores may be used"
         if run.cores > len(self.servers):
             return f"{run.scenario.name} at {run.cores} server cores", self._too_few(run.cores)
         server, client = self.of(run)
@@ -59,7 +65,7 @@ class Layout:
     def _too_few(self, cores: int) -> str:
         if self.chosen:
             return f"--server-cores has {len(self.servers)}"
-        return f"{cores} server cores need {2 * cores} usable CPUs: this machine has {len(self.usable)}"
+        return f"{cores} server cores need {2 * cores} usable cores: this machine has {len(self.usable)}"
 
     def choose(self, runs: list[Run], about: dict[str, Any]) -> list[Run]:
         """Those that can be made; the others are told as skipped."""
@@ -97,11 +103,21 @@ def _queues(run: Run, server: int, client: int) -> str:
     return ""
 
 
+def siblings(core: int) -> list[int]:
+    """The hardware threads of this one's core; itself alone where that is not told."""
+    try:
+        text = Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()
+        return cores_of(text.strip())
+    except (OSError, ValueError):
+        return [core]
+
+
 def usual(usable: list[int]) -> Layout:
-    """One core each, the same one where there is only one. Where points are numbers of server cores these have the first half of the
-    machine, and the load the rest: its part costs as much as the server's, or more."""
-    n = max(1, min(MOST_SERVERS, len(usable) // 2))
-    return Layout(usable, usable[:1], usable[1:2] or usable[:1], usable[:n], usable[n : n + MOST_QUEUES] or usable[:n])
+    """One core each, the same one where there is only one; of hardware threads that share a core the first. Where points are numbers of
+    server cores these have the first half of the machine, and the load the rest: its part costs as much as the server's, or more."""
+    alone = [core for core in usable if not any(other in usable and other < core for other in siblings(core))]
+    n = max(1, min(MOST_SERVERS, len(alone) // 2))
+    return Layout(alone, alone[:1], alone[1:2] or usable[1:2] or alone[:1], alone[:n], alone[n : n + MOST_QUEUES] or usable[1:2] or alone[:n])
 
 
 def _checked(option: str, text: str, usable: list[int]) -> list[int]:
@@ -121,6 +137,9 @@ def make(server: str | None, client: str | None, usable: list[int]) -> Layout:
     if server is None or client is None:
         raise UsageError("--server-cores LIST and --client-cores LIST belong together (./repro run --help)")
     servers, loads = _checked("--server-cores", server, usable), _checked("--client-cores", client, usable)
+    shared = [core for core in servers if any(other in loads for other in siblings(core) if other != core)]
+    if shared:
+        raise UsageError(f"CPU {cpu_list(shared)} of --server-cores shares its core with a CPU of --client-cores: give one end both hardware threads")
     both = [core for core in servers if core in loads]
     if both and len(usable) > 1:
         raise UsageError(f"CPU {cpu_list(both)} is in --server-cores and in --client-cores: give server and load cores of their own")

@@ -77,10 +77,15 @@ def _better(found: Evidence, rows: list[Row], rivals: list[Row], metric: str) ->
 
 
 def _efficiency(claim: Claim, found: Evidence) -> Estimate:
-    """Of each of the most cores (or self-loop pairs) that were measured: its rate over that of one alone."""
-    most = max((point(row) for row in found.rows if row["stack"] == claim["over"]), default=0)
-    if most < 2:
+    """Of each of the most cores (or self-loop pairs) that were measured: its rate over that of one alone. Where the load generator was
+    the limit it is the load's rate that would be told: then of fewer, if the claim is about so many."""
+    tried = sorted({point(row) for row in found.rows if row["stack"] == claim["over"]}, reverse=True)
+    if not tried or tried[0] < 2:
         raise Untestable("no more than one core was measured")
+    free = [n for n in tried if n >= claim["cores"] and not any(row["generator_limited"] for row in found.at(claim["over"], n))]
+    most = next(iter(free), tried[0])
+    if most < tried[0]:
+        found.notes.append(f"at {most} cores, as the load generator was the limit at {tried[0]}")
     whole = found.ratio(found.at(claim["over"], most), found.at(claim["over"], 1), claim["metric"])
     return whole.times(1 / most)
 

@@ -60,7 +60,7 @@ class Run:
 
     @property
     def row_point(self) -> int:
-        """As the row has it: of self-loop pairs and of server cores, the connections of all."""
+        """As the row has it: where points are numbers of pairs or server cores, that number; connections are those of all."""
         return int(self.load[self.scenario.axis])
 
     @property

@@ -39,6 +39,9 @@ SAMPLING_S = 1.2
 _PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
               "build", "loss", "reorder", "delay_ms", "repeats", *SIZES)
 
+_FILE_KEYS = ("name", "title", "figure", "claim", "note", "needs", "default", "breakdown", "axis", "metric", "variants_are_loads", "stacks", "points", "load",
+              "time", "set", "repeats", "part", "plot", *SIZES)
+
 _KERNEL_WIRES = ("af_packet", "af_xdp")  # devices that are an end of a veth pair
 
 
@@ -126,6 +129,11 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
     for key in own:
         if key not in _PART_KEYS:
             raise UsageError(f"experiment {raw['name']}: part key {key!r}: {nearest(key, _PART_KEYS)}")
+    for size, times in own.get("repeats", {}).items():
+        if size not in SIZES or not 1 <= times <= raw["repeats"][size]:
+            raise UsageError(f"experiment {raw['name']}: repeats of a part, {size} = {times}: for {', '.join(SIZES)}, from 1 to the experiment's")
+    if own.get("delay_ms", 0) < 0:
+        raise UsageError(f"experiment {raw['name']}: delay_ms = {own['delay_ms']}: a delay is not negative")
     stacks = own.get("stacks", raw.get("stacks", ()))
     if own.get("delay_ms") and not {*OURS}.isdisjoint(stacks) and own.get("device") not in _KERNEL_WIRES:
         raise UsageError(f"experiment {raw['name']}: delay_ms is of the kernel's wire: our stacks want device = {' or '.join(_KERNEL_WIRES)} there")
@@ -148,6 +156,9 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
 def _parse(path: Path) -> Scenario:
     with path.open("rb") as file:
         raw = tomllib.load(file)
+    for key in raw:
+        if key not in _FILE_KEYS:
+            raise UsageError(f"experiment {path.stem}: key {key!r}: {nearest(key, _FILE_KEYS)}")
     return Scenario(
         name=raw["name"], title=raw["title"], figure=raw["figure"], claim=raw["claim"],
         default=raw.get("default", False), breakdown=raw.get("breakdown", False), axis=raw.get("axis", "concurrency"),

@@ -35,7 +35,7 @@ def test_over_the_kernel(program, version, stack):
     assert row["failed"] == 0 and row["transactions"] == 180
 
 
-@pytest.mark.parametrize("words", [(), ("--tls-version", "1.2"), ("--mode", "paired"), ("--tls-resume",),
+@pytest.mark.parametrize("words", [(), ("--tls-version", "1.2"), ("--mode", "paired"), ("--tls-resume",), ("--tls-resume", "--under-way", 1),
                                    ("--message-bytes", 16384, "--response-bytes", 16384), ("--message-bytes", 1, "--response-bytes", 5000)])
 def test_over_a_ring(program, words):
     row = row_of([program("mtcp-pair"), "--app", "tls", "--messages", 3, *words, *SHORT])

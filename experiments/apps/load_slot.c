@@ -283,6 +283,12 @@ static void receive(struct load_worker *w, struct load_slot *s)
 		message_done(w, s);
 }
 
+/* Inside TLS a server sends a ticket of its own accord, once the handshake is over. */
+static bool only_a_ticket(struct load_worker *w, struct load_slot *s)
+{
+	return w->tls != NULL && tls_slot_read(w, s) < 0 && errno == EAGAIN;
+}
+
 void slot_event(struct load_worker *w, struct load_slot *s, uint32_t events)
 {
 	int error;
@@ -313,6 +319,6 @@ void slot_event(struct load_worker *w, struct load_slot *s, uint32_t events)
 		return;
 	if (s->state == SLOT_BUSY)
 		receive(w, s);
-	else if (s->state == SLOT_IDLE)
+	else if (s->state == SLOT_IDLE && !only_a_ticket(w, s))
 		slot_idle_failed(w, s);
 }

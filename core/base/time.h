@@ -12,6 +12,11 @@ typedef uint64_t mt_time; /* ns */
 #define MT_MS	 ((mt_time)1000000)
 #define MT_SEC	 ((mt_time)1000000000)
 
+static inline mt_time mt_max(mt_time a, mt_time b)
+{
+	return a > b ? a : b;
+}
+
 static inline mt_time mt_min(mt_time a, mt_time b)
 {
 	return a < b ? a : b;

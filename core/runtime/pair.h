@@ -148,10 +148,10 @@ enum { /* stk_sock.flags */
        STK_CONNECTING = 0x01,
        STK_EOF_SENT = 0x02,
        STK_ERR_SENT = 0x04,
-       STK_MORE = 0x40,	   /* the last bytes written were MSG_MORE's */
        STK_SHUT_WR = 0x08, /* once tx is empty */
        STK_CLOSE = 0x10,   /* once tx is empty */
-       STK_GONE = 0x20	   /* only EV_CLOSED is missing */
+       STK_GONE = 0x20,	   /* only EV_CLOSED is missing */
+       STK_MORE = 0x40	   /* the last bytes written were MSG_MORE's */
 };
 
 struct stk_sock {

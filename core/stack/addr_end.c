@@ -18,7 +18,7 @@ void addr_end(struct stack_core *sc, uint16_t i, mt_time now)
 		return;
 	t->use[i] = ADDR_LEFT;
 	t->free_at[i] = now + sc->cfg.time_wait_ms * MT_MS + AGAIN;
-	sc->autoconf.sweep_at = sc->autoconf.swept_at > now ? sc->autoconf.swept_at : now;
+	sc->autoconf.sweep_at = mt_max(now, sc->autoconf.swept_at);
 }
 
 static void begin(struct stack_core *sc)
@@ -65,9 +65,7 @@ static void finish(struct stack_core *sc, mt_time now)
 			ac->n_made--;
 		} else if (t->use[i] == ADDR_SWEPT || t->use[i] == ADDR_LEFT) {
 			t->use[i] = ADDR_LEFT;
-			ac->sweep_at =
-				mt_min(ac->sweep_at,
-				       t->free_at[i] > now + AGAIN ? t->free_at[i] : now + AGAIN);
+			ac->sweep_at = mt_min(ac->sweep_at, mt_max(t->free_at[i], now + AGAIN));
 		}
 	}
 }

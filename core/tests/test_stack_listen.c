@@ -16,13 +16,16 @@ static struct stack_usage usage(const struct stack_core *sc)
 	return u;
 }
 
-static struct net *open_raw(uint32_t backlog, uint32_t *lid)
+/* A listener that knows its peer. n_conns: blocks in all; 0: as usual. */
+static struct net *listening(uint32_t n_conns, uint32_t backlog, uint32_t *lid)
 {
 	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
 	struct ip_endpoint any = endpoint(0, 80);
 	struct stack_config cfg = net_config();
 	struct net *n;
 
+	if (n_conns)
+		cfg.n_conns = n_conns;
 	cfg.neighs = &peer;
 	cfg.n_neighs = 1;
 	n = raw_net(&cfg);
@@ -30,6 +33,11 @@ static struct net *open_raw(uint32_t backlog, uint32_t *lid)
 	raw_skip(n);
 	*lid = (uint32_t)stack_listen(n->a.sc, &any, backlog, n->now);
 	return n;
+}
+
+static struct net *open_raw(uint32_t backlog, uint32_t *lid)
+{
+	return listening(0, backlog, lid);
 }
 
 /* The rest of a handshake that the raw end began from port sport with sequence 1000. */
@@ -313,22 +321,6 @@ static uint32_t raw_owned_orphan(struct net *n, uint32_t lid, uint16_t sport)
 	return id;
 }
 
-/* A listener that has so many blocks in all, and knows its peer. */
-static struct net *small_net(uint32_t n_conns, uint32_t *lid)
-{
-	struct stack_neigh_entry peer = {ip_from_v4(PEER), raw_mac};
-	struct ip_endpoint any = endpoint(0, 80);
-	struct stack_config cfg = net_config();
-	struct net *n;
-
-	cfg.n_conns = n_conns;
-	cfg.neighs = &peer;
-	cfg.n_neighs = 1;
-	n = raw_net(&cfg);
-	*lid = (uint32_t)stack_listen(n->a.sc, &any, 10, n->now);
-	return n;
-}
-
 /* When all blocks are used the oldest orphan gives way, once it had its time, and tells its peer:
  * to a connection that is really opened, not to a SYN. */
 static void test_oldest_orphan_gives_way(void **state)
@@ -338,7 +330,7 @@ static void test_oldest_orphan_gives_way(void **state)
 	const struct mtcp_stats *s;
 	struct raw_frame r;
 	uint32_t lid;
-	struct net *n = small_net(3, &lid);
+	struct net *n = listening(3, 10, &lid);
 
 	(void)state;
 	s = stack_stats(n->a.sc);
@@ -380,7 +372,7 @@ static void test_orphan_with_progress_stays(void **state)
 	struct tcp_seg part = {.flags = TCPF_ACK, .seq = seq_of(1001), .wnd = 65535};
 	struct raw_frame r;
 	uint32_t lid;
-	struct net *n = small_net(2, &lid);
+	struct net *n = listening(2, 10, &lid);
 
 	(void)state;
 	part.ack = seq_add(raw_orphan(n, lid, 5000), 1 + 3); /* half of the answer */
@@ -416,7 +408,7 @@ static void test_owned_orphan_gives_way(void **state)
 	struct raw_frame r;
 	struct tcp_seg ack;
 	uint32_t lid, id[2];
-	struct net *n = small_net(2, &lid);
+	struct net *n = listening(2, 10, &lid);
 
 	(void)state;
 	s = stack_stats(n->a.sc);
@@ -457,7 +449,7 @@ static void test_owned_orphan_gives_way_ahead(void **state)
 {
 	struct ip_endpoint to = endpoint(PEER, 80);
 	uint32_t lid, id;
-	struct net *n = small_net(2, &lid);
+	struct net *n = listening(2, 10, &lid);
 
 	(void)state;
 	id = raw_owned_orphan(n, lid, 5000);

@@ -301,7 +301,7 @@ class Cluster:
                 "hosts": f"{server.name} < {', '.join(host.name for host in clients)}", "rate_drift": rates.drift(),
                 "memory_per_connection": row["memory_bytes"] / run.concurrency}
         conclude.per_core(row, float(self.told[server.name].get("cpu_mhz") or 0) * 1e6)
-        row["breakdown"] = [found for found in [sampling.from_row(row, run.part.set.get("account", "turns"))] if found]
+        row["breakdown"] = [found for found in [sampling.from_row(row, run.part.set | run.part.server_set | server.set)] if found]
         if not run.ours:
             row["breakdown"].append(sampling.from_proc_stat(watched.cpu))
         conclude.choose_breakdown(row)

@@ -163,12 +163,12 @@ def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
     """Each experiment by the column that it is about. UsageError when the two have nothing in common."""
     before, after = ({line.key: line for line in lines(found)} for found in (first, second))
     shared = [Pair(key, metric_of(key.experiment), before[key], after[key]) for key in before if key in after]
-    both = [pair for pair in shared if not _unlike(pair)]
-    unlike = [(pair.key, _unlike(pair)) for pair in shared if _unlike(pair)]
+    unlike = [(pair.key, why) for pair in shared if (why := _unlike(pair))]
+    known = {key for key, _ in unlike}
+    both = [pair for pair in shared if pair.key not in known]
     pairs = [pair for pair in both if all(map(_sound, pair.values))]
     compared = {pair.key for pair in pairs}
-    known = compared | {key for key, _ in unlike}
-    lost = [key for key, line in before.items() if key.stack in OURS and key not in known and _sound(line.values(metric_of(key.experiment)))]
+    lost = [key for key, line in before.items() if key.stack in OURS and key not in compared | known and _sound(line.values(metric_of(key.experiment)))]
     if not pairs:
         raise UsageError("the two have no experiment, stack, variant, device and point in common")
     groups: dict[tuple[str, ...], list[Pair]] = {}

@@ -110,7 +110,7 @@ class _Window:
     def breakdown(self, row: rows.Row) -> list[dict[str, Any]]:
         """All methods that this machine allows."""
         ours = self._run.ours
-        found = [entry for entry in [sampling.from_row(row, (self._run.part.set | self._run.part.server_set).get("account", "turns"))] if entry]
+        found = [entry for entry in [sampling.from_row(row, self._run.part.set | self._run.part.server_set)] if entry]
         if not ours:
             found.append(sampling.from_proc_stat(self.server))
         if self._recording:

@@ -125,15 +125,15 @@ def from_proc_stat(spent: CpuTime) -> dict[str, Any]:
             "shares": _rounded(shares)}
 
 
-def from_row(row: dict[str, Any], account: str = "turns") -> dict[str, Any] | None:
-    """Cycle accounting of our own loop, as the program put it into its row; None when it did not. account: the key of that name."""
+def from_row(row: dict[str, Any], keys: dict[str, Any]) -> dict[str, Any] | None:
+    """Cycle accounting of our own loop, as the program put it into its row; None when it did not. keys: of the server's configuration."""
     names = {"application": "cpu_app", "tcpip": "cpu_tcpip", "packet_io": "cpu_packet_io",
              "kernel_other": "cpu_kernel_other", "idle": "cpu_idle", "unclassified": "cpu_unclassified"}
     values = {part: row.get(key) for part, key in names.items()}
     total = sum(value or 0.0 for value in values.values())
     if not total:
         return None
-    return {"method": "cycles", "clock": "tsc", "attribution": "calls" if account == "calls" else "phase", "cpus": "server", "samples": None,
+    return {"method": "cycles", "clock": "tsc", "attribution": "calls" if keys.get("account") == "calls" else "phase", "cpus": "server", "samples": None,
             "shares": _rounded({part: (value or 0.0) / total for part, value in values.items()})}
 
 

@@ -21,6 +21,14 @@ static void no_more(struct tcb *t)
 	t->xflags &= (uint16_t)~XF_MORE;
 }
 
+/* tcp(7), TCP_NODELAY: what waits now goes, corked or not. */
+static void flush(struct tcb *t)
+{
+	no_more(t);
+	if ((t->flags & TF_CORK) && unsent(t))
+		t->flags |= TF_CORK_FLUSH;
+}
+
 static void append(struct tcb *t, uint32_t n, mt_time now)
 {
 	check(n <= tcp_room(t));
@@ -168,8 +176,8 @@ static int set_option(struct tcb *t, enum tcp_option opt, uint32_t value, mt_tim
 	switch (opt) {
 	case TCP_OPT_NODELAY:
 		set_flag(t, TF_NODELAY, value);
-		if (value) /* tcp(7): what waits is flushed */
-			no_more(t);
+		if (value)
+			flush(t);
 		return 0;
 	case TCP_OPT_CORK:
 		no_more(t);

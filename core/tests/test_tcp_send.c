@@ -79,6 +79,21 @@ CASE(cork_lets_full_segments_go_and_uncork_the_rest)
 	OUT(s, 10 * MS, .seq = 1001, .len = 200);
 }
 
+CASE(nodelay_flushes_what_cork_holds)
+{
+	be_established(s);
+	app_option(s, 0, TCP_OPT_CORK, 1);
+	app_option(s, 0, TCP_OPT_NODELAY, 1); /* nothing waits: it flushes nothing later */
+	app_write(s, 0, 100);
+	OUT_NONE(s, 10 * MS);
+	app_option(s, 10 * MS, TCP_OPT_NODELAY, 1);
+	OUT(s, 10 * MS, .seq = 1, .len = 100);
+	IN(s, 20 * MS, .seq = 1);
+	app_write(s, 20 * MS, 100); /* still corked */
+	OUT_NONE(s, 219 * MS);
+	OUT(s, 220 * MS, .seq = 101, .len = 100);
+}
+
 /* MSG_MORE: until the next write without it, for 200 ms from the first on. */
 CASE(more_holds_what_the_next_write_releases)
 {
@@ -566,6 +581,7 @@ int main(void)
 		T(nodelay_set_later_releases),
 		T(cork_waits_200_ms_at_most),
 		T(cork_lets_full_segments_go_and_uncork_the_rest),
+		T(nodelay_flushes_what_cork_holds),
 		T(more_holds_what_the_next_write_releases),
 		T(more_waits_200_ms_at_most_and_holds_no_full_segment),
 		T(more_is_no_cork_and_ends_none),

@@ -105,7 +105,7 @@ static void put_head(json_t *row, const struct row_info *info)
 	put(row, "stack", text(io_kind_names[info->kind]));
 	put(row, "device", text(info->device));
 	put(row, "seed", integer(info->seed));
-	put(row, "repeat", integer(info->repeat));
+	put(row, "repeat", info->repeat > 0 ? integer(info->repeat) : json_null());
 	put(row, "server_cores", cores(&info->server_cores));
 	put(row, "client_cores", cores(&info->client_cores));
 }
@@ -250,16 +250,24 @@ static void put_counts(json_t *row, const struct load_conf *conf, const struct l
 	put(row, "drops", integer(drops));
 }
 
-/* What has been counted meanwhile, without the zeroes. */
+/* What has been counted meanwhile, without the zeroes; null: nothing is, or nobody told. */
 static json_t *counters_of(const struct io_stats *begin, const struct io_stats *end)
 {
-	json_t *counters = json_object();
+	json_t *counters = end->n_counters > 0 ? json_object() : json_null();
 
 	for (unsigned i = 0; i < end->n_counters; i++)
 		if (end->counters[i] != begin->counters[i])
 			put(counters, end->counter_names[i],
 			    integer(end->counters[i] - begin->counters[i]));
 	return counters;
+}
+
+/* server_cpu_s in parts; cpu: NULL: unknown */
+static void put_server_parts(json_t *row, const struct cpu_time *cpu)
+{
+	put(row, "server_user_s", cpu != NULL ? json_real(cpu->user) : json_null());
+	put(row, "server_system_s", cpu != NULL ? json_real(cpu->system) : json_null());
+	put(row, "server_irq_s", cpu != NULL ? json_real(cpu->irq + cpu->softirq) : json_null());
 }
 
 static void put_extras(json_t *row, const struct row_info *info, const struct load_conf *conf,
@@ -283,10 +291,7 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 		      (watched && !cpus_overlap(&info->server_cores, &info->client_cores)
 			       ? r->server_cpu.steal
 			       : 0)));
-	put(row, "server_user_s", watched ? json_real(r->server_cpu.user) : json_null());
-	put(row, "server_system_s", watched ? json_real(r->server_cpu.system) : json_null());
-	put(row, "server_irq_s",
-	    watched ? json_real(r->server_cpu.irq + r->server_cpu.softirq) : json_null());
+	put_server_parts(row, watched ? &r->server_cpu : NULL);
 	put(row, "server_busy", real(g.server_busy));
 	put(row, "client_busy", real(g.client_busy));
 	put(row, "generator_limited", g.judged ? json_boolean(g.limited) : json_null());
@@ -294,11 +299,12 @@ static void put_extras(json_t *row, const struct row_info *info, const struct lo
 	put(row, "tsc_hz", hz(r->tsc_hz));
 	put(row, "steady",
 	    conf->warmup_s > 0 && conf->connections == 0 ? json_boolean(r->steady) : json_null());
-	put(row, "resident_bytes", integer(r->memory_end));
+	put(row, "resident_bytes", r->memory_end > 0 ? integer(r->memory_end) : json_null());
 	/* of what the connections have touched, both ends where both are ours */
 	put(row, "resident_per_connection",
-	    real(((double)r->memory_end - (double)r->memory_begin) / conf->concurrency /
-		 (r->has_server_stats ? 2 : 1)));
+	    r->memory_end > 0 ? real(((double)r->memory_end - (double)r->memory_begin) /
+				     conf->concurrency / (r->has_server_stats ? 2 : 1))
+			      : json_null());
 	put(row, "opened_per_s", r->opened_per_s > 0 ? json_real(r->opened_per_s) : json_null());
 	put(row, "stuck", integer(r->stuck));
 	put(row, "fairness", r->fairness > 0 ? json_real(r->fairness) : json_null());
@@ -345,6 +351,7 @@ static void put_server_extras(json_t *row, const struct row_info *info,
 	put(row, "response_bytes",
 	    conf->app == APP_ECHO ? integer(conf->response_bytes) : json_null());
 	put(row, "steal_s", json_real(win->cpu.steal));
+	put_server_parts(row, &win->cpu);
 	put(row, "tsc_hz", hz(win->tsc_hz));
 	put(row, "failed_total", integer(win->end.errors));
 	put(row, "retransmits_total", integer(win->stats_end.retransmits));

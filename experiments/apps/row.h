@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One measured run as one JSON object: the fields of the result schema, then further ones. Null:
- * unknown. */
+/* One measured run as one JSON object: fields of experiments/schema.json, where a new one has to
+ * stand, too. Null: unknown. notes is a list here. */
 #ifndef APPS_ROW_H
 #define APPS_ROW_H
 
@@ -14,7 +14,7 @@ struct row_info {
 	enum io_kind kind;
 	const char *mode; /* "inline/paired" of server and client as text, or NULL */
 	uint64_t seed;
-	uint32_t repeat;
+	uint32_t repeat;			    /* from 1; 0: unknown */
 	struct cpu_list server_cores, client_cores; /* n == 0: unknown */
 	unsigned server_threads;		    /* of the application's; 0: unknown */
 	const char *note;			    /* or NULL */

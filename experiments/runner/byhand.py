@@ -42,10 +42,10 @@ def read_csv(path: Path) -> list[rows.Row]:
     try:
         with path.open(newline="") as file:
             for number, raw in enumerate(csv.DictReader(file), 2):
-                row = rows.complete({name: _typed(text, known.get(name, {})) for name, text in raw.items() if name and text is not None})
+                row = {name: _typed(text, known.get(name, {})) for name, text in raw.items() if name and text is not None}
+                row = rows.complete(rows.as_present(row, f"{path}:{number}"))
                 row["breakdown"] = _breakdown(row)
-                wrong = rows.faults(row)
-                if wrong:
+                if wrong := rows.faults(row):
                     raise UsageError(f"{path}:{number}: {wrong[0]}")
                 found.append(row)
     except (OSError, ValueError, UnicodeDecodeError) as error:

@@ -16,9 +16,10 @@ OVERLAP_LEAST = 0.90       # of the time in which any window was open, all have 
 # As experiments/apps/row.c judges where it sees both ends.
 _GENERATOR_BUSY, _GENERATOR_LATE_US, _SERVER_BUSY = 0.97, 1000.0, 0.95
 _SUMS = ("transactions", "transactions_per_s", "connections_per_s", "bytes_per_s", "failed", "retransmits", "drops", "failed_total",
-         "retransmits_total", "client_cpu_s", "concurrency", "rate", "stuck", "opened_per_s", "resident_bytes")
+         "retransmits_total", "client_cpu_s", "concurrency", "rate", "stuck", "opened_per_s", "resident_bytes", "steal_s")
 _SERVERS = ("server_cpu_s", "cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified", "tsc_hz",
-            "cycles_per_transaction", "server_threads", "server_counters", "mode")
+            "cycles_per_transaction", "server_threads", "server_counters", "mode", "accepted", "listener_pauses",
+            "server_user_s", "server_system_s", "server_irq_s")
 _WORST = ("generator_lag", "client_busy", "latency_max_us", "seconds", "resident_per_connection")
 _QUANTILES = {"latency_p50_us": 0.5, "latency_p90_us": 0.9, "latency_p99_us": 0.99, "latency_p999_us": 0.999}
 
@@ -62,11 +63,13 @@ def _add(values: Iterable[Any]) -> Any:
     return sum(known) if known else None
 
 
-def _together(counts: Iterable[dict[str, int] | None]) -> dict[str, int]:
+def _together(counts: Iterable[dict[str, int] | None]) -> dict[str, int] | None:
+    """None: nobody told."""
+    known = [found for found in counts if found is not None]
     total: Counter[str] = Counter()
-    for found in counts:
-        total.update(found or {})
-    return dict(total)
+    for found in known:
+        total.update(found)
+    return dict(total) if known else None
 
 
 def quantiles(histograms: Iterable[list[list[int]]], most: float) -> dict[str, float | None]:
@@ -133,7 +136,7 @@ def join(server: Row, loads: dict[str, Row], watched: Window, windows: dict[str,
     row.pop("latency_histogram", None)
     row |= {name: _add(found.get(name) for found in each) for name in _SUMS}
     row |= {name: server.get(name) for name in _SERVERS}
-    row |= {name: _add([row[name], server.get(name)]) for name in ("retransmits", "retransmits_total", "drops")}
+    row |= {name: _add([row[name], server.get(name)]) for name in ("retransmits", "retransmits_total", "drops", "steal_s")}
     row |= {name: max((found[name] for found in each if found.get(name) is not None), default=None) for name in _WORST}
     row |= quantiles((found.get("latency_histogram") or [] for found in each), row["latency_max_us"])
     row["server_busy"] = _busy(server, watched, cores)

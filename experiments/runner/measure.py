@@ -172,7 +172,7 @@ def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
         ends.callback(child.stop)
         window.watch(child, sender=sender)
         child.wait_end(_END_S)
-    return rows.read_program(result) | {"command": words.command(argv)}
+    return rows.read_program(result) | {"command": words.command(argv), "steady": None}  # it waits for no rate
 
 
 def _own_pair(run: Run, site: Site) -> netns.NetPair:
@@ -263,9 +263,10 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
 
 
 def _join(row: rows.Row, server: rows.Row, apart: bool) -> None:
-    """What only the server knows: its threads, its loop's cycles, what it sent again or dropped. In one namespace the kernel's
-    counters are those of both ends."""
-    for key in ("server_threads", "cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified"):
+    """What only the server knows: its threads and mode, its loop's cycles, what it took, sent again or dropped. In one namespace the
+    kernel's counters are those of both ends."""
+    for key in ("server_threads", "mode", "accepted", "listener_pauses", "server_counters",
+                "cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified"):
         if row.get(key) is None:
             row[key] = server.get(key)
     for key in ("retransmits", "retransmits_total", "drops"):

@@ -26,7 +26,7 @@ at             {started}
 sources        {sources}
 
 report.html    open it in a browser; report.pdf, where there is one, is its print
-rows.csv       a line for each measured run; rows.jsonl: the same with breakdowns; manifest.json: machine, settings, versions
+rows.csv       a line for each measured run; rows.jsonl: with breakdowns and counters, too; manifest.json: machine, settings, versions
 figures/       SVG and PNG, with the data that they show; stacks/, functions/: where perf found the server's cores
 
 Is it whole?           sha256sum -c {sums}

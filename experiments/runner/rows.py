@@ -14,6 +14,7 @@ from runner.errors import CannotRun, UsageError
 from runner.places import EXPERIMENTS
 
 Row = dict[str, Any]
+_CLOSED = 6  # the first version that has no field but the schema's
 _PARTS = ("app", "tcpip", "packet_io", "kernel_other", "idle", "unclassified")
 
 
@@ -27,17 +28,25 @@ def version() -> int:
     return int(schema()["version"])
 
 
-def _as_present(row: Row) -> Row:
-    """A row of an earlier version as one of this; UsageError for one that is later than we know."""
-    found = row.get("schema_version", 1)
+def as_present(row: Row, place: str) -> Row:
+    """A row of an earlier version as one of this; UsageError, with its place, for one that is later than we know. Before version 6 a
+    row could have fields of any name: those that are none of ours are left out."""
+    found = 1 if row.get("schema_version") is None else row["schema_version"]
     if not isinstance(found, int) or not 1 <= found <= version():
-        raise UsageError(f"schema_version {found!r}: this repository reads 1 to {version()}; take the one that wrote these rows, or a later one")
-    return row | {"schema_version": version()}
+        raise UsageError(f"{place}: schema_version {found!r}: this repository reads 1 to {version()}; take the one that wrote these rows, or a later one")
+    known = row if found >= _CLOSED else {name: value for name, value in row.items() if name in schema()["properties"]}
+    return known | {"schema_version": version()}
 
 
 def columns() -> list[str]:
     """Columns of rows.csv: all but what is nested."""
-    return [name for name, rule in schema()["properties"].items() if rule.get("type") != "array"]
+    return [name for name, rule in schema()["properties"].items() if not {"array", "object"} & set(_types(rule))]
+
+
+def _types(rule: dict[str, Any]) -> list[str]:
+    """That a field may be of; none where its values are listed."""
+    found = rule.get("type", [])
+    return [found] if isinstance(found, str) else found
 
 
 @cache
@@ -53,9 +62,9 @@ def faults(row: Row) -> list[str]:
 
 
 def complete(row: Row) -> Row:
-    """The row with every column of the schema, absent ones as None, in the schema's order; extras stay."""
+    """The row with every column of the schema, absent ones as None, in the schema's order; others stay, for faults() to name."""
     full = {name: row.get(name) for name in schema()["properties"]} | {"schema_version": version()}
-    full |= {name: row.get(name) or [] for name in ("breakdown", "intervals")}
+    full |= {name: row.get(name) or [] for name, rule in schema()["properties"].items() if "array" in _types(rule)}
     return full | {key: value for key, value in row.items() if key not in full}
 
 
@@ -115,13 +124,10 @@ def read(folder: Path) -> list[Row]:
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise UsageError(f"{path}:{number}: not JSON: {error.msg}") from error
-        if isinstance(row, dict):
-            try:
-                row = _as_present(row)
-            except UsageError as error:
-                raise UsageError(f"{path}:{number}: {error}") from error
-        wrong = faults(row) if isinstance(row, dict) else ["not an object"]
-        if wrong:
+        if not isinstance(row, dict):
+            raise UsageError(f"{path}:{number}: not an object")
+        row = as_present(row, f"{path}:{number}")
+        if wrong := faults(row):
             raise UsageError(f"{path}:{number}: {wrong[0]}")
         found.append(row)
     if not found:

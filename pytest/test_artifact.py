@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from conftest import ROOT
-from runner import claims, scenario
+from runner import claims, paper, scenario
 
 yaml = pytest.importorskip("yaml")
 WORKFLOWS = [ROOT / "experiments" / "ci" / "workflow.yml", ROOT / ".github" / "workflows" / "report.yml"]
@@ -28,6 +28,14 @@ def test_the_citation_has_what_the_format_wants():
     found = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert found["cff-version"] == "1.2.0" and all(found[key] for key in ("message", "title", "authors", "license"))
     assert found["references"][0]["year"] == 2014 and len(found["references"][0]["authors"]) == 7
+    assert found["version"] == re.search(r"^project\(mtcp VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.MULTILINE)[1]
+
+
+def test_what_the_paper_says_of_a_stack_that_cannot_be_measured_is_quoted():
+    told = re.findall(r"^\| MegaPipe.*\(`([a-z-]+)`\), quoted \| mTCP ([0-9.]+)x MegaPipe \|.*\[p\] \| never measured \| - \|$", (ROOT / "paper-repro.md").read_text(), re.MULTILINE)
+    known = [point for point in paper.load() if point.label.startswith("MegaPipe") and point.kind == "ratio"]
+    assert sorted(told) == sorted((point.experiments[0], f"{point.low:g}") for point in known) and len(told) == 2
+    assert all(point.status == "verified" for point in known)
 
 
 def test_the_artifact_names_claims_and_experiments_that_exist():

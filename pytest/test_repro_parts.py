@@ -117,6 +117,22 @@ def test_all_experiments_together_are_as_long_as_promised():
     assert minutes["quick"] < 11 and minutes["normal"] < 81 and minutes["full"] < 149, minutes
 
 
+def test_numbers_of_repeats_are_as_told():
+    """By docs/experiments.md alone: the command's help points there."""
+    words = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+    text = (ROOT / "docs" / "experiments.md").read_text()
+    told = dict(zip(scenario.SIZES, re.findall(r"^\| (?:`--quick`|\(neither\)|`--full`) \| ([^|]+) \|", text, re.MULTILINE), strict=True))
+    for size, cell in told.items():
+        usual = words[re.match(r"\w+", cell)[0]]
+        said = {(name, words[count]) for count, names in re.findall(r"(\w+) of ((?:[^,;]|, (?=`|and ))+)", cell) for name in re.findall(r"`([a-z-]+)`", names)}
+        found = {(known.name, n) for known in scenario.load_all().values() for part in known.parts if part.points[size]
+                 for n in [min(known.repeats[size], part.repeats.get(size, known.repeats[size]))] if n != usual and not known.needs}
+        assert said == found, (size, cell)
+    usage = (ROOT / "repro").read_text() + (ROOT / "experiments" / "runner" / "cli.py").read_text()
+    assert re.findall(r"(\d repeats[^\n]*?docs/experiments.md, Sizes\))", usage) == [f"{words[told['full'].partition(';')[0]]} repeats, of a few fewer (docs/experiments.md, Sizes)"] * 2
+    assert "## Sizes\n" in text
+
+
 def test_quick_has_every_concurrency_for_mtcp_and_the_ends_for_the_kernel():
     runs = plan.make(scenario.choose(["concurrency"], scenario.load_all()), plan.Options("quick"))
     points = {stack: sorted(run.concurrency for run in runs if run.stack == stack) for stack in scenario.STACKS}

@@ -261,9 +261,6 @@ static void measure(struct load *l)
 	event_now("measure_end");
 	r->server_cpu = cpus_time_since(&server[0], &server[1]);
 	r->client_cpu = cpus_time_since(&client[0], &client[1]);
-	for (unsigned i = 0; i < l->n_workers;
-	     i++) /* begun before, and not done: read when ended */
-		r->stuck = 0;
 }
 
 /* Lets connections end in their own way, for a while, so that none is torn down in the middle. */

@@ -12,6 +12,18 @@ void buf_copy_out(const struct bufmem *m, const struct buf *b, uint32_t off, voi
 		memcpy((uint8_t *)out + piece[0].iov_len, piece[1].iov_base, piece[1].iov_len);
 }
 
+uint64_t buf_copy_out_sum(const struct bufmem *m, const struct buf *b, uint32_t off, void *out,
+			  uint32_t len)
+{
+	struct iovec piece[2];
+	uint64_t sum, behind;
+
+	buf_place(m, b, off, len, piece);
+	sum = csum_copy(out, piece[0].iov_base, piece[0].iov_len);
+	behind = csum_copy((uint8_t *)out + piece[0].iov_len, piece[1].iov_base, piece[1].iov_len);
+	return csum_add64(sum, piece[0].iov_len & 1 ? csum_behind_odd(behind) : behind);
+}
+
 void buf_copy_in(const struct bufmem *m, const struct buf *b, uint32_t off, const void *data,
 		 uint32_t len)
 {

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "base/check.h"
+#include "base/csum.h"
 #include "base/inline.h"
 #include "stack/bufmem.h"
 
@@ -70,6 +71,9 @@ static ALWAYS_INLINE bool buf_reserve(struct bufmem *m, struct buf *b, uint32_t 
 void buf_copy_in(const struct bufmem *, const struct buf *, uint32_t off, const void *,
 		 uint32_t len);
 void buf_copy_out(const struct bufmem *, const struct buf *, uint32_t off, void *, uint32_t len);
+/* The same, and the bytes' sum (base/csum.h). */
+uint64_t buf_copy_out_sum(const struct bufmem *, const struct buf *, uint32_t off, void *,
+			  uint32_t len);
 /* off + len <= buf_capacity(). */
 static ALWAYS_INLINE void buf_write(const struct bufmem *m, const struct buf *b, uint32_t off,
 				    const void *data, uint32_t len)
@@ -135,6 +139,22 @@ static ALWAYS_INLINE void buf_read(const struct bufmem *m, const struct buf *b, 
 		memcpy(out, bufmem_at(m, b->block) + at, len);
 	else
 		buf_copy_out(m, b, off, out, len);
+}
+/* The same, and the bytes' sum. len: at most 65535. */
+static ALWAYS_INLINE uint64_t buf_read_sum(const struct bufmem *m, const struct buf *b,
+					   uint32_t off, void *out, uint32_t len)
+{
+	const struct bufmem_unit *u;
+	uint32_t at;
+
+	check((uint64_t)off + len <= buf_len(m, b));
+	if (!len)
+		return 0;
+	u = buf_unit(m, b);
+	at = buf_at(u, off);
+	if (at + len <= BUFMEM_UNIT << u->order)
+		return csum_copy(out, bufmem_at(m, b->block) + at, len);
+	return buf_copy_out_sum(m, b, off, out, len);
 }
 /* Where [off, off + len) lies, off + len <= buf_capacity(): in one piece or two; of none the length
  * is 0. Good until the queue is changed. */

@@ -211,15 +211,28 @@ static ALWAYS_INLINE struct frame_ends ends_of(const struct stack_core *sc, cons
 	};
 }
 
+/* Behind the headers in the usual frame, of which this is the sum. */
+static ALWAYS_INLINE void put_payload(const struct stack_core *sc, const struct conn *c,
+				      uint8_t *frame, const struct tcp_seg *seg, uint64_t sum)
+{
+	uint8_t *to = frame + FRAME_HLEN;
+
+	if (!sc->nic->tx_csum)
+		frame_put_sum(frame, sum,
+			      buf_read_sum(&sc->bufs, &c->snd, seg->data_off, to, seg->len));
+	else
+		buf_read(&sc->bufs, &c->snd, seg->data_off, to, seg->len);
+}
+
 /* Headers and payload of a segment in the usual frame (wire/frame.h). */
 static ALWAYS_INLINE void put_usual(struct stack_core *sc, struct conn *c, uint8_t *frame,
 				    const struct tcp_seg *seg)
 {
 	struct frame_ends ends = ends_of(sc, c);
+	uint64_t sum = frame_put(frame, &sc->eth, &ends, seg);
 
-	if (seg->len)
-		buf_read(&sc->bufs, &c->snd, seg->data_off, frame + FRAME_HLEN, seg->len);
-	commit_tcp(sc, frame_put(frame, &sc->eth, &ends, seg, !sc->nic->tx_csum));
+	put_payload(sc, c, frame, seg, sum);
+	commit_tcp(sc, FRAME_HLEN + seg->len);
 }
 
 static void put_any(struct stack_core *sc, struct conn *c, uint8_t *frame,
@@ -243,23 +256,25 @@ static ALWAYS_INLINE void record_usual(struct stack_core *sc, struct conn *c,
 	sc->stats.tx_data_bytes += seg->len;
 }
 
-/* A message (tcp/message.h), its checksum the device's, without a VLAN. The payload comes last, so
- * that nothing has to be kept over the copying; a tag would have moved its place by then. */
+/* A message (tcp/message.h), without a VLAN. The payload comes last, so that nothing but a sum has
+ * to be kept over the copying; a tag would have moved its place by then. */
 static ALWAYS_INLINE bool send_message(struct stack_core *sc, struct conn *c,
 				       const struct tcp_clock *k)
 {
 	uint8_t *frame = sc->out[sc->n_out].data;
 	struct frame_ends ends;
 	struct tcp_seg seg;
+	uint64_t sum;
 
 	if (!ip_is_v4(&c->remote) || !message_out(&c->tcb, k, &seg))
 		return false;
 	ends = ends_of(sc, c);
-	commit(sc, frame_put(frame, &sc->eth, &ends, &seg, false), NIC_TX_L4_CSUM);
+	sum = frame_put(frame, &sc->eth, &ends, &seg);
+	commit_tcp(sc, FRAME_HLEN + seg.len);
 	record_usual(sc, c, &seg, k->now);
 	place_none(sc, c);
 	place_timer_at(sc, c, k->us, k->now);
-	buf_read(&sc->bufs, &c->snd, 0, frame + FRAME_HLEN, seg.len);
+	put_payload(sc, c, frame, &seg, sum);
 	return true;
 }
 
@@ -380,8 +395,7 @@ static ALWAYS_INLINE bool serve(struct stack_core *sc, struct conn *c, struct la
 	if (!same && !find_hop(sc, c, last, k->now))
 		return true;
 	sc->vlan = last->n->vlan;
-	return (sc->n_spare && sc->nic->tx_csum && !sc->vlan && !(c->flags & CONN_DONE) &&
-		send_message(sc, c, k)) ||
+	return (sc->n_spare && !sc->vlan && !(c->flags & CONN_DONE) && send_message(sc, c, k)) ||
 	       send_all(sc, c, last, k->now);
 }
 

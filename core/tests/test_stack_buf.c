@@ -221,6 +221,17 @@ static void m_drop(struct memory *x, struct model *m, uint32_t n)
 	m->high = m->high > n ? m->high - n : 0;
 }
 
+/* Any stretch of it, around the ring's end or not, and its sum. */
+static void m_verify_sum(struct memory *x, const struct model *m, struct rng *r)
+{
+	uint32_t off = rng_below(r, m->len + 1), n = rng_below(r, m->len - off + 1);
+	uint8_t out[BUF_MOST];
+	uint64_t sum = buf_read_sum(&x->m, &m->b, off, out, n);
+
+	assert_memory_equal(out, m->data + off, n);
+	assert_int_equal(csum_fold(sum), csum_fold(csum_add(0, out, n)));
+}
+
 static void m_verify(struct memory *x, const struct model *m)
 {
 	uint8_t out[BUF_MOST];
@@ -283,6 +294,7 @@ static void test_queues(void **state)
 
 		m_step(&x, k, &r);
 		m_verify(&x, k);
+		m_verify_sum(&x, k, &r);
 	}
 	for (uint32_t i = 0; i < N_BUFS; i++)
 		m_drop(&x, &m[i], m[i].len);

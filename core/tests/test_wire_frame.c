@@ -81,6 +81,15 @@ static size_t build(uint8_t *p, const struct eth_hdr *e, const struct flow *f,
 	return ETH_HLEN + IPV4_HLEN + (size_t)ip.payload_len;
 }
 
+static void put(uint8_t *p, const struct frame_eth *eth, const struct frame_ends *ends,
+		const struct tcp_seg *s, bool csum)
+{
+	uint64_t sum = frame_put(p, eth, ends, s);
+
+	if (csum)
+		frame_put_sum(p, sum, csum_add(0, p + FRAME_HLEN, s->len));
+}
+
 static void put_is_what_the_builders_write(void **state)
 {
 	uint8_t a[ROOM], b[ROOM];
@@ -105,7 +114,10 @@ static void put_is_what_the_builders_write(void **state)
 		for (size_t k = 0; k < ROOM; k++)
 			a[k] = b[k] = (uint8_t)draw32(&r);
 		len = build(a, &e, &f, &s, csum);
-		assert_int_equal((syn ? frame_put_syn : frame_put)(b, &eth, &ends, &s, csum), len);
+		if (syn)
+			assert_int_equal(frame_put_syn(b, &eth, &ends, &s, csum), len);
+		else
+			put(b, &eth, &ends, &s, csum);
 		assert_memory_equal(a, b, ROOM);
 	}
 }

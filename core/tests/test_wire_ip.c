@@ -78,14 +78,44 @@ static void checksum_equals_slow_one(void **state)
 	assert_int_equal(csum_fold(UINT64_MAX), 0);
 }
 
+/* What is copied, its sum, and nothing beyond it. */
+static void copy_and_its_sum(void **state)
+{
+	uint8_t from[520], to[sizeof(from) + 16];
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, seed);
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = (uint8_t)rng_next(&r);
+	for (size_t len = 0; len <= 512; len++) {
+		const uint8_t *p = from + rng_below(&r, 8);
+		size_t at = rng_below(&r, 8);
+
+		memset(to, 0x5a, sizeof(to));
+		assert_int_equal(fast_sum(csum_copy(to + at, p, len)), slow_sum(p, len));
+		assert_memory_equal(to + at, p, len);
+		for (size_t i = 0; i < sizeof(to); i++)
+			assert_true((i >= at && i < at + len) || to[i] == 0x5a);
+	}
+}
+
 static void checksum_extremes(void **state)
 {
 	uint8_t *p = malloc(65535);
 
 	(void)state;
 	assert_non_null(p);
-	memset(p, 0xff, 65535);
-	assert_int_equal(fast_sum(csum_add(UINT64_MAX, p, 65535)), slow_sum(p, 65535));
+	for (unsigned i = 0; i < 4; i++) { /* the least and the most of signed words, too */
+		static const uint8_t word[4][2] = {{0xff, 0xff}, {0, 0}, {0, 0x80}, {0xff, 0x7f}};
+
+		for (size_t at = 0; at < 65535; at++)
+			p[at] = word[i][at % 2];
+		assert_int_equal(fast_sum(csum_add(0, p, 65535)), slow_sum(p, 65535));
+		if (i == 0)
+			assert_int_equal(fast_sum(csum_add(UINT64_MAX, p, 65535)),
+					 slow_sum(p, 65535));
+	}
 	free(p);
 
 	/* The sum of the words is all ones just when the carry is added to it. */
@@ -382,6 +412,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(checksum_equals_slow_one),
+		cmocka_unit_test(copy_and_its_sum),
 		cmocka_unit_test(checksum_extremes),
 		cmocka_unit_test(pseudo_header_of_both_families),
 		cmocka_unit_test(ipv4_golden),

@@ -92,12 +92,11 @@ static inline uint64_t frame_pseudo(const struct frame_ends *e, uint32_t tcp_len
 	return (uint64_t)e->local + e->remote + htobe16(IP_TCP) + htobe16((uint16_t)tcp_len);
 }
 
-/* Writes FRAME_HLEN bytes in front of s->len bytes of payload; s->opts is TCPO_TS.
- * csum: with the TCP checksum over all, the payload too, which stands there; else with zero in its
- * place. Length of the frame. */
-static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
-				      const struct frame_ends *e, const struct tcp_seg *s,
-				      bool csum)
+/* Writes FRAME_HLEN bytes in front of s->len bytes of payload, with zero for TCP's checksum;
+ * s->opts is TCPO_TS. The sum of all that the checksum is over but the payload: for frame_put_sum,
+ * if no device computes it. */
+static ALWAYS_INLINE uint64_t frame_put(uint8_t *p, const struct frame_eth *eth,
+					const struct frame_ends *e, const struct tcp_seg *s)
 {
 	uint32_t len = TCP_HLEN_TS + s->len;
 	uint32_t ports = htobe32((uint32_t)e->lport << 16 | e->rport);
@@ -115,15 +114,15 @@ static ALWAYS_INLINE size_t frame_put(uint8_t *p, const struct frame_eth *eth,
 	frame_store32(p + 20, kind);
 	frame_store32(p + 24, val);
 	frame_store32(p + 28, ecr);
-	if (csum) {
-		uint64_t all = (uint64_t)ports + seq + ack + ctl + kind + val + ecr;
-		uint16_t sum;
+	return frame_pseudo(e, len) + ports + seq + ack + ctl + kind + val + ecr;
+}
 
-		all += frame_pseudo(e, len);
-		sum = csum_fold(csum_add(all, p + TCP_HLEN_TS, s->len));
-		memcpy(p + 16, &sum, sizeof(sum));
-	}
-	return FRAME_HLEN + s->len;
+/* sum: frame_put's. payload: its bytes' own (csum_copy). */
+static ALWAYS_INLINE void frame_put_sum(uint8_t *p, uint64_t sum, uint64_t payload)
+{
+	uint16_t folded = csum_fold(csum_add64(sum, payload));
+
+	memcpy(p + FRAME_TCP + 16, &folded, sizeof(folded));
 }
 
 /* Ordinary hosts' addresses, by their first byte: no need to ask ip_never_source. */

@@ -62,7 +62,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(10)
+            return self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -136,6 +136,16 @@ class Peer:
     def silent(self, seconds):
         """True if nothing comes for so long."""
         return not self.buffer and not select.select([self.socket], [], [], seconds)[0]
+
+
+def best_of(measure, well, tries=3):
+    """The first outcome that is well, else the last: for timing that a machine which takes the CPU away can spoil, and hardly does
+    so each time. What has to be right each time is asserted inside measure."""
+    for _ in range(tries):
+        found = measure()
+        if well(found):
+            break
+    return found
 
 
 def wait_for(condition, seconds=10.0):

@@ -98,7 +98,7 @@ class Lab:
         server = procs.Child([*self.inside(host), "dropbear", "-F", "-E", "-s", "-r", str(self.folder / "host-key"), "-P", str(self.folder / f"{host}.pid"),
                               "-p", f"{self.control_address(host)}:22"], f"dropbear of {host}")
         self._servers[host] = server
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while "LISTEN" not in self.run(host, "ss", "-tlnH"):
             assert time.monotonic() < deadline, server.last_words()
             time.sleep(0.02)
@@ -136,7 +136,7 @@ class Lab:
                 str(ROOT / "repro"), *words]
 
     def start(self, *words: str) -> subprocess.CompletedProcess:
-        return subprocess.run(self.repro(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(self.repro(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
 
     def state(self, host: str) -> dict[str, str]:
         """What a run may change, as it is now."""

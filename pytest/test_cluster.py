@@ -31,7 +31,7 @@ def lab(tmp_path_factory, build_dir, namespaces):
     found.close()
 
 
-def wait(what, seconds=30.0):
+def wait(what, seconds=120.0):
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "waited in vain"
@@ -43,14 +43,14 @@ def interrupted(lab):
     """A run that is interrupted while loads are at work for its second row: its folder, and what was seen then and afterwards."""
     out = lab.folder / "out"
     before = {host: lab.state(host) for host in HOSTS}
-    process = subprocess.Popen(lab.repro("run", "accept-rate", "--quick", "--baseline", "kernel", "--seconds", "1.5", "--inventory", str(lab.inventory),
+    process = subprocess.Popen(lab.repro("run", "accept-rate", "--quick", "--baseline", "kernel", "--seconds", "4", "--inventory", str(lab.inventory),
                                          "--out", str(out)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     first = out / "rows.jsonl"
     try:
         wait(lambda: process.poll() is not None or (first.is_file() and first.read_text() and any("mtcp-load" in line for line in lab.processes())))
         busy, during = lab.processes(), {host: lab.state(host) for host in HOSTS}
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=30)[0]
+        said = process.communicate(timeout=120)[0]
     finally:
         process.kill()
         process.communicate()

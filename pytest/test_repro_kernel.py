@@ -39,7 +39,7 @@ def test_plain_kernel_sets_nothing(program):
     ("deferaccept=1", "known are reuseport pin"), ("pin=2", "at most 1"), ("pin=x", "wants key=number"), ("pin=1 2", "wants key=number"),
 ])
 def test_wrong_settings_are_named(program, setting, said):
-    done = subprocess.run([program("mtcp-server"), "--stack", "kernel", "--set", setting], capture_output=True, text=True, timeout=10)
+    done = subprocess.run([program("mtcp-server"), "--stack", "kernel", "--set", setting], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
 
 
@@ -56,13 +56,14 @@ def test_a_first_message_may_come_with_the_syn(program, tmp_path):
     """In a namespace of its own, where the kernel may be told to take it."""
     script = tmp_path / "run.sh"
     script.write_text(f"""ip link set lo up; sysctl -qw net.ipv4.tcp_fastopen=3
-{program("mtcp-server")} --stack kernel-tuned --set fastopen=128 --listen 127.0.0.1:9000 --seconds 2.5 &
-sleep 0.7
+{program("mtcp-server")} --stack kernel-tuned --set fastopen=128 --listen 127.0.0.1:9000 2>{tmp_path}/said &
+until grep -q ^ready {tmp_path}/said; do kill -0 $! || exit 1; sleep 0.05; done
 {program("mtcp-load")} --stack kernel --set fastopen=1 --target 127.0.0.1:9000 --concurrency 5 --connections 200 --json -
 grep ^TcpExt: /proc/net/netstat
+kill $!
 wait
 """)
-    done = subprocess.run(["unshare", "-rn", "sh", script], capture_output=True, text=True, timeout=30)
+    done = subprocess.run(["unshare", "-rn", "sh", script], capture_output=True, text=True, timeout=60)
     if "unshare" in done.stderr:
         pytest.skip(done.stderr.splitlines()[0])
     row, names, values = done.stdout.splitlines()

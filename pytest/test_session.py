@@ -36,9 +36,15 @@ class Silent:
         return lambda *_: None
 
 
-def attempts(tmp_path, monkeypatch, *rows_made):
+def guarding(looks=(), **more):
+    """A guard whose looks before and after a run are these; else all is quiet."""
+    found = iter(looks)
+    return lambda _: SimpleNamespace(**{"on": True, "settle": lambda: next(found, 0.0), "slowdown": lambda: 0.0} | more)
+
+
+def attempts(tmp_path, monkeypatch, *rows_made, watch=guarding()):
     """A session's one run, measured as these rows say, one after the other."""
-    monkeypatch.setenv("MTCP_GUARD", "off")
+    monkeypatch.setattr(guard, "Guard", watch)
     run, = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick"))[:1]
     about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
     site = measure.Site("none", tmp_path, ONE)
@@ -54,10 +60,13 @@ def test_a_disturbed_run_is_made_again_and_counted(tmp_path, monkeypatch):
     assert about["repeated"][0]["transactions_per_s"]  # what was not kept is told
 
 
+def test_where_the_guard_is_off_no_run_is_made_again(tmp_path, monkeypatch):
+    row, about = attempts(tmp_path, monkeypatch, make_row(steal_share=0.2), make_row(), watch=guarding(on=False))
+    assert (row["attempt"], row["steal_share"]) == (1, 0.2) and not about["repeated"]
+
+
 def test_the_first_look_after_a_run_is_kept_beside_the_settled_one(tmp_path, monkeypatch):
-    looks = iter((0.01, 0.02))
-    monkeypatch.setattr(guard, "Guard", lambda _: SimpleNamespace(on=True, settle=lambda: next(looks), slowdown=lambda: 0.5))
-    row, _ = attempts(tmp_path, monkeypatch, make_row())
+    row, _ = attempts(tmp_path, monkeypatch, make_row(), watch=guarding((0.01, 0.02), slowdown=lambda: 0.5))
     assert (row["calibration"], row["calibration_at_once"]) == (0.02, 0.5) and not rows.faults(row)
 
 

@@ -87,13 +87,13 @@ def test_ends_while_connections_are_being_opened(program):
 
 def test_our_load_takes_sessions_up(program):
     """Handshakes without a signature of RSA are far cheaper for the server."""
-    spent = {}
+    spent = {(): [], ("--tls-resume",): []}
     with tls_server(program, "--tls-key", "rsa", "--tls-resume") as server:
-        for words in ((), ("--tls-resume",)):
+        for words in 3 * [*spent]:
             before = server.cpu_seconds()
             load(program, server, "--connections", 400, *words)
-            spent[words] = server.cpu_seconds() - before
-    assert spent[("--tls-resume",)] < 0.8 * spent[()]
+            spent[words].append(server.cpu_seconds() - before)
+    assert min(spent[("--tls-resume",)]) < 0.8 * min(spent[()]), spent
 
 
 def test_what_breaks_the_protocol_ends_that_connection(program):

@@ -116,7 +116,7 @@ class Session:
                 self._note_failure(run, error)
                 return None
             row["attempt"] = attempt
-            why = disturbance(row)
+            why = disturbance(row) if self._guard.on else ""
             if not why or attempt == _ATTEMPTS or self._spare == 0:
                 return row
             self._spare -= 1

@@ -68,7 +68,8 @@ def _parser() -> _Parser:
     size.add_argument("--quick", dest="size", action="store_const", const="quick", default="normal",
                       help="one repeat, the kernel at fewer points")
     size.add_argument("--full", dest="size", action="store_const", const="full", help="5 repeats, of a few fewer (docs/experiments.md, Sizes)")
-    run.add_argument("--device", metavar="DEV", default="ring", help=f"{', '.join(device.NAMES)}, or DPDK devargs (default: ring)")
+    run.add_argument("--device", metavar="DEV", default="ring", help=f"{', '.join(device.NAMES)}, or DPDK devargs (default: ring); "
+                      "of parts that name no device of their own")
     run.add_argument("--inventory", metavar="FILE", help="measure on other machines: an Ansible inventory as experiments/cluster/hosts.example.yml "
                      "(docs/testbed.md); it says the devices, too")
     run.add_argument("--baseline", metavar="LIST", help=f"kernel stacks to compare with: {', '.join(scenario.BASELINES)}; none: no kernel")

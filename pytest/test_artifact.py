@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What outsiders are given: citation, artifact description, container and workflow say what is there."""
 import json
+import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -11,6 +11,7 @@ from runner import claims, paper, scenario
 
 yaml = pytest.importorskip("yaml")
 WORKFLOWS = [ROOT / "experiments" / "ci" / "workflow.yml", ROOT / ".github" / "workflows" / "report.yml"]
+TESTS = ROOT / ".github" / "workflows" / "test.yml"
 DOCKERFILE = ROOT / "experiments" / "ci" / "Dockerfile"
 
 
@@ -65,24 +66,36 @@ def test_the_container_is_of_known_instructions_and_an_ordinary_user():
             assert (ROOT / rest.split()[-2]).exists()
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflows_run_what_is_there(path):
-    text = path.read_text()
-    assert set(yaml.safe_load(text)["jobs"]) == {"quick", "publish"}
+@pytest.mark.parametrize("path", [*WORKFLOWS, TESTS], ids=lambda path: path.name)
+def test_workflows_are_of_known_steps(path):
     for step in steps(path):
         assert ("run" in step) != ("uses" in step)
         if "run" in step:
             assert subprocess.run(["bash", "-n", "-c", re.sub(r"\$\{\{.*?\}\}", "x", step["run"])], capture_output=True).returncode == 0
         else:
             assert re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_run_what_is_there(path):
+    text = path.read_text()
+    assert set(yaml.safe_load(text)["jobs"]) == {"quick", "publish"}
     assert "experiments/ci/Dockerfile" in text and "mtcp run --quick" in text and "mtcp pack" in text
+
+
+def test_every_change_has_all_tests():
+    """In a container of the Debian whose packages are listed; instruction counts are one of the stages of ./repro test."""
+    told = yaml.safe_load(TESTS.read_text())
+    assert {"push", "pull_request"} <= set(told[True])  # YAML's word for on
+    assert told["jobs"]["test"]["container"]["image"] == instructions()[0][1]
+    command, = (step["run"] for step in steps(TESTS) if step.get("name") == "Test")
+    assert os.access(ROOT / command, os.X_OK) and (ROOT / command).read_text().splitlines()[-1].endswith("exec ./repro test")
+    assert "bench-check" in (ROOT / "experiments" / "runner" / "suite.py").read_text()
 
 
 @pytest.mark.parametrize("change, status", [({}, 0), ({"failures": [{"run": "x", "why": "y"}]}, 1), ({"failed_checks": ["no-failures"]}, 1),
                                             ({"state": "interrupted"}, 1), ({"failed_checks": None}, 1)])
 def test_workflows_stop_where_a_run_or_a_check_failed(tmp_path, change, status):
-    if not shutil.which("jq"):
-        pytest.skip("jq is not installed")
     (tmp_path / "results" / "quick").mkdir(parents=True)
     about = {"state": "complete", "failures": [], "failed_checks": []} | change
     (tmp_path / "results" / "quick" / "manifest.json").write_text(json.dumps(about))

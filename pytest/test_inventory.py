@@ -520,7 +520,7 @@ def test_hugepages_stay_until_the_session_ends(tmp_path, monkeypatch):
     found = agents.Agent(tmp_path / "dir")
     assert found.do_reserve(8) == 8
     for _ in range(2):
-        found.do_prepare(PROFILE, "", [], [], None, "", False)
+        found.do_prepare(PROFILE, "", [], [], None, [], False)
         assert pages.read_text() == "8\n" and found.do_end() == []
     assert pages.read_text() == "8\n" and found.do_reserve(3) == 8 and pages.read_text() == "8\n"
     assert found._upkeep.restore() == [] and pages.read_text() == "4\n"
@@ -559,7 +559,7 @@ def test_the_kernel_has_no_address_beside_a_card_of_ours(monkeypatch, tmp_path):
     cleared = []
     monkeypatch.setattr(upkeep.Setting, "addresses", lambda self, interface, wanted: cleared.append((interface, wanted)))
     there = agents.Agent(tmp_path / "dir")
-    there.do_prepare(PROFILE, "", [], ["eth1"], None, "", False)
+    there.do_prepare(PROFILE, "", [], ["eth1"], None, [], False)
     there._ends.close()
     assert cleared == [("eth1", [])]
 

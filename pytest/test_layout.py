@@ -187,9 +187,13 @@ def test_several_server_cores_over_veth(netns_pair, tmp_path, monkeypatch, progr
     known = scenario.load_all()[APART]
     small = replace(known, parts=(replace(known.parts[0], load=known.parts[0].load | {"concurrency": 100}),))
     run = next(run for run in plan.make([small], plan.Options("full", seconds=0.5, device=parse(name))) if (run.stack, run.point) == (stack, len(usable)))
-    row = measure.measure(run, measure.Site(netns_pair.pair.kind, tmp_path / ".scratch", here, "not asked for"))
+    site = measure.Site(netns_pair.pair.kind, tmp_path / ".scratch", here, "not asked for")
+    row = measure.measure(run, site)
     assert (row["failed_total"], row["server_threads"], row["cores"], row["concurrency"]) == (0, len(usable), len(usable), 100 * len(usable))
     assert row["server_cores"] == words.cpu_list(usable) and row["transactions"] > 100 and row["transactions_per_server_cpu_s"] > 0
+    (key, about), = site.settings.items()
+    assert key == f"{'mtcp-peer' if run.ours else stack} {words.at_cores(len(usable))}"
+    assert about["set"]["server srv0 receive queues"] == str(1 if run.ours else len(usable)) and about["set"]["client cli0 receive queues"] == "1"
 
 
 # --- time instead of cores

@@ -36,7 +36,7 @@ def test_plain_kernel_sets_nothing(program):
 
 
 @pytest.mark.parametrize("setting, said", [
-    ("deferaccept=1", "known are reuseport pin"), ("pin=2", "at most 1"), ("pin=x", "wants key=number"), ("pin=1 2", "wants key=number"),
+    ("deferaccept=1", "known are reuseport reuseport_cpu"), ("pin=2", "at most 1"), ("pin=x", "wants key=number"), ("pin=1 2", "wants key=number"),
 ])
 def test_wrong_settings_are_named(program, setting, said):
     done = subprocess.run([program("mtcp-server"), "--stack", "kernel", "--set", setting], capture_output=True, text=True, timeout=60)

@@ -560,8 +560,8 @@ def test_both_ends_are_steered_for_our_stack_too(netns_pair):
     record = tuning.apply(netns_pair.pair, "mtcp-peer", [0], [1], {"steering": True})
     if record["refused"]:
         pytest.skip(record["refused"][0])
-    assert record["steering"] and record["set"][f"{SERVER} srv0 rps_cpus"].lstrip("0") == "1" and \
-        record["set"][f"{CLIENT} cli0 rps_cpus"].lstrip("0") == "2"
+    assert record["steering"] and record["set"][f"{SERVER} srv0 rx-0 rps_cpus"].lstrip("0") == "1" and \
+        record["set"][f"{CLIENT} cli0 rx-0 rps_cpus"].lstrip("0") == "2"
 
 
 @pytest.mark.netns

@@ -43,6 +43,8 @@ struct knob {
 	}
 static const struct knob knobs[] = {
 	KNOB(reuseport, 1, SOL_SOCKET, SO_REUSEPORT),
+	KNOB(reuseport_cpu, 1, 0, 0),
+	KNOB(incoming_cpu, 1, 0, 0),
 	KNOB(pin, 1, 0, 0),
 	KNOB(edge, 1, 0, 0),
 	KNOB(spin, 1, 0, 0),
@@ -98,6 +100,8 @@ int kernel_knobs_read(struct kernel_knobs *k, const struct io_conf *conf, char e
 	/* threads that share a core (for their descriptor tables) do better with one listener */
 	k->reuseport = conf->kind == IO_KERNEL_REUSEPORT || conf->kind == IO_KERNEL_URING ||
 		       (conf->kind == IO_KERNEL_TUNED && conf->cpus.n > 1);
+	/* what is not steered is received on the sender's core, which has no listener */
+	k->reuseport_cpu = conf->kind == IO_KERNEL_REUSEPORT && conf->cpus.n > 1;
 	for (const char *at = conf->overrides, *end; at != NULL && *at != '\0'; at = end + 1) {
 		char line[256];
 
@@ -108,6 +112,8 @@ int kernel_knobs_read(struct kernel_knobs *k, const struct io_conf *conf, char e
 		if (*end == '\0')
 			break;
 	}
+	if (k->reuseport == 0) /* there is nothing to choose between */
+		k->reuseport_cpu = k->incoming_cpu = 0;
 	if (conf->kind == IO_KERNEL_URING ? k->edge || k->epoll_poll_us : k->sqpoll)
 		return err_set(-EINVAL, err,
 			       "--set edge and epoll_poll_us are of epoll, sqpoll of kernel-uring");
@@ -136,6 +142,15 @@ int kernel_knobs_listener(const struct kernel_knobs *k, int fd)
 			return -errno;
 	}
 	return 0;
+}
+
+/* What is refused is told later. */
+void kernel_knobs_group(const struct kernel_knobs *k, const struct kernel_group *g)
+{
+	if (k->reuseport_cpu)
+		kernel_steer_program(g);
+	if (k->incoming_cpu)
+		kernel_steer_incoming(g);
 }
 
 void kernel_knobs_epoll(const struct kernel_knobs *k, int epoll)
@@ -167,20 +182,43 @@ static int option_in_force(const struct kernel_knobs *k, const struct knob *knob
 	return getsockopt(listener, knob->level, knob->option, &value, &len) < 0 ? -errno : value;
 }
 
+/* Its program cannot be read: is it taken? */
+static int program_in_force(const struct kernel_knobs *k, const struct kernel_group *g)
+{
+	int ret = k->reuseport_cpu ? kernel_steer_program(g) : 0;
+
+	return ret < 0 ? ret : (int)k->reuseport_cpu;
+}
+
+static int incoming_in_force(const struct kernel_group *g)
+{
+	int cpu = -1;
+	socklen_t len = sizeof(cpu);
+
+	if (getsockopt(g->listeners[0], SOL_SOCKET, SO_INCOMING_CPU, &cpu, &len) < 0)
+		return -errno;
+	return cpu == g->cpus->id[0];
+}
+
 /* What is in force: of an option the socket's word, else what the program does. -errno if it cannot
  * be told. */
-static int in_force(const struct kernel_knobs *k, const struct knob *knob, int listener, int epoll)
+static int in_force(const struct kernel_knobs *k, const struct knob *knob,
+		    const struct kernel_group *g, int epoll)
 {
 	struct epoll_params p = {0};
 
 	if (knob->level != 0)
-		return option_in_force(k, knob, listener);
+		return option_in_force(k, knob, g->listeners[0]);
+	if (knob->offset == offsetof(struct kernel_knobs, reuseport_cpu))
+		return program_in_force(k, g);
+	if (knob->offset == offsetof(struct kernel_knobs, incoming_cpu))
+		return incoming_in_force(g);
 	if (knob->offset == offsetof(struct kernel_knobs, epoll_poll_us))
 		return ioctl(epoll, EPIOCGPARAMS, &p) < 0 ? -errno : (int)p.busy_poll_usecs;
 	return (int)get(k, knob);
 }
 
-void kernel_knobs_tell(const struct kernel_knobs *k, int listener)
+void kernel_knobs_tell(const struct kernel_knobs *k, const struct kernel_group *g)
 {
 	char set[1024] = "", refused[1024] = "";
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -188,7 +226,7 @@ void kernel_knobs_tell(const struct kernel_knobs *k, int listener)
 	if (epoll >= 0)
 		kernel_knobs_epoll(k, epoll);
 	for (size_t i = 0; i < N_KNOBS; i++) {
-		int want = (int)get(k, &knobs[i]), is = in_force(k, &knobs[i], listener, epoll);
+		int want = (int)get(k, &knobs[i]), is = in_force(k, &knobs[i], g, epoll);
 		char *to = is < want ? refused : set;
 
 		/* some are rounded up by the kernel: no less than was wanted is in force */

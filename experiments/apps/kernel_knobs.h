@@ -10,15 +10,19 @@
 #include <stdint.h>
 
 #include "io.h"
+#include "kernel_steer.h"
 
 struct kernel_knobs {
-	uint32_t reuseport;	   /* a listener per worker, not one for all */
-	uint32_t pin;		   /* a core per worker, not any of the server's */
-	uint32_t edge;		   /* connections are watched edge-triggered */
-	uint32_t spin;		   /* epoll_wait never sleeps */
-	uint32_t quickack;	   /* TCP_QUICKACK on each accepted socket */
-	uint32_t defer_accept_s;   /* TCP_DEFER_ACCEPT */
-	uint32_t fastopen; /* TCP_FASTOPEN: requests waiting in SYNs; of a client: it sends them so */
+	uint32_t reuseport;	 /* a listener per worker, not one for all */
+	uint32_t reuseport_cpu;	 /* it gets what its core received: by a program */
+	uint32_t incoming_cpu;	 /* by SO_INCOMING_CPU */
+	uint32_t pin;		 /* a core per worker, not any of the server's */
+	uint32_t edge;		 /* connections are watched edge-triggered */
+	uint32_t spin;		 /* epoll_wait never sleeps */
+	uint32_t quickack;	 /* TCP_QUICKACK on each accepted socket */
+	uint32_t defer_accept_s; /* TCP_DEFER_ACCEPT */
+	uint32_t fastopen; /* TCP_FASTOPEN: requests waiting in SYNs; of a client: it sends them so
+			    */
 	uint32_t busy_poll_us;	   /* SO_BUSY_POLL, inherited by accepted sockets */
 	uint32_t prefer_busy_poll; /* SO_PREFER_BUSY_POLL */
 	uint32_t busy_poll_budget; /* SO_BUSY_POLL_BUDGET, packets */
@@ -34,8 +38,11 @@ int kernel_knobs_read(struct kernel_knobs *, const struct io_conf *, char err[ER
 int kernel_knobs_listener(const struct kernel_knobs *, int fd);
 void kernel_knobs_epoll(const struct kernel_knobs *, int epoll);
 
+/* After listen(), of all listeners. */
+void kernel_knobs_group(const struct kernel_knobs *, const struct kernel_group *);
+
 /* One JSON line on standard error: {"event":"settings","set":{...},"refused":[...]}, read back from
- * the listener and from an epoll instance of its own. */
-void kernel_knobs_tell(const struct kernel_knobs *, int listener);
+ * the listeners and from an epoll instance of its own. */
+void kernel_knobs_tell(const struct kernel_knobs *, const struct kernel_group *);
 
 #endif

@@ -141,16 +141,19 @@ static int listen_failed(int error, const struct addr *addr, char err[ERR_LEN])
 int kernel_stack_listen(struct io_stack *stack, struct addr *addr, int backlog, char err[ERR_LEN])
 {
 	struct kernel_stack *s = kernel_stack_of(stack);
-	unsigned n = s->knobs.reuseport ? stack->n_workers : 1;
+	struct kernel_group group = {.listeners = s->listeners,
+				     .n = s->knobs.reuseport ? stack->n_workers : 1,
+				     .cpus = &stack->conf.cpus};
 	int fd;
 
-	while (s->n_listeners < n) {
+	while (s->n_listeners < group.n) {
 		fd = listen_one(s, addr, backlog);
 		if (fd < 0)
 			return listen_failed(-fd, addr, err);
 		s->listeners[s->n_listeners++] = fd;
 	}
-	kernel_knobs_tell(&s->knobs, s->listeners[0]);
+	kernel_knobs_group(&s->knobs, &group);
+	kernel_knobs_tell(&s->knobs, &group);
 	return 0;
 }
 

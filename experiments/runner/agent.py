@@ -164,10 +164,10 @@ class Agent:
         return self._guard.settle() if settle else self._guard.slowdown()
 
     def do_prepare(self, profile: dict[str, Any], interface: str, addresses: list[str], silent: list[str], mtu: int | None,
-                   mask: str, plain: bool) -> dict[str, Any]:
+                   steered: list[int], plain: bool) -> dict[str, Any]:
         """Settings of one run. interface: empty where no kernel's takes part; addresses: none beside a stack of ours; silent:
-        interfaces that get none either, as the kernel answers for any of its addresses on all of them; mask: cores that receive
-        work goes to; plain: whole checksums, and frames no longer than the MTU."""
+        interfaces that get none either, as the kernel answers for any of its addresses on all of them; steered: cores that
+        receive work goes to, or none; plain: whole checksums, and frames no longer than the MTU."""
         if left := self._upkeep.restore(self._run_mark):
             raise CannotRun(f"settings of the run before could not be put back: {'; '.join(left)}")
         setting = upkeep.Setting(self._upkeep)
@@ -183,8 +183,8 @@ class Agent:
             setting.feature(interface, name, value)
         for name, value in profile["iface"].items():
             setting.write(f"{interface} {name}", f"/sys/class/net/{interface}/{name}", value)
-        if mask:
-            setting.steer(interface, mask)
+        if steered:
+            setting.steer(interface, steered)
         if plain and _driver(interface) in ("veth", "virtio_net", "tun"):  # the others' checksums are completed by a card
             for name in ("tx", "tso", "gso"):
                 setting.feature(interface, name, "off")

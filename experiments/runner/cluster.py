@@ -251,9 +251,9 @@ class Cluster:
             return {"profile": {"sysctl": profile["sysctl"], "ethtool": profile["ethtool"], "iface": profile["iface"]},
                     "interface": interface, "addresses": host.all_addresses if kernel else [],
                     "silent": sorted({host.interface, interface_of(host.device)} - {"", interface}),
-                    "mtu": run.part.mtu, "mask": _mask(host.cores) if steered else "", "plain": kernel and other}
+                    "mtu": run.part.mtu, "steered": list(host.cores) if steered else [], "plain": kernel and other}
 
-        key = " ".join(filter(None, (name, run.part.name if run.part.tuning else "")))
+        key = words.settings_key(name, run)
         told = all_at_once(taking_part, "prepare", each=of)
         settings[key] = {"profile": name, "net": "hosts", "steering": bool(profile["steering"]),
                          "set": {f"{host} {what}": value for host, own in told.items() for what, value in own["set"].items()},
@@ -336,16 +336,6 @@ def _command(host: str, argv: list[str]) -> str:
 def _span(host: Host) -> str:
     """As our stack has several addresses: A-B/LEN."""
     return f"{host.span}/{host.network.prefixlen}"
-
-
-def _mask(cores: tuple[int, ...]) -> str:
-    """As rps_cpus has it: words of 32 bits."""
-    bits = sum(1 << core for core in cores)
-    found = []
-    while bits:
-        found.append(f"{bits & 0xFFFFFFFF:08x}")
-        bits >>= 32
-    return ",".join(reversed(found)) or "0"
 
 
 def _note_settings(record: dict[str, Any], host: str, told: dict[str, Any]) -> None:

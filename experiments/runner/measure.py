@@ -181,6 +181,13 @@ def _own_pair(run: Run, site: Site) -> netns.NetPair:
     return netns.NetPair(site.net_kind)
 
 
+def _queues(run: Run, site: Site) -> tuple[int, int]:
+    """That the ends of veth receive by: one for each core. Beside our stack one, as a frame that af_packet sends goes to a queue by
+    the core that it comes from."""
+    server, client = site.cores.of(run)
+    return (1, 1) if run.ours else (len(server), len(client))
+
+
 def _server_args(run: Run, site: Site, pair: netns.NetPair, json_path: Path) -> list[str]:
     argv = [str(program(run.part.build, "mtcp-server")), "--stack", run.stack, "--listen", f"{pair.target}:{PORT}",
             *words.options({key: run.load[key] for key in words.SERVER_WANTS if key in run.load}),
@@ -209,7 +216,7 @@ def _prepare_net(run: Run, site: Site, pair: netns.NetPair) -> dict[str, Any]:
         pair.give_addresses(netns.SERVER, (netns.SERVER_ADDRESS,), netns.IFACE)
     if pair.kind != "lo":
         record["offloads"] = tuning.offloads(pair, netns.CLIENT, netns.PEER)
-    site.settings[" ".join(filter(None, (name, run.part.name if run.part.tuning else "")))] = record
+    site.settings[words.settings_key(name, run)] = record
     return record
 
 
@@ -227,7 +234,7 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
         raise ChildFailed(f"device {run.device.name} needs network namespaces, which this machine does not allow", 3)
     result, server_result = site.scratch / "load.json", site.scratch / "server.json"
     server_cores, load_cores = map(words.cpu_list, site.cores.of(run))
-    with netns.NetPair(site.net_kind) as pair:
+    with netns.NetPair(site.net_kind, _queues(run, site)) as pair:
         record = _prepare_net(run, site, pair)
         server_argv = _server_args(run, site, pair, server_result)
         server = Child(pair.inside(netns.SERVER, server_argv), "mtcp-server")

@@ -48,10 +48,12 @@ class _Holder:
 
 class NetPair:
     """The two ends. kind `veth`: as root; `veth-rootless`: inside a user namespace; `lo`: one namespace of ours
-    and its loopback, or, where not even that is allowed, the machine's own loopback with nothing set."""
+    and its loopback, or, where not even that is allowed, the machine's own loopback with nothing set. queues: how
+    many the server's and the client's end receive by; the other sends by as many."""
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: str, queues: tuple[int, int] = (1, 1)):
         self.kind = kind
+        self._queues = queues
         self._holders: dict[str, _Holder] = {}
         try:
             {"veth": self._veth, "veth-rootless": self._veth, "lo": self._loopback}[kind]()
@@ -104,8 +106,9 @@ class NetPair:
         self._holders[SERVER] = first = self._first()
         user = ["nsenter", "-t", str(first.pid), "-U", "--preserve-credentials", "--"] if self.rootless else []
         self._holders[CLIENT] = second = _Holder([*user, "unshare", "-nm"])
-        self.run(SERVER, "ip", "link", "add", "name", IFACE, "type", "veth", "peer", "name", PEER,
-                 "netns", str(second.pid))
+        server, client = map(str, self._queues)
+        self.run(SERVER, "ip", "link", "add", "name", IFACE, "numrxqueues", server, "numtxqueues", client, "type", "veth",
+                 "peer", "name", PEER, "numrxqueues", client, "numtxqueues", server, "netns", str(second.pid))
         for side, iface in ((SERVER, IFACE), (CLIENT, PEER)):
             self.run(side, "ip", "link", "set", "lo", "up")
             self.run(side, "sh", "-c", f"echo 1 >/proc/sys/net/ipv6/conf/{iface}/disable_ipv6 2>/dev/null || true")

@@ -70,11 +70,25 @@ def _mask(cores: list[int]) -> str:
     return ",".join(reversed(words)) or "0"
 
 
-def _steer(record: _Record, ends: dict[str, tuple[str, list[int]]]) -> None:
-    """Receive work of an end goes to the cores of the program there (RPS)."""
-    done = [record.write(side, f"{iface} rps_cpus", f"/sys/class/net/{iface}/queues/rx-0/rps_cpus", _mask(cores))
-            for side, (iface, cores) in ends.items()]
-    record.about["steering"] = all(done)
+def queue_masks(cores: list[int], n: int) -> list[str]:
+    """For each of a card's n receive queues the cores that it goes to: its own, where there are as many; several, where they are fewer;
+    or one that other queues have, too."""
+    return [_mask(cores[place::n] or [cores[place % len(cores)]]) for place in range(n)]
+
+
+def _note_queues(record: _Record, side: str, iface: str) -> int:
+    """How many it receives by."""
+    found = record.pair.run(side, "ls", f"/sys/class/net/{iface}/queues").split()
+    n = sum(name.startswith("rx-") for name in found)
+    record.about["set"][f"{side} {iface} receive queues"] = str(n)
+    return n
+
+
+def _steer(record: _Record, side: str, iface: str, cores: list[int], queues: int) -> bool:
+    """What an end receives is worked on by the program's cores there, a connection's always by the same (RPS). Each queue has all of
+    them: since Linux 5.17 veth does not tell RPS which queue a frame came to."""
+    return all([record.write(side, f"{iface} rx-{queue} rps_cpus", f"/sys/class/net/{iface}/queues/rx-{queue}/rps_cpus", _mask(cores))
+                for queue in range(queues)])
 
 
 def offloads(pair: NetPair, side: str, iface: str) -> dict[str, str]:
@@ -141,10 +155,13 @@ def apply(pair: NetPair, name: str, server: list[int], client: list[int], change
             record.write(side, entry["key"], _proc(entry["key"]), entry["value"])
     if pair.kind != "lo":
         ends = {CLIENT: (PEER, client), SERVER: (IFACE, server)}
-        for side, (iface, _) in ends.items():
+        steered = []
+        for side, (iface, cores) in ends.items():
             _interface(record, chosen, side, iface)
-        if chosen["steering"]:  # true: both ends, else the one that it names
-            _steer(record, {side: end for side, end in ends.items() if chosen["steering"] in (True, side)})
+            n = _note_queues(record, side, iface)
+            if chosen["steering"] in (True, side):  # true: both ends, else the one that it names
+                steered.append(_steer(record, side, iface, cores, n))
+        record.about["steering"] = bool(steered) and all(steered)
     return record.about
 
 

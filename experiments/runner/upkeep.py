@@ -128,9 +128,10 @@ class Setting:
         except ChildFailed as error:
             self.about["refused"].append(f"{interface} {name} {value}: {str(error).rsplit(': ', 1)[-1]}")
 
-    def steer(self, interface: str, mask: str) -> None:
-        """Receive work of all its queues goes to these cores (RPS)."""
-        for queue in sorted(Path(f"/sys/class/net/{interface}/queues").glob("rx-*")):
+    def steer(self, interface: str, cores: list[int]) -> None:
+        """Receive work of all its queues goes to these cores (RPS), of the n-th to the n-th: where its interrupt is there, too, they stay."""
+        queues = sorted(Path(f"/sys/class/net/{interface}/queues").glob("rx-*"), key=lambda path: int(path.name[3:]))
+        for queue, mask in zip(queues, tuning.queue_masks(cores, len(queues))):
             self.write(f"{interface} {queue.name} rps_cpus", str(queue / "rps_cpus"), mask)
 
     def link(self, interface: str, mtu: int | None) -> None:

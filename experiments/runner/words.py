@@ -56,6 +56,16 @@ def settings(run: Run) -> list[str]:
     return sets("--set", keys)
 
 
+def at_cores(n: int) -> str:
+    """A point that is a number of server cores."""
+    return f"at {n} server core{'s' * (n > 1)}"
+
+
+def settings_key(name: str, run: Run) -> str:
+    """What the manifest has settings of a profile under; they differ by part, where it changes them, and by the number of cores."""
+    return " ".join(filter(None, (name, run.part.name if run.part.tuning else "", at_cores(run.cores) if run.cores else "")))
+
+
 def sets(option: str, keys: dict[str, Any]) -> list[str]:
     return [word for key, value in keys.items() for word in (option, f"{key}={value}")]
 

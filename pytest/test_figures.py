@@ -31,10 +31,10 @@ def example(name):
             for point in known.points_of(part, stack, "full") or part.points["full"]:
                 for repeat in (1, 2):
                     rate = (400_000.0 if stack.startswith("mtcp") else 20_000.0) + repeat
-                    row = make_row(stack, 8192, repeat, rate, name, variant=part.name or None, mtu=part.mtu, axis=known.column,
+                    row = make_row(stack, 8192, repeat, rate, name, variant=part.name or None, mtu=part.mtu, axis=part.column,
                                    **{f"latency_{at}_us": 1e9 / rate for at in ("p50", "p90", "p99", "p999")})
                     row |= {column: rate / 1e6 for column in summary.METRICS if row.get(column) is None}
-                    row |= {known.column: point, "cpu_method": "perf", "cpu_app": 0.1, "cpu_tcpip": 0.6, "cpu_packet_io": 0.2, "cpu_idle": 0.1,
+                    row |= {part.column: point, "cpu_method": "perf", "cpu_app": 0.1, "cpu_tcpip": 0.6, "cpu_packet_io": 0.2, "cpu_idle": 0.1,
                             "breakdown": [breakdown("perf", "caller", application=0.1, tcpip=0.6, packet_io=0.2, idle=0.1)]}
                     found.append(row)
     return found

@@ -140,9 +140,15 @@ def runs(name, size="quick"):
 
 def test_what_runs_on_several_hosts_and_what_is_told_as_skipped():
     found = parse()
-    for name in ("concurrency", "messages", "message-size", "accept-rate", "cpu-breakdown", "static-web"):
+    for name in ("concurrency", "messages", "message-size", "cpu-breakdown", "static-web"):
         about = {"skipped": {}}
         assert cluster.choose(runs(name), found, about) == runs(name) and not about["skipped"]
+    for name in ("accept-rate", "scaling-apart"):  # of points that are numbers of server cores the one that the server's host has
+        for listed_cores, there, others in (("0", 1, 4), ("0-3", 4, 1)):
+            about = {"skipped": {}}
+            assert {run.cores for run in cluster.choose(runs(name), parse({"mtcp_cores": listed_cores}), about)} - {0} == {there}
+            assert about["skipped"][f"{name} {words.at_cores(others)}"] == f"its points are numbers of server cores: host a has {there}"
+    about = {"skipped": {}}
     kept = cluster.choose(runs("latency-load"), found, about)
     assert {run.part.name.split(",")[0] for run in kept} == {"veth"} and {run.stack for run in kept} == {"mtcp", "kernel-tuned"}
     assert about["skipped"] == {f"latency-load ring {stack}": "it is about the wire ring" for stack in ("mtcp", "mtcp-paired")}

@@ -138,6 +138,31 @@ def test_claims_about_eight_cores_say_what_was_missing():
     assert sorted(part.split()[2] for part in told["scaling-apart-linear"].ours.split("; ")) == ["2", "4", "8"]
 
 
+def test_accepting_is_judged_at_four_server_cores():
+    """By the command as it is told, on a machine that has as many for the load; here what can be made is, and the rest is told."""
+    name = "accept-rate"
+    for usable, there, why in ((TWO, {1}, "4 server cores need 8 usable cores: this machine has 2"), (list(range(8)), {1, 2, 4}, None)):
+        about, here = {"skipped": {}}, layout.usual(usable)
+        kept = [run for run in here.choose(runs("normal", name), about) if run.part.name == "server cores"]
+        assert {run.cores for run in kept} == {run.row_point for run in kept} == there and about["skipped"].get(f"{name} at 4 server cores") == why
+        assert all(run.concurrency == 8192 * run.cores and here.of(run) == (here.servers[: run.cores], here.loads) for run in kept)
+        found = [make_row(run.stack, run.concurrency, run.repeat, 1000.0 * (2 if run.ours else 1), name, axis=run.part.column, cores=run.cores,
+                          variant=run.part.name, server_cores=words.cpu_list(here.of(run)[0])) for run in kept]
+        told, = (verdict for verdict in claims.judge_all(found, about["skipped"]) if verdict.claim["name"] == name)
+        assert (told.outcome, told.estimate and told.estimate.value) == ((claims.UNTESTED, None) if why else (claims.REPRODUCED, 2.0))
+        assert not why or told.ours == f"{name} at 4 server cores was skipped: {why}"
+    assert {run.cores for run in runs("quick", name) if run.part.axis == "cores"} == {1, 4}, "points by stack are of the file's axis"
+    assert {run.row_point for run in runs("quick", name) if run.part.axis == "concurrency"} == {8192}
+
+
+def test_points_of_one_axis_are_not_told_as_those_of_another():
+    core = make_row("kernel", experiment="accept-rate", variant="server cores", axis="cores", cores=1024)
+    both = summary.lines([make_row("mtcp", 1024, experiment="accept-rate", variant="connections"), core])
+    assert {summary.axis_label(both[:1]), summary.axis_label(both)} == {"server cores", "server cores or connections"}
+    ours = next(line for line in both if line.key.stack == "mtcp")
+    assert summary.best_kernel(both, ours) is None and summary.best_kernel(summary.lines([*ours.rows, core | {"axis": "concurrency", "concurrency": 1024}]), ours)
+
+
 def test_each_pair_of_first_cores_has_a_best_distance_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("MTCP_GUARD", "off")
     kept = [make_row(core_hop_ns=50.0), make_row(core_hop_ns=20.0, server_cores="2-3", client_cores="5"), make_row(core_hop_ns=None, server_cores="1", client_cores="1")]

@@ -222,8 +222,8 @@ def test_each_experiment_runs_by_name(repro, tmp_path, name):
     here = layout.usual(cpustat.usable_cores())
     assert all(here.lacks(run)[1] for run in resume.missing(runs, found))
     wanted = scenario.load_all()[name]
-    column = wanted.column
-    assert all(row["axis"] == column and row[column] is not None for row in found)
+    axes = {part.name or None: part.column for part in wanted.parts}
+    assert all(row["axis"] == axes[row["variant"]] and row[row["axis"]] is not None for row in found)
     variants = {run.part.name for run in runs}
     drawn = [plot.name for plot in wanted.plots if not plot.variants or variants & set(plot.variants)]
     assert all((tmp_path / "out" / "figures" / f"{plot}.svg").is_file() for plot in drawn) and drawn

@@ -118,7 +118,7 @@ def made(tmp_path, monkeypatch, runs, measured):
 
 
 def row_of(run):
-    return make_row(run.stack, run.concurrency, run.repeat, experiment=run.scenario.name, axis=run.scenario.column, variant=run.part.name or None)
+    return make_row(run.stack, run.concurrency, run.repeat, experiment=run.scenario.name, axis=run.part.column, variant=run.part.name or None)
 
 
 def test_what_is_too_much_for_this_machine_takes_nothing_else_away(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ ALL = {claim["name"]: claim for claim in claims.load()}
 def of(claim, stack, at, **more):
     """A row that this claim looks at."""
     known = KNOWN.get(claim["experiment"])  # None: a claim about all of them
-    column = known.column if known else "concurrency"
+    column = next((part.column for part in known.parts if part.name == claim.get("variant", part.name)), known.parts[0].column) if known else "concurrency"
     return make_row(stack, 8192, experiment=known.name if known else "tls", device="ring" if stack in scenario.OURS else "veth", axis=column,
                     variant=claim.get("variant"), server_cores="0-7" if "cores" in claim else "0") | more | {column: at}
 

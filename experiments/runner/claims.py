@@ -24,7 +24,7 @@ _WORDS = {  # a goal or a check of ours is no claim that could be reproduced
 }
 
 
-_AT_CORES = re.compile(r" at (\d+) server cores$")
+_AT_CORES = re.compile(r" at (\d+) server cores?$")
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def refusal(run: Run, inventory: Inventory) -> str:
     reasons = (
         (run.stack == PACKETS, "packet I/O without TCP is measured on one machine"),
         (run.pairs, "self-loop pairs are of one machine"),
-        (run.cores, "its points are numbers of server cores: a host has those that the inventory says"),
+        (run.cores not in (0, len(server.cores)), f"its points are numbers of server cores: host {server.name} has {len(server.cores)}"),
         (run.flood_rate, "the sender of a flood is driven on one machine only"),
         (run.part.loss or run.part.reorder, "frames are lost and reordered on purpose between namespaces of one machine only"),
         (run.part.delay_ms, "frames are delayed on purpose between namespaces of one machine only"),
@@ -72,7 +72,8 @@ def choose(runs: list[Run], inventory: Inventory, about: dict[str, Any]) -> list
         why = refusal(run, inventory)
         if why:
             variant = f" {run.part.name}" if run.part.name else ""
-            about["skipped"].setdefault(f"{run.scenario.name}{variant} {run.stack}", why)
+            what = words.at_cores(run.cores) if run.cores else f"{variant} {run.stack}".strip()
+            about["skipped"].setdefault(f"{run.scenario.name} {what}", why)
         else:
             kept.append(run)
     return kept
@@ -294,8 +295,8 @@ class Cluster:
         interface = self.told[server.name]["interfaces"].get(server.interface, {})
         rates = pace.Pace()
         rates.rates = row["intervals"]
-        row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed, "axis": run.scenario.column,
-                "variant": run.part.name or None, "mtu": run.part.mtu, run.scenario.column: run.point, "concurrency": run.concurrency,
+        row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed, "axis": run.part.column,
+                "variant": run.part.name or None, "mtu": run.part.mtu, run.part.column: run.point, "concurrency": run.concurrency,
                 "server_cores": server.cpu_list, "client_cores": ";".join(host.cpu_list for host in clients),
                 "device": wire(self.inventory).name if run.ours else interface.get("driver", "kernel"),
                 "hosts": f"{server.name} < {', '.join(host.name for host in clients)}", "rate_drift": rates.drift(),

@@ -10,7 +10,7 @@ from typing import Any
 from runner.errors import UsageError
 from runner.plan import Run
 from runner.scenario import PACKETS
-from runner.words import cores_of, cpu_list
+from runner.words import at_cores, cores_of, cpu_list
 
 MOST_SERVERS = 8    # that an experiment about cores has unless it is told otherwise: as many as the paper's server
 MOST_QUEUES = 16    # of a device of ours: an end has one for each core (NIC_MAX_QUEUES)
@@ -58,7 +58,7 @@ class Layout:
         if run.pairs > len(self.paired):
             return f"{run.scenario.name} with {run.pairs} pairs", f"{len(self.paired)} cores may be used"
         if run.cores > len(self.servers):
-            return f"{run.scenario.name} at {run.cores} server cores", self._too_few(run.cores)
+            return f"{run.scenario.name} {at_cores(run.cores)}", self._too_few(run.cores)
         server, client = self.of(run)
         return f"{run.scenario.name} {run.arm} on {len(server)} cores", _queues(run, len(server), len(client))
 

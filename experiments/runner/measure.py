@@ -285,10 +285,10 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
     """The program's row, with what only the harness knows."""
     server, client = site.cores.of(run)
     row |= {"experiment": run.scenario.name, "stack": run.stack, "repeat": run.repeat, "seed": run.seed,
-            "axis": run.scenario.column, "variant": run.part.name or None, "mtu": run.part.mtu,
+            "axis": run.part.column, "variant": run.part.name or None, "mtu": run.part.mtu,
             "loss": run.part.loss or None, "reorder": run.part.reorder or None,
             "delay_ms": run.part.delay_ms or None,
-            run.scenario.column: run.point, "concurrency": run.concurrency,
+            run.part.column: run.point, "concurrency": run.concurrency,
             "server_cores": words.cpu_list(server), "client_cores": words.cpu_list(client),
             "device": run.device.name if run.over_device else site.net_kind,
             "steal_share": round(window.all.steal_share, 5),

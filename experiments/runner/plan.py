@@ -61,7 +61,7 @@ class Run:
     @property
     def row_point(self) -> int:
         """As the row has it: where points are numbers of pairs or server cores, that number; connections are those of all."""
-        return int(self.load[self.scenario.axis])
+        return int(self.load[self.part.axis])
 
     @property
     def pairs(self) -> int:
@@ -76,7 +76,7 @@ class Run:
     @property
     def load(self) -> dict[str, Any]:
         """Options of the load generator."""
-        found = self.part.load | {self.scenario.axis: self.point}
+        found = self.part.load | {self.part.axis: self.point}
         return found | {"concurrency": found["concurrency"] * (found.get("pairs") or found.get("cores") or 1)}
 
     @property

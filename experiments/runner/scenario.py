@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An experiment as its file in experiments/scenarios/ describes it. Adding a file adds an experiment.
 
-A file has points on one axis (connections unless `axis` says otherwise) and one or more parts ([[part]]): which stacks,
+A file has points on an axis (connections unless `axis` says otherwise) and one or more parts ([[part]]): which stacks,
 under which settings, on which device. What a part does not say is the file's. docs/experiments.md has all keys.
 """
 from __future__ import annotations
@@ -36,7 +36,7 @@ AXES = {
 OVERHEAD_S = {"mtcp": 0.8, "kernel": 0.8}
 RAMP_PER_S = {"mtcp": 300_000, "kernel": 5_000}
 SAMPLING_S = 1.2
-_PART_KEYS = ("name", "stacks", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
+_PART_KEYS = ("name", "stacks", "axis", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
               "build", "loss", "reorder", "delay_ms", "repeats", *SIZES)
 
 _FILE_KEYS = ("name", "title", "figure", "claim", "note", "needs", "default", "breakdown", "axis", "metric", "variants_are_loads", "stacks", "points", "load",
@@ -68,6 +68,7 @@ class Part:
 
     name: str
     stacks: tuple[str, ...]
+    axis: str                                                 # what points are of
     points: dict[str, tuple[int, ...]]                        # by size
     load: dict[str, Any]                                      # options of the load generator
     time: dict[str, dict[str, Timing]]                        # by size and kind
@@ -83,6 +84,10 @@ class Part:
     repeats: dict[str, int] = field(default_factory=dict)     # by size: fewer than the experiment's
     build: str = ""                                           # option of the build that the programs are made with
 
+    @property
+    def column(self) -> str:
+        return AXES[self.axis][0]
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -95,7 +100,7 @@ class Scenario:
     axis: str
     metric: str                                               # the column that it is about
     parts: tuple[Part, ...]
-    points_by_stack: dict[str, dict[str, tuple[int, ...]]]    # by size and stack: fewer than the part's
+    points_by_stack: dict[str, dict[str, tuple[int, ...]]]    # by size and stack: fewer than the part's, if they are on the file's axis
     repeats: dict[str, int]
     note: str                                                 # what it leaves out, and why
     plots: tuple[Plot, ...]
@@ -103,15 +108,12 @@ class Scenario:
     variants_are_loads: bool = False                          # a line is compared with lines of its own variant only
 
     @property
-    def column(self) -> str:
-        return AXES[self.axis][0]
-
-    @property
     def stacks(self) -> tuple[str, ...]:
         return tuple(stack for stack in STACKS if any(stack in part.stacks for part in self.parts))
 
     def points_of(self, part: Part, stack: str, size: str) -> tuple[int, ...]:
-        return self.points_by_stack[size].get(stack) or part.points[size]
+        fewer = self.points_by_stack[size].get(stack) if part.axis == self.axis else None
+        return fewer or part.points[size]
 
     def estimate(self, kind: str, connections: int, timing: Timing) -> float:
         """Seconds that one run takes. kind: mtcp (both ends ours) or kernel."""
@@ -145,7 +147,7 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
         points[size] = tuple(chosen)
         times[size] = _timing([raw.get("time", {}), there.get("time", {}), own.get("time", {}), here.get("time", {})])
     return Part(
-        name=own.get("name", ""), stacks=tuple(stacks), points=points,
+        name=own.get("name", ""), stacks=tuple(stacks), axis=own.get("axis", raw.get("axis", "concurrency")), points=points,
         load=raw["load"] | own.get("load", {}), time=times, set=raw.get("set", {}) | own.get("set", {}),
         server_set=own.get("server_set", {}), client_set=own.get("client_set", {}), tuning=own.get("tuning", {}),
         device=own.get("device", ""), mtu=own.get("mtu"), loss=own.get("loss", 0.0), reorder=own.get("reorder", 0.0), delay_ms=own.get("delay_ms", 0.0),

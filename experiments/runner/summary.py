@@ -124,7 +124,7 @@ _LOAD = ("mtu", "rate", "messages_per_connection", "message_bytes", "app", "loss
 
 def _same(a: Row, b: Row, columns: tuple[str, ...]) -> bool:
     """Are two rows under the same load?"""
-    return (a["experiment"], point(a)) == (b["experiment"], point(b)) and all(a.get(name) == b.get(name) for name in columns)
+    return (a["experiment"], axis(a), point(a)) == (b["experiment"], axis(b), point(b)) and all(a.get(name) == b.get(name) for name in columns)
 
 
 def lines_like(all_lines: list[Line], like: Line) -> list[Line]:
@@ -194,8 +194,8 @@ def name_of(line: Line) -> str:
 
 def axis_label(found: list[Line]) -> str:
     """What the points of these lines are."""
-    column = axis(found[0].rows[0])
-    return next((label for name, label in AXES.values() if name == column), column)
+    labels = dict(AXES.values())
+    return " or ".join(dict.fromkeys(labels[axis(line.rows[0])] for line in found))
 
 
 def metric_text(line: Line, name: str) -> str:

@@ -225,15 +225,20 @@ def test_it_can_be_printed(folder, monkeypatch):
 
 @pytest.mark.parametrize("width", [360, 1280])
 def test_nothing_sticks_out_of_the_page(folder, tmp_path, width):
-    """On a phone and on a desk: what is wide scrolls by itself."""
+    """On a phone and on a desk: what is wide scrolls by itself, and which line it is stays in sight."""
     frame = folder / f"frame-{width}.html"
     frame.write_text(f'<body><iframe src="report.html" style="width:{width}px;height:900px;border:0" onload="'
-                     "document.title = this.contentDocument.documentElement.scrollWidth + ' wide'\"></iframe></body>")
+                     "const page = this.contentDocument, table = page.querySelector('table.lines'); table.parentNode.scrollLeft = 150;"
+                     "const name = table.tBodies[0].rows[0].cells[0], at = Math.round(name.getBoundingClientRect().left - table.parentNode.getBoundingClientRect().left);"
+                     "document.title = page.documentElement.scrollWidth + ' wide, moved ' + table.parentNode.scrollLeft + ', name at ' + at"
+                     " + getComputedStyle(name, '::after').content\"></iframe></body>")
     if not shutil.which("chromium"):
         pytest.skip("chromium is not installed (experiments/packages.txt lists it)")
     done = subprocess.run([*CHROMIUM, f"--user-data-dir={tmp_path}/profile", "--allow-file-access-from-files", "--hide-scrollbars", "--virtual-time-budget=3000",
                            "--dump-dom", f"file://{frame}"], capture_output=True, text=True, timeout=120, check=True).stdout
-    assert re.search(r"<title>(\d+) wide", done)[1] == str(width)
+    found = re.search(r"<title>(\d+) wide, moved (\d+), name at (-?\d+)(.*)</title>", done)
+    assert found[1] == str(width) and found[2] == "150" and found[3] == "0"
+    assert ("8K (ring)" in found[4]) is (width == 360)
 
 
 def test_a_report_made_again_reads_and_reckons_nothing_again(folder, tmp_path, monkeypatch):

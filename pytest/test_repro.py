@@ -157,7 +157,7 @@ def test_the_terminal_table_has_the_ratio_first_and_no_escapes(finished):
     done, _ = finished
     assert "\x1b" not in done.stdout + done.stderr
     head = next(line for line in done.stdout.splitlines() if "stack" in line and "per busy core-s" in line)
-    assert head.split()[:2] == ["x", "kernel"]
+    assert head.split()[:2] == ["x", "kernel-tuned"]
     assert re.search(r"^\[40/40\] ", done.stdout, re.MULTILINE) and "report:" in done.stdout.splitlines()[-1]
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from runner import claims, figures, flame, manifest, paper, parts, rows, svg
+from runner import claims, ends, figures, flame, manifest, paper, parts, rows, svg
 from runner.errors import Stop
 from runner.places import CLAIMS
 from runner.scenario import Scenario, load_all
-from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_text, milliseconds, name_of, number
-from runner.summary import ratio_to_best, with_interval
+from runner.stats import Estimate
+from runner.summary import METRICS, PER_CORE, RATE, RATIOS, Line, axis_label, kilo, lines, metric_text, milliseconds, name_of, number
+from runner.summary import ratio_cells, ratio_to_best, with_interval
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _STYLE = Path(__file__).with_name("report.css")
@@ -22,9 +23,13 @@ _TYPES = {".csv": "text/csv", ".jsonl": "application/x-ndjson", ".json": "applic
 _KINDS_OF_POINT = {"curve": "value", "bars": "value", "ratios": "ratio", "breakdown": "kernel-share"}
 
 
-def _table(scenario: Scenario, all_lines: list[Line]) -> list[dict[str, str]]:
+def _ratio(found: Estimate | None) -> str:
+    return with_interval(found, ".2f")
+
+
+def _table(scenario: Scenario, all_lines: list[Line]) -> list[dict[str, Any]]:
     return [{
-        "ratio": with_interval(ratio_to_best(all_lines, line, scenario.metric), ".2f"),
+        "ratios": ratio_cells(all_lines, line, scenario.metric, _ratio), "ends": ends.cells(line),
         "stack": line.key.stack, "variant": line.key.variant, "device": line.key.device, "point": kilo(line.key.point),
         "metric": metric_text(line, scenario.metric), "rate": with_interval(line.estimate(RATE)),
         "p50": milliseconds(line.estimate("latency_p50_us")), "p99": milliseconds(line.estimate("latency_p99_us")),
@@ -103,12 +108,12 @@ def _section(folder: Path, scenario: Scenario, found: list[rows.Row], about: dic
             "verdicts": [verdict for verdict in verdicts if verdict.claim["experiment"] == scenario.name]}
 
 
-def _headline(found: list[rows.Row]) -> list[dict[str, str]]:
-    """The one number for each concurrency: ours against the best kernel line."""
+def _headline(found: list[rows.Row]) -> list[dict[str, Any]]:
+    """For each concurrency what ours is over the tuned kernel and, beside it, over the others that lines are held against."""
     all_lines = lines(row for row in found if row["experiment"] == "concurrency")
-    return [{"connections": kilo(line.key.point), "ratio": number(ratio, ".1f"),
-             "interval": with_interval(ratio, ".1f").partition(" ")[2]}
-            for line in all_lines if line.key.stack == "mtcp" and (ratio := ratio_to_best(all_lines, line))]
+    ours = [line for line in all_lines if line.key.stack == "mtcp" and ratio_to_best(all_lines, line)]
+    return [{"connections": kilo(line.key.point), "ratio": number(ratio_to_best(all_lines, line, stack=RATIOS[0]), ".1f"),
+             "others": list(zip(RATIOS, ratio_cells(all_lines, line, PER_CORE, lambda ratio: with_interval(ratio, ".1f"))))} for line in ours]
 
 
 def _counts(verdicts: list[claims.Verdict]) -> list[tuple[str, str, int]]:
@@ -129,7 +134,7 @@ def render(folder: Path, found: list[rows.Row], about: dict[str, Any], known: di
     raw = [item for name in ("rows.csv", "rows.jsonl", "manifest.json") for item in _download(folder / name, name)]
     return environment.from_string(_TEMPLATE.read_text()).render(
         about=about, sections=sections, kinds=kinds, counts=_counts(verdicts), headline=_headline(found), n_rows=len(found), raw=raw,
-        part_head=parts.HEAD, css=_STYLE.read_text() + svg.dark_style(), repeats=max(row["repeat"] for row in found),
+        part_head=parts.HEAD, ends_head=ends.HEAD, rivals=RATIOS, css=_STYLE.read_text() + svg.dark_style(), repeats=max(row["repeat"] for row in found),
         everywhere=claims.EVERYWHERE, other_claims=about.get("claims") not in (None, manifest.digest(CLAIMS.read_bytes())),
         left_out=any(about.get(key) for key in ("skipped", "failures", "repeated")))
 

@@ -2,7 +2,7 @@
 """Rows of one kind put together: one line for each experiment, variant, stack, device and point."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from runner import stats
@@ -12,6 +12,7 @@ from runner.stats import Estimate
 
 PER_CORE = "transactions_per_server_cpu_s"
 RATE = "transactions_per_s"
+RATIOS = ("kernel-tuned", "kernel", "best kernel")  # what lines are held against: the tuned first, the paper's rival beside it
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,9 @@ def lines_like(all_lines: list[Line], like: Line) -> list[Line]:
     return [line for line in all_lines if line.key.stack in BASELINES and _same(line.rows[0], like.rows[0], columns)]
 
 
-def best_kernel(all_lines: list[Line], like: Line, metric: str = PER_CORE) -> Line | None:
-    """The kernel's best line under the same load."""
-    rivals = [line for line in lines_like(all_lines, like) if line.values(metric)]
+def best_kernel(all_lines: list[Line], like: Line, metric: str = PER_CORE, stack: str = "") -> Line | None:
+    """The kernel's best line under the same load. stack: of this one's only."""
+    rivals = [line for line in lines_like(all_lines, like) if line.values(metric) and stack in ("", line.key.stack)]
     choose = min if METRICS[metric].lowest else max
     return choose(rivals, key=lambda line: stats.median(line.values(metric)).value, default=None)
 
@@ -149,12 +150,19 @@ def ratio_of(line: Line, rival: Line, metric: str = PER_CORE) -> Estimate | None
     return stats.ratio(over.values(metric), under.values(metric))
 
 
-def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE) -> Estimate | None:
-    """How many times better than the kernel's best line."""
-    best = best_kernel(all_lines, line, metric)
+def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE, stack: str = "") -> Estimate | None:
+    """How many times better than the kernel's best line. stack: than the best of this one's."""
+    best = best_kernel(all_lines, line, metric, stack)
     if best is line:
         return Estimate(1.0, None, None, len(line.values(metric)))
     return ratio_of(line, best, metric) if best else None
+
+
+def ratio_cells(all_lines: list[Line], line: Line, metric: str, tell: Callable[[Estimate | None], str]) -> tuple[str, str, str]:
+    """Under RATIOS: over the tuned kernel, over the kernel as it comes, over the best line, which is named."""
+    best = best_kernel(all_lines, line, metric)
+    cells = [tell(ratio_to_best(all_lines, line, metric, stack)) for stack in ("kernel-tuned", "kernel", "")]
+    return cells[0], cells[1], f"{cells[2]} {best.key.stack.removeprefix('kernel-')}" if best else cells[2]
 
 
 def kilo(connections: int) -> str:

@@ -6,10 +6,10 @@ import os
 import sys
 from typing import Any, TextIO
 
-from runner import parts
+from runner import ends, parts
 from runner.claims import Verdict
 from runner.rows import Row
-from runner.summary import METRICS, RATE, Line, axis_label, kilo, lines, metric_of, metric_text, milliseconds, name_of, number, ratio_to_best
+from runner.summary import METRICS, RATE, RATIOS, Line, axis_label, kilo, lines, metric_of, metric_text, milliseconds, name_of, number, ratio_cells
 
 
 def is_plain(stream: TextIO | None = None) -> bool:
@@ -39,22 +39,29 @@ def make(title: str, *columns: str, left: tuple[int, ...]) -> Any:
 
 
 def results(rows: list[Row]) -> list[Any]:
-    """A table for each experiment, the ratio to the best kernel line first."""
+    """Tables for each experiment: ratios to the kernel's lines first, then what the two ends had left."""
     found = []
     all_lines = lines(rows)
     for experiment in dict.fromkeys(line.key.experiment for line in all_lines):
         metric = metric_of(experiment)
         own = [line for line in all_lines if line.key.experiment == experiment]
         title = METRICS[metric].label
-        table = make(f"{experiment}: x kernel: {title}, against the best kernel line", "x kernel", "stack", axis_label(own), title,
-                     "per s", "p50 ms", "p99 ms", "failed", "remarks", left=(1,))
+        table = make(f"{experiment}: {title}; x: how many times better than that line of the kernel's", *(f"x {rival}" for rival in RATIOS),
+                     "stack", axis_label(own), title, "per s", "p50 ms", "p99 ms", "failed", left=(2, 3))
         for line in own:
-            table.add_row(number(ratio_to_best(all_lines, line, metric), ".2f"), name_of(line), kilo(line.key.point),
+            table.add_row(*ratio_cells(all_lines, line, metric, lambda ratio: number(ratio, ".2f")), name_of(line), kilo(line.key.point),
                           metric_text(line, metric), number(line.estimate(RATE)), milliseconds(line.estimate("latency_p50_us")),
-                          milliseconds(line.estimate("latency_p99_us")), str(line.total("failed")), line.remarks)
-        found.append(table)
-        found += _parts(experiment, own)
+                          milliseconds(line.estimate("latency_p99_us")), str(line.total("failed")))
+        found += [table, _ends(experiment, own), *_parts(experiment, own)]
     return found
+
+
+def _ends(experiment: str, own: list[Line]) -> Any:
+    """Is a line the server's, or the load generator's? With the remarks, many of which are about that."""
+    table = make(f"{experiment}: time of both ends' cores, and the load generator", "stack", axis_label(own), *ends.HEAD, "remarks", left=(0,))
+    for line in own:
+        table.add_row(name_of(line), kilo(line.key.point), *ends.cells(line), line.remarks)
+    return table
 
 
 def _parts(experiment: str, own: list[Line]) -> list[Any]:

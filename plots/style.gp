@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Shared look. A figure's file is told: data (file), out (file), kind (svg or png), plots (this folder), value_label; for curves also
-# lines, dashes and marks: the linetype of each block's stack, which of that stack's blocks it is, and its point type.
+# lines, dashes and marks: the linetype of each block's stack, which of that stack's blocks it is, and its point type; for several panels
+# panels and panel_names: how many blocks, one after the other, are each one's; curves: of each curve the first block.
 # By hand: gnuplot -c plots/NAME.gp ROWS.csv [OUT.svg|OUT.png]; plots/byhand then makes the data and tells the rest.
 if (!exists("data")) eval system(sprintf("'%s/byhand' '%s' '%s' '%s' '%s'", plots, figure, rows, out, experiment))
 set encoding utf8

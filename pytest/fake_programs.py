@@ -19,7 +19,7 @@ RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reus
 
 def options():
     """By name; of --set, which may be repeated, all values."""
-    flags = ("--zero-copy", "--one-thread", "--shared-accept", "--progress")
+    flags = ("--zero-copy", "--one-thread", "--shared-accept", "--progress", "--histogram")
     words = [word for word in sys.argv[1:] if word not in flags]
     assert all(word.startswith("--") for word in words[::2]), words
     pairs = list(zip(words[::2], words[1::2]))
@@ -38,6 +38,9 @@ def row(given, stack):
     names = ("cpu_app", "cpu_tcpip", "cpu_packet_io", "cpu_kernel_other", "cpu_idle", "cpu_unclassified")
     latency = {f"latency_{name}_us": 1e6 * int(given["--concurrency"]) / rate * scale
                for name, scale in (("p50", 1), ("p90", 1.5), ("p99", 2), ("p999", 3), ("max", 4))}
+    if "--histogram" in sys.argv:
+        told = [[int(1000 * latency[f"latency_{name}_us"]), count] for name, count in (("p50", 900), ("p99", 90), ("p999", 9), ("max", 1))]
+        latency |= {"latency_histogram": told, "lateness_histogram": [[0, 990], [5000, 10]]}
     if "--rate" in given:
         rate = min(rate, float(given["--rate"]))
     return {

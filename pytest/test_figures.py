@@ -7,19 +7,27 @@ import xml.etree.ElementTree as tree
 
 import pytest
 from conftest import ROOT
-from runner import byhand, classify, figure_data, figures, flame, parts, rows, sampling, scenario, summary, svg
+from runner import byhand, classify, figure_data, figures, flame, latencies, parts, plan, rows, sampling, scenario, summary, svg
 from runner.errors import UsageError
 from test_repro_parts import breakdown, make_row
 
 PLOTS = ROOT / "plots"
-SHARED = {"style", "bars", "curve", "concurrency-curve", "latencies"}  # parts of others
+SHARED = {"style", "bars", "curve", "concurrency-curve", "latencies", "distribution"}  # parts of others
 
 
 def written(folder, found):
     file = rows.RowFile(folder)
     for row in found:
         file.add(row)
+        if scenario.load_all()[row["experiment"]].distributions and row.get("latency_p50_us"):
+            keep(folder, row)
     return folder / "rows.csv"
+
+
+def keep(folder, row):
+    """Its latencies beside it: a thousand, and how late their load was."""
+    slug = plan.slug(row["experiment"], row["variant"] or "", row["stack"], summary.point(row), row["repeat"])
+    latencies.write(folder, slug, ([[int(1000 * row["latency_p50_us"]) + n, 10] for n in range(100)], [[0, 900], [2500, 100]]))
 
 
 def example(name):
@@ -196,10 +204,10 @@ def test_a_core_that_only_idled_has_no_cycles():
 
 # --- curves that can be told apart
 
-def test_curves_of_one_stack_differ_in_mark_and_dashes():
+def test_curves_of_one_stack_differ_in_mark_and_dashes(tmp_path):
     for name in ("latency", "bulk", "latency-load"):
         known = scenario.load_all()[name]
-        for figure in figures.of(example(name), known):
+        for figure in figures.of(example(name), known, tmp_path):
             if figure.data.named:
                 styles = list(zip(*(words.split() for words in figure.data.styles())))
                 assert len({(line, mark) for line, _, mark in styles}) == len(styles), figure.plot.name

@@ -192,7 +192,7 @@ def load(**more):
     return {"transactions": 100, "transactions_per_s": 50.0, "connections_per_s": 50.0, "bytes_per_s": 6400.0, "failed": 1, "retransmits": 2,
             "drops": 0, "failed_total": 1, "retransmits_total": 2, "client_cpu_s": 1.5, "concurrency": 8, "seconds": 2.0, "generator_lag": 0.5,
             "steady": True, "ramp_incomplete": False, "fairness": None, "failures": {"ETIMEDOUT": 1}, "notes": ["generator_lag: x"], "latency_max_us": 9.0,
-            "latency_histogram": [[1000, 50], [2000, 50]], "client_counters": {"a": 1}} | more
+            "latency_histogram": [[1000, 50], [2000, 50]], "lateness_histogram": [[0, 7]], "client_counters": {"a": 1}} | more
 
 
 def joined(*loads, server=None, watched=None, cores=1):
@@ -207,7 +207,8 @@ def test_rows_are_summed_and_the_worst_stands():
     assert (row["transactions"], row["transactions_per_s"], row["failed"], row["concurrency"]) == (400, 200.0, 2, 16)
     assert (row["retransmits"], row["retransmits_total"], row["drops"]) == (7, 8, 5)
     assert row["failures"] == {"ETIMEDOUT": 2} and row["client_counters"] == {"a": 2} and row["tsc_hz"] == 7
-    assert (row["latency_p50_us"], row["latency_p90_us"], row["latency_max_us"]) == (3.0, 3.0, 9.0) and "latency_histogram" not in row
+    assert (row["latency_p50_us"], row["latency_p90_us"], row["latency_max_us"]) == (3.0, 3.0, 9.0)
+    assert row["latency_histogram"] == [[1000, 50], [2000, 50], [3000, 300]] and row["lateness_histogram"] == [[0, 14]]
     assert row["generator_lag"] == 0.9 and row["steady"] is False and row["seconds"] == 2.1 and row["notes"] == ["c: slow"]
     assert row["intervals"] == [2.0, 4.0] and row["memory_bytes"] == 300 and row["window_overlap"] == 1
 

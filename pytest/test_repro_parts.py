@@ -88,7 +88,7 @@ def test_every_scenario_file_is_whole():
     for found in scenario.load_all().values():
         assert set(found.stacks) <= set(scenario.STACKS) and set(found.repeats) == set(scenario.SIZES)
         for plot in found.plots:
-            assert (ROOT / "plots" / f"{plot.name}.gp").is_file() and plot.data in figure_data.KINDS
+            assert (ROOT / "plots" / f"{plot.name}.gp").is_file() and plot.data in (*figure_data.KINDS, figure_data.DISTRIBUTION)
             assert not plot.metric or plot.metric in summary.METRICS
             assert set(plot.variants) <= {part.name for part in found.parts}
         assert found.axis in scenario.AXES and found.metric in summary.METRICS

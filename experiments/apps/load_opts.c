@@ -19,6 +19,19 @@
 
 static const char *const directions[] = {"down", "up", NULL};
 
+/* What becomes of the result. */
+static void add_row(struct opt_table *t, struct run_opts *o)
+{
+	OPT(t, "json", "FILE", OPT_TEXT, &o->json,
+	    .doc = "write the result row as one JSON object; - is standard output");
+	OPT(t, "histogram", NULL, OPT_FLAG, &o->histogram,
+	    .doc = "all latencies in the row, in an open loop all lateness, too: pairs of "
+		   "nanoseconds and how many had them");
+	OPT(t, "experiment", "NAME", OPT_TEXT, &o->experiment, .doc = "label in the row");
+	OPT(t, "repeat", "K", OPT_U32, &o->repeat, .min = 0, .max = 1e6, .doc = "label in the row");
+	OPT(t, "note", "TEXT", OPT_TEXT, &o->note, .doc = "a remark for the row's notes");
+}
+
 void opts_add_run(struct opt_table *t, struct run_opts *o)
 {
 	struct load_conf *l = &o->load;
@@ -70,13 +83,9 @@ void opts_add_run(struct opt_table *t, struct run_opts *o)
 	    .doc = "JSON lines on standard error while it runs");
 	OPT(t, "interval", "S", OPT_REAL, &l->interval_s, .min = 0.01, .max = 3600,
 	    .doc = "between two lines of --progress (1)");
-	OPT(t, "json", "FILE", OPT_TEXT, &o->json,
-	    .doc = "write the result row as one JSON object; - is standard output");
-	OPT(t, "experiment", "NAME", OPT_TEXT, &o->experiment, .doc = "label in the row");
-	OPT(t, "repeat", "K", OPT_U32, &o->repeat, .min = 0, .max = 1e6, .doc = "label in the row");
 	OPT(t, "seed", "N", OPT_U64, &l->seed, .min = 0, .max = 9007199254740992.0,
 	    .doc = "of the arrivals (1)");
-	OPT(t, "note", "TEXT", OPT_TEXT, &o->note, .doc = "a remark for the row's notes");
+	add_row(t, o);
 }
 
 int tls_check(int app, const struct tls_conf *tls, uint32_t largest, char err[ERR_LEN])

@@ -12,6 +12,7 @@ struct run_opts {
 	struct load_conf load;
 	uint32_t repeat;
 	const char *experiment, *json, *note;
+	bool histogram;		/* all latencies in the row */
 	const char *trace_path; /* replay; NULL: made up */
 	struct trace trace;
 };

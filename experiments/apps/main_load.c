@@ -21,7 +21,7 @@ struct options {
 	struct stack_opts stack;
 	struct run_opts run;
 	struct io_sources sources;
-	bool hold, histogram;
+	bool hold;
 };
 
 static volatile sig_atomic_t let_go;
@@ -56,8 +56,6 @@ static void make_table(struct opt_table *t, struct options *o)
 	    .doc = "the server's CPUs, where they are of this machine");
 	OPT(t, "hold", NULL, OPT_FLAG, &o->hold,
 	    .doc = "after the warm-up tell {\"event\":\"ready\"}, and begin the window at SIGUSR1");
-	OPT(t, "histogram", NULL, OPT_FLAG, &o->histogram,
-	    .doc = "all latencies in the row, so that those of several generators can be joined");
 	opts_add_run(t, &o->run);
 }
 
@@ -101,7 +99,7 @@ static int run(struct options *o, char err[ERR_LEN])
 				.server_cores = l->server_cpus,
 				.client_cores = o->stack.cores,
 				.note = o->run.note,
-				.histogram = o->histogram};
+				.histogram = o->run.histogram};
 	struct load_hooks hooks = {.released = o->hold ? released : NULL};
 	struct opt_lines lines;
 	struct io_conf conf;

@@ -151,6 +151,7 @@ static int run_load(struct pair *p, char err[ERR_LEN])
 				.server_threads = p->server_stack->n_workers,
 				.client_cores = o->client_cores,
 				.note = o->run.note,
+				.histogram = o->run.histogram,
 				.one_thread = o->one_thread};
 	int ret;
 

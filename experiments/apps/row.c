@@ -331,6 +331,8 @@ json_t *row_of_load(const struct row_info *info, const struct load_conf *conf,
 	put_latency(row, &r->latency);
 	if (info->histogram)
 		put(row, "latency_histogram", histogram_of(&r->latency));
+	if (info->histogram && is_open_loop(conf))
+		put(row, "lateness_histogram", histogram_of(&r->lag));
 	put(row, "server_cpu_s",
 	    info->server_cores.n > 0 ? json_real(r->server_cpu.busy) : json_null());
 	put(row, "client_cpu_s", json_real(r->client_cpu.busy));

@@ -18,7 +18,8 @@ struct row_info {
 	struct cpu_list server_cores, client_cores; /* n == 0: unknown */
 	unsigned server_threads;		    /* of the application's; 0: unknown */
 	const char *note;			    /* or NULL */
-	bool histogram;	 /* also latency_histogram: pairs of a latency in ns and how many had it */
+	bool histogram; /* also latency_histogram and, of an open loop, lateness_histogram: pairs of
+			   ns and how many had them */
 	bool one_thread; /* of both ends: the server's loop counts the load's turns as its
 			    application's */
 };

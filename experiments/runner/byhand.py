@@ -55,12 +55,12 @@ def read_csv(path: Path) -> list[rows.Row]:
     return found
 
 
-def _figure(file: str, found: list[rows.Row], experiment: str) -> figures.Figure:
+def _figure(file: str, found: list[rows.Row], folder: Path, experiment: str) -> figures.Figure:
     files: dict[str, None] = {}
     for scenario in load_all().values():
         if experiment in ("", scenario.name):
             files |= dict.fromkeys(name for _, name in figures.plots_of(scenario))
-            for figure in figures.of(found, scenario):
+            for figure in figures.of(found, scenario, folder):
                 if figure.file == file:
                     return figure
     raise UsageError(f"{file}: these rows have nothing for it" if file in files else f"{file}: no figure of an experiment: {nearest(file, list(files))}")
@@ -72,7 +72,7 @@ def answer(words: list[str]) -> str:
     try:
         if not source:
             raise UsageError(f"gnuplot -c {name} ROWS.csv [OUT.svg|OUT.png]")
-        figure = _figure(Path(name).stem, read_csv(Path(source)), experiment)
+        figure = _figure(Path(name).stem, read_csv(Path(source)), Path(source).parent, experiment)
         target = Path(out or f"{figure.plot.name}.svg").absolute()
         data = target.with_suffix(".dat")
         data.write_text(figure.data.text())

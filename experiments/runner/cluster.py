@@ -275,7 +275,7 @@ class Cluster:
         """share: what of the load is this client's."""
         own = {key: value for key, value in share.items() if value is not None}
         argv = [deploy.program(host, self.tree, "mtcp-load"), "--stack", host.load, "--target", f"{self.inventory.server.first}:{PORT}",
-                "--cores", host.cpu_list, "--hold", "--histogram", *words.load(run, seed=run.seed + 1000 * place, **own)]
+                "--cores", host.cpu_list, "--hold", *words.load(run, seed=run.seed + 1000 * place, histogram=True, **own)]
         if host.load == "mtcp":
             return argv + ["--device", host.device, "--address", _span(host), *words.settings(run), *words.sets("--set", run.part.client_set | host.set)]
         profile = tuning.profile("mtcp-peer" if run.ours else run.stack, run.part.tuning)

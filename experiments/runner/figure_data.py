@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from runner import model, paper
+from runner import latencies, model, paper
 from runner.parts import LABELS, METHODS, PARTS, mean_shares
 from runner.scenario import OURS, STACKS, Plot
 from runner.stats import Estimate
@@ -17,6 +18,9 @@ _MARKS = {1: 7, 2: 5, 3: 9, 4: 11, 5: 13, 6: 4, 7: 6, PAPER_LINE: 12}  # a stack
 _OTHER_MARKS = (8, 4, 2, 12, 1, 10, 3, 6)  # of its further curves: hollow ones, and strokes
 _PLAIN_DEVICES = ("ring", "veth", "veth-rootless")
 _PERCENTILES = ("p50", "p90", "p99", "p999")
+_SHARES = (100.0, 98.0, 95.0, 90.0, 85.0, 80.0, 75.0, 70.0, 65.0, 60.0, 55.0, 50.0, 40.0, 31.5, 25.0, 20.0, 16.0, 12.5,
+           *(float(f"{step}e{power}") for power in range(1, -7, -1) for step in (1, 0.8, 0.63, 0.5, 0.4, 0.315, 0.25, 0.2, 0.16, 0.125)))
+_MARKED = (50.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 _FROM_TO = ("low", "high")  # ends of the 95% interval
 
 Cell = float | str
@@ -30,6 +34,8 @@ class Data:
     blocks: dict[str, list[list[Cell]]] = field(default_factory=dict)
     header: str = ""   # first line of the file, where gnuplot wants one
     places: tuple[str, ...] = ()  # what the first column's 0, 1, ... stand for, where they are names
+    unit: str = ""  # of the first column's values
+    panels: dict[str, int] = field(default_factory=dict)  # pictures side by side: the name of each, and how many of the blocks are its
 
     @property
     def named(self) -> bool:
@@ -37,16 +43,29 @@ class Data:
 
     def text(self) -> str:
         """As gnuplot reads it: blocks two blank lines apart, each under its name."""
-        told = ["\n".join([f'"{name}"'] * bool(name) + [" ".join(map(_word, row)) for row in rows])
-                for name, rows in self.blocks.items()]
+        told = ["\n".join([f'"{shown}"'] * bool(shown) + [" ".join(map(_word, row)) for row in rows])
+                for shown, rows in zip(self._shown(), self.blocks.values())]
         return "\n".join([self.header] * bool(self.header) + ["\n\n\n".join(told)]) + "\n"
 
     def styles(self) -> tuple[str, str, str]:
         """For each block the number of its stack's linetype, of its dashes and of its mark: curves of one stack differ in those."""
-        stacks = [name.split()[0] for name in self.blocks]
-        before = [stacks[:place].count(stack) for place, stack in enumerate(stacks)]
+        curves = self._shown()
+        stacks = [name.split()[0] for name in curves]
+        before = [len({other for other, of in zip(curves[: curves.index(name)], stacks) if of == stack}) for name, stack in zip(curves, stacks)]
         marks = [_MARKS[linetype(stack)] if place == 0 else _OTHER_MARKS[(place - 1) % len(_OTHER_MARKS)] for stack, place in zip(stacks, before)]
         return " ".join(str(linetype(stack)) for stack in stacks), " ".join(str(place + 1) for place in before), " ".join(map(str, marks))
+
+    def _shown(self) -> list[str]:
+        """Names of blocks as their curves have them: without what stands above a panel, and so the same in each."""
+        panels = [name for name, n in self.panels.items() for _ in range(n)]
+        return [name.removesuffix(f" at {panel}") for name, panel in zip(self.blocks, panels)] if panels else list(self.blocks)
+
+    def layout(self) -> dict[str, list[int] | list[str]]:
+        """Of several panels: how many blocks each has, their names, and of each curve the number of its first block."""
+        if not self.panels:
+            return {}
+        curves = self._shown()
+        return {"panels": list(self.panels.values()), "panel_names": list(self.panels), "curves": [curves.index(name) + 1 for name in dict.fromkeys(curves)]}
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and rows for a reader."""
@@ -56,7 +75,7 @@ class Data:
         return head, rows
 
     def _at(self, row: list[Cell]) -> str:
-        return self.places[int(row[0])] if self.places else _told(row[0])
+        return self.places[int(row[0])] if self.places else _told(row[0]) + self.unit
 
     def words(self) -> str:
         """What a reader hears who does not see the figure: each curve's ends, each bar's value."""
@@ -211,6 +230,28 @@ def percentiles(all_lines: list[Line], _: Plot) -> Data:
     return data
 
 
+def distribution(all_lines: list[Line], folder: Path) -> Data:
+    """A panel for each point, a block for each line that has its latencies kept: the share of all responses, in percent, that took longer
+    than so many us, then the least and the most that it is in a repeat, and how late the load began at that share; 1 last where a mark is."""
+    data = Data(("took longer", "us", "least of a repeat", "most", "load late, us"), unit="%")
+    for line in sorted(_by_curve(all_lines), key=lambda line: line.key.point):
+        found = latencies.gather(folder, line)
+        if found:
+            panel = kilo(line.key.point)
+            data.panels[panel] = data.panels.get(panel, 0) + 1
+            data.blocks[f"{_curve_name(all_lines, line)} at {panel}"] = _exceeded(found)
+    return data
+
+
+def _exceeded(found: latencies.Gathered) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for percent in (percent for percent in _SHARES if percent / 100 * found.responses.n >= 1):
+        each = [repeat.exceeded_by(percent / 100) for repeat in found.repeats]
+        late = found.starts.exceeded_by(percent / 100) if found.starts.n else 0.0
+        rows.append([percent, found.responses.exceeded_by(percent / 100), min(each), max(each), late, float(percent in _MARKED)])
+    return rows
+
+
 def breakdown(all_lines: list[Line], _: Plot) -> Data:
     """A bar for each line and method: the parts in percent; an empty bar between two stacks."""
     rows: list[list[Cell]] = []
@@ -245,9 +286,12 @@ KINDS: dict[str, Callable[[list[Line], Plot], Data]] = {
     "curve": curve, "latency": latency, "bars": bars, "percentiles": percentiles, "breakdown": breakdown, "cycles": cycles,
     "ratios": ratios,
 }
+DISTRIBUTION = "distribution"  # the kind that wants more than rows
 
 
-def of(plot: Plot, own: list[Line]) -> Data:
-    """What a figure shows of these lines: of the variants that it is about."""
+def of(plot: Plot, own: list[Line], folder: Path | None = None) -> Data:
+    """What a figure shows of these lines: of the variants that it is about. folder: of the rows, for what is kept beside them."""
     chosen = [line for line in own if not plot.variants or line.key.variant in plot.variants]
+    if plot.data == DISTRIBUTION:
+        return distribution(chosen, folder) if folder else Data(())
     return KINDS[plot.data](chosen, plot) if chosen else Data(())

@@ -32,22 +32,22 @@ def plots_of(scenario: Scenario) -> list[tuple[Plot, str]]:
     return found
 
 
-def of(rows: list[Row], scenario: Scenario) -> list[Figure]:
-    """Those that the rows have something for."""
+def of(rows: list[Row], scenario: Scenario, folder: Path) -> list[Figure]:
+    """Those that the rows have something for, and what is kept beside them in folder."""
     own = lines(row for row in rows if row["experiment"] == scenario.name)
-    found = [Figure(plot, file, figure_data.of(plot, own)) for plot, file in plots_of(scenario)]
+    found = [Figure(plot, file, figure_data.of(plot, own, folder)) for plot, file in plots_of(scenario)]
     return [figure for figure in found if figure.data.blocks]
 
 
 def draw(rows: list[Row], scenarios: dict[str, Scenario], folder: Path, kinds: tuple[str, ...] = ("svg", "png"),
          only: str | None = None) -> list[str]:
-    """Draws every figure that the rows have something for; names of those drawn. only: of one experiment."""
+    """Draws every figure that the rows have something for into folder, beside them; names of those drawn. only: of one experiment."""
     if not shutil.which("gnuplot"):
         return []
     drawn = []
     (folder / "data").mkdir(parents=True, exist_ok=True)
     for scenario in scenarios.values():
-        for figure in of(rows, scenario) if only in (None, scenario.name) else []:
+        for figure in of(rows, scenario, folder.parent) if only in (None, scenario.name) else []:
             data = folder / "data" / f"{figure.plot.name}.dat"
             data.write_text(figure.data.text())
             for kind in kinds:
@@ -61,7 +61,8 @@ def settings(figure: Figure, data: Path, out: Path, kind: str) -> str:
     lines_, dashes, marks = figure.data.styles() if figure.data.named else ("", "", "")
     plot = figure.plot
     label = plot.label or (METRICS[plot.metric].label if plot.metric in METRICS else "")
-    return (f"data={_quoted(data)}; out={_quoted(out)}; kind='{kind}'; plots={_quoted(PLOTS)}; "
+    panels = "".join(f"{name}='{' '.join(map(str, values))}'; " for name, values in figure.data.layout().items())
+    return (f"{panels}data={_quoted(data)}; out={_quoted(out)}; kind='{kind}'; plots={_quoted(PLOTS)}; "
             f"lines='{lines_}'; dashes='{dashes}'; marks='{marks}'; value_label={_quoted(label)}")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from runner import latencies
 from runner.cpustat import CpuTime
 from runner.errors import Stop
 from runner.rows import Row
@@ -132,13 +133,13 @@ def _notes(loads: dict[str, Row]) -> list[str]:
 def join(server: Row, loads: dict[str, Row], watched: Window, windows: dict[str, Window], cores: int) -> Row:
     """server: its program's row; loads: the generators', by host; watched, windows: what their hosts' agents saw; cores: the server's."""
     each = list(loads.values())
+    latency, lateness = (latencies.together(found) for found in zip(*map(latencies.take, each)))
     row: Row = dict(each[0])
-    row.pop("latency_histogram", None)
     row |= {name: _add(found.get(name) for found in each) for name in _SUMS}
     row |= {name: server.get(name) for name in _SERVERS}
     row |= {name: _add([row[name], server.get(name)]) for name in ("retransmits", "retransmits_total", "drops", "steal_s")}
     row |= {name: max((found[name] for found in each if found.get(name) is not None), default=None) for name in _WORST}
-    row |= quantiles((found.get("latency_histogram") or [] for found in each), row["latency_max_us"])
+    row |= quantiles([latency], row["latency_max_us"]) | {"latency_histogram": latency, "lateness_histogram": lateness}
     row["server_busy"] = _busy(server, watched, cores)
     row["generator_limited"] = _limited(each, row["server_busy"])
     row["ramp_incomplete"] = any(found.get("ramp_incomplete") for found in each)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner import conclude, cpustat, flood, layout, memory, netns, pace, rows, sampling, tuning, words
+from runner import conclude, cpustat, flood, latencies, layout, memory, netns, pace, rows, sampling, tuning, words
 from runner.builds import program
 from runner.cluster import Cluster
 from runner.plan import Run
@@ -334,7 +334,10 @@ def measure(run: Run, site: Site) -> rows.Row:
         row = site.hosts.measure(run, site.settings, site.show_rate) if site.hosts else _here(run, site)
     finally:
         shutil.rmtree(site.scratch, ignore_errors=True)
+    distributions = latencies.take(row)
     wrong = rows.faults(row)
     if wrong:
         raise ChildFailed(f"the row is not as experiments/schema.json wants it: {wrong[0]}")
+    if run.scenario.distributions:
+        latencies.write(site.scratch.parent, run.slug, distributions)
     return row

@@ -16,7 +16,7 @@ from runner.errors import CannotRun, UsageError
 from runner.places import ROOT
 
 _FILES = ("rows.csv", "rows.jsonl", "skipped.csv", "manifest.json", "report.html", "report.pdf")
-_FOLDERS = ("figures", "functions", "stacks")
+_FOLDERS = ("figures", "functions", "latencies", "stacks")
 _SUMS = "SHA256SUMS"
 
 _README = """{name}: results of mtcp, a user-level TCP stack, against the Linux kernel
@@ -28,6 +28,7 @@ sources        {sources}
 report.html    open it in a browser; report.pdf, where there is one, is its print
 rows.csv       a line for each measured run; rows.jsonl: with breakdowns and counters, too; manifest.json: machine, settings, versions
 figures/       SVG and PNG, with the data that they show; stacks/, functions/: where perf found the server's cores
+latencies/     of the experiments that draw them: how many responses took how long, and how late the load began, for each run
 
 Is it whole?           sha256sum -c {sums}
 Figures and verdicts again, from the rows:

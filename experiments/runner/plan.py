@@ -12,6 +12,11 @@ from runner.device import Device
 from runner.scenario import BASELINES, OURS, PACKETS, Part, Scenario, Timing
 
 
+def slug(experiment: str, variant: str, stack: str, point: int, repeat: int) -> str:
+    """A run's name as that of a file."""
+    return re.sub(r"[^A-Za-z0-9.#-]+", "-", f"{' '.join(filter(None, (experiment, variant, stack)))} {point}-r{repeat}")
+
+
 @dataclass(frozen=True)
 class Run:
     """One measured run: one row."""
@@ -90,7 +95,7 @@ class Run:
 
     @property
     def slug(self) -> str:
-        return re.sub(r"[^A-Za-z0-9.#-]+", "-", self.label.replace(" #", "-r"))
+        return slug(self.scenario.name, self.part.name, self.stack, self.point, self.repeat)
 
     @property
     def estimate(self) -> float:

@@ -102,7 +102,7 @@ def _section(folder: Path, scenario: Scenario, found: list[rows.Row], about: dic
              verdicts: list[claims.Verdict]) -> dict[str, Any]:
     own = lines(row for row in found if row["experiment"] == scenario.name)
     return {"scenario": scenario, "table": _table(scenario, own), "flames": _flames(folder, scenario.name, load_all()),
-            "figures": [told for figure in figures.of(found, scenario) for told in _figure(folder, scenario.name, figure)],
+            "figures": [told for figure in figures.of(found, scenario, folder) for told in _figure(folder, scenario.name, figure)],
             "parts": parts.table(own), "axis": axis_label(own), "metric": METRICS[scenario.metric].label, "variants": any(line.key.variant for line in own),
             "again": again(about.get("command") or "./repro run", scenario.name), "runs": _runs(own, scenario.metric),
             "verdicts": [verdict for verdict in verdicts if verdict.claim["experiment"] == scenario.name]}

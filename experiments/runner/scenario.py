@@ -108,6 +108,11 @@ class Scenario:
     variants_are_loads: bool = False                          # a line is compared with lines of its own variant only
 
     @property
+    def distributions(self) -> bool:
+        """Are all latencies of a run kept, not only its percentiles?"""
+        return any(plot.data == "distribution" for plot in self.plots)
+
+    @property
     def stacks(self) -> tuple[str, ...]:
         return tuple(stack for stack in STACKS if any(stack in part.stacks for part in self.parts))
 

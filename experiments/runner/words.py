@@ -47,7 +47,7 @@ def load(run: Run, **more: Any) -> list[str]:
     own = {key: value for key, value in run.load.items() if key not in ("pairs", "cores", "flood_rate")}
     return ["--progress"] + options(own | {"interval": pace.INTERVAL_S,
         "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
-        "experiment": run.scenario.name, "repeat": run.repeat} | more)
+        "experiment": run.scenario.name, "repeat": run.repeat} | ({"histogram": True} if run.scenario.distributions else {}) | more)
 
 
 def settings(run: Run) -> list[str]:

@@ -105,7 +105,7 @@ def fakes(tmp_path) -> Path:
     """A folder for MTCP_BIN with stand-ins for our programs."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("mtcp-pair", "mtcp-server", "mtcp-load", "mtcp-packets"):
+    for name in ("mtcp-pair", "mtcp-server", "mtcp-load", "mtcp-packets", "mtcp-descriptors"):
         shutil.copy(ROOT / "pytest" / "fake_programs.py", folder / name)
     return folder
 

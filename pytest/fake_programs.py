@@ -19,7 +19,7 @@ RATES = {"mtcp": 400_000, "mtcp-paired": 300_000, "kernel": 15_000, "kernel-reus
 
 def options():
     """By name; of --set, which may be repeated, all values."""
-    flags = ("--zero-copy", "--one-thread", "--shared-accept", "--progress", "--histogram")
+    flags = ("--zero-copy", "--one-thread", "--shared-accept", "--progress", "--histogram", "--tls-resume", "--bare")
     words = [word for word in sys.argv[1:] if word not in flags]
     assert all(word.startswith("--") for word in words[::2]), words
     pairs = list(zip(words[::2], words[1::2]))
@@ -84,6 +84,8 @@ def main():
         print("ready", file=sys.stderr, flush=True)
         while True:
             signal.pause()
+    elif NAME == "mtcp-descriptors":
+        measure(given, given["--stack"])
     elif NAME == "mtcp-pair":
         measure(given, {"inline": "mtcp", "paired": "mtcp-paired"}[given["--mode"]])
         if "flood:" in given.get("--client-set", ""):

@@ -14,7 +14,7 @@ import time
 
 import pytest
 from apps import SIZES, Peer, best_of, make_site, row_of, serving, wait_for
-from runner import gather
+from runner import doctor, gather
 
 KERNEL = ("kernel", "kernel-reuseport", "kernel-uring")
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -650,6 +650,27 @@ def test_pairs_in_one_thread_share_nothing(program, accept):
     assert row["failed"] == 0 and row["transactions"] == 4000 and row["mode"].endswith("one thread")
     assert row["server_cores"] == row["client_cores"] and row["cpu_app"] is None and row["cycles_per_transaction"] > 100
     want_only_stalls_repeated(row, 4000)  # a segment that came to another core than its connection's would find nobody there
+
+
+@pytest.mark.parametrize("mode", ["inline", "paired"])
+def test_a_server_takes_as_many_events_at_a_time_as_told(program, mode):
+    """After each wait the stack sends what the events were answered by: a turn in which something happens for each message, or far fewer."""
+    busy = {}
+    for most in (1, 256):
+        row = row_of([program("mtcp-pair"), "--mode", mode, "--events", most, "--concurrency", "1000", "--messages", 8, "--connections", "3000", "--json", "-"])
+        assert row["failed"] == 0 and row["transactions"] == 24000
+        busy[most] = row["server_counters"]["turns"] - row["server_counters"]["idle_turns"]
+    assert busy[1] > 18000 and busy[1] > 3 * busy[256], busy
+
+
+@pytest.mark.parametrize("stack", ["kernel", "kernel-uring"])
+def test_a_kernel_server_takes_one_event_at_a_time(program, stack):
+    if stack == "kernel-uring" and doctor.uring_refusal():
+        pytest.skip(doctor.uring_refusal())
+    with serving(program("mtcp-server"), "--stack", stack, "--events", "1", "--listen", "127.0.0.1:0") as server:
+        row = row_of([program("mtcp-load"), "--stack", "kernel", "--target", "%s:%d" % server.address, "--concurrency", 50,
+                      "--messages", 3, "--connections", 500, "--json", "-"])
+    assert row["transactions"] == 1500 and row["failed"] == 0
 
 
 def test_more_connections_than_under_way_are_open(program):

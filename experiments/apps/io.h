@@ -95,6 +95,8 @@ struct io_ops {
 	void (*shut)(struct io *);
 	int (*listener)(struct io *);		  /* descriptor, or -1 */
 	int (*accept)(struct io *, int listener); /* accept4 */
+	int (*socket)(struct io *,
+		      int family); /* TCP's; NULL: this stack has none without connect */
 	int (*connect)(struct io *,
 		       const struct addr *); /* socket, connect; -1 unless under way or done */
 	ssize_t (*read)(struct io *, int fd, void *, size_t);
@@ -109,8 +111,8 @@ struct io_ops {
 	int (*close)(struct io *, int fd);			       /* leaves the event set */
 	int (*error)(struct io *, int fd);			       /* SO_ERROR */
 	int (*ctl)(struct io *, enum io_ctl, int fd, struct io_event); /* epoll_ctl */
-	/* Up to IO_MAX_EVENTS; timeout in ms, -1: none. 0 also when a signal came. */
-	int (*wait)(struct io *, struct io_event[IO_MAX_EVENTS], int timeout);
+	/* Up to max, of IO_MAX_EVENTS; timeout in ms, -1: none. 0 also when a signal came. */
+	int (*wait)(struct io *, struct io_event[IO_MAX_EVENTS], int max, int timeout);
 };
 
 extern const struct io_ops io_mtcp_ops;

@@ -79,12 +79,17 @@ static int bind_source(struct kernel_io *k, int fd, const struct io_sources *sou
 	return bind(fd, (struct sockaddr *)&from, sizeof(from));
 }
 
+static int kernel_socket(struct io *io, int family)
+{
+	(void)io;
+	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 static int kernel_connect(struct io *io, const struct addr *to)
 {
 	const struct io_sources *sources = &io->stack->conf.sources;
-	int one = 1, saved, fd;
+	int fd = kernel_socket(io, to->ss.ss_family), one = 1, saved;
 
-	fd = socket(to->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	if (kernel_stack_of(io->stack)->knobs.fastopen) /* what refuses it connects as ever */
@@ -150,10 +155,10 @@ static int kernel_ctl(struct io *io, enum io_ctl op, int fd, struct io_event ev)
 	return epoll_ctl(self(io)->epoll, (int)op, fd, &event);
 }
 
-static int kernel_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int timeout)
+static int kernel_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int max, int timeout)
 {
 	struct kernel_io *k = self(io);
-	int n = epoll_wait(k->epoll, k->events, IO_MAX_EVENTS,
+	int n = epoll_wait(k->epoll, k->events, max,
 			   kernel_stack_of(io->stack)->knobs.spin ? 0 : timeout);
 
 	if (n < 0)
@@ -178,6 +183,7 @@ const struct io_ops io_kernel_ops = {
 	.shut = kernel_shut,
 	.listener = kernel_listener,
 	.accept = kernel_accept,
+	.socket = kernel_socket,
 	.connect = kernel_connect,
 	.read = kernel_read,
 	.write = kernel_write,

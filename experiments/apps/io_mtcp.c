@@ -217,12 +217,16 @@ static int mtcp_io_accept(struct io *io, int listener)
 	return mtcp_accept4(self(io)->mctx, listener, NULL, NULL, SOCK_NONBLOCK);
 }
 
+static int mtcp_io_socket(struct io *io, int family)
+{
+	return mtcp_socket(self(io)->mctx, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+}
+
 static int mtcp_io_connect(struct io *io, const struct addr *to)
 {
 	struct mtcp_io *m = self(io);
-	int fd, saved;
+	int fd = mtcp_io_socket(io, to->ss.ss_family), saved;
 
-	fd = mtcp_socket(m->mctx, to->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	if (mtcp_connect(m->mctx, fd, (const struct sockaddr *)&to->ss, to->len) < 0 &&
@@ -298,10 +302,10 @@ static int mtcp_io_ctl(struct io *io, enum io_ctl op, int fd, struct io_event ev
 	return mtcp_epoll_ctl(self(io)->mctx, self(io)->epoll, (int)op, fd, &event);
 }
 
-static int mtcp_io_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int timeout)
+static int mtcp_io_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int max, int timeout)
 {
 	struct mtcp_io *m = self(io);
-	int n = mtcp_epoll_wait(m->mctx, m->epoll, m->events, IO_MAX_EVENTS, timeout);
+	int n = mtcp_epoll_wait(m->mctx, m->epoll, m->events, max, timeout);
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -1;
@@ -327,6 +331,7 @@ const struct io_ops io_mtcp_ops = {
 	.shut = mtcp_shut,
 	.listener = mtcp_listener,
 	.accept = mtcp_io_accept,
+	.socket = mtcp_io_socket,
 	.connect = mtcp_io_connect,
 	.read = mtcp_io_read,
 	.write = mtcp_io_write,

@@ -338,11 +338,11 @@ static uint32_t events_of(const struct uring_conn *c)
 }
 
 /* Events of those on the list. Who has one stays on it, for as long as it has: level-triggered. */
-static int ready_events(struct uring_io *u, struct io_event events[IO_MAX_EVENTS], int n)
+static int ready_events(struct uring_io *u, struct io_event events[IO_MAX_EVENTS], int n, int max)
 {
 	int last = u->ready.tail;
 
-	while (u->ready.head != NO_FD && n < IO_MAX_EVENTS) {
+	while (u->ready.head != NO_FD && n < max) {
 		int fd = pop(u, &u->ready);
 		struct uring_conn *c = &u->conns[fd];
 		uint32_t now = events_of(c);
@@ -385,7 +385,7 @@ static void feed_the_starved(struct uring_io *u)
 			uring_receive_again(u, (int)fd);
 }
 
-static int uring_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int timeout)
+static int uring_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int max, int timeout)
 {
 	struct uring_io *u = uring_self(io);
 	struct __kernel_timespec ts = {timeout / 1000, (long long)(timeout % 1000) * 1000000};
@@ -414,7 +414,7 @@ static int uring_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int 
 	io_uring_cq_advance(&u->ring, n_seen);
 	if (u->listener != NO_FD && (u->accepted.head != NO_FD || u->accept_error != 0))
 		events[n++] = (struct io_event){IO_IN, NULL};
-	return ready_events(u, events, n);
+	return ready_events(u, events, n, max);
 }
 
 const struct io_ops io_uring_ops = {

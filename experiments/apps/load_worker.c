@@ -259,7 +259,7 @@ static void loop(void *arg)
 	w->now = clock_ns();
 	while (!team_stopping(&w->shared->team)) {
 		before_wait(w);
-		n = w->ops->wait(w->io, events, timeout_ms(w));
+		n = w->ops->wait(w->io, events, IO_MAX_EVENTS, timeout_ms(w));
 		w->now = clock_ns();
 		io_prefetch(events, n);
 		for (int i = 0; i < n; i++) {

@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "load_opts.h"
+#include "counted.h"
 #include "nic.h"
 
-#define BURST	64
-#define TICK_NS (5 * MS_NS)
+#define BURST 64
 
 static const char *const more =
 	"--device is measured, --source polled beside it: flood:rate=R,to=A:P/DEVICE sends.\n"
@@ -97,42 +96,15 @@ static void poller_stop(struct poller *p)
 	nic_driver.close(&p->nic);
 }
 
-static void event(const char *name)
+static struct counts read_counts(void *arg)
 {
-	fprintf(stderr, "{\"event\":\"%s\"}\n", name);
-	fflush(stderr);
-}
+	struct poller *p = arg;
 
-static void progress(const struct load_conf *l, struct poller *p, uint64_t *at, uint64_t *frames)
-{
-	uint64_t now = clock_ns(), seen = counter_get(&p->frames);
-	double elapsed = (double)(now - *at) / (double)SEC_NS;
-
-	if (!l->progress || elapsed < l->interval_s)
-		return;
-	fprintf(stderr, "{\"event\":\"progress\",\"transactions_per_s\":%.0f}\n",
-		(double)(seen - *frames) / elapsed);
-	*at = now;
-	*frames = seen;
-}
-
-/* False when it was interrupted. */
-static bool pass(const struct load_conf *l, struct poller *p, double seconds)
-{
-	const struct timespec tick = {.tv_nsec = (long)TICK_NS};
-	uint64_t at = clock_ns(), frames = counter_get(&p->frames);
-	uint64_t until = at + (uint64_t)(seconds * (double)SEC_NS);
-
-	while (clock_ns() < until && !interrupted()) {
-		nanosleep(&tick, NULL);
-		progress(l, p, &at, &frames);
-	}
-	return !interrupted();
+	return (struct counts){counter_get(&p->frames), counter_get(&p->bytes)};
 }
 
 static int measure(const struct options *o, struct poller *p, char err[ERR_LEN])
 {
-	static struct load_result r; /* two histograms: too large for the stack */
 	struct row_info info = {.experiment = o->run.experiment,
 				.device = o->device,
 				.kind = IO_MTCP,
@@ -141,28 +113,8 @@ static int measure(const struct options *o, struct poller *p, char err[ERR_LEN])
 				.server_cores = o->cores,
 				.client_cores = o->source_cores,
 				.note = o->run.note};
-	struct cpu_time begin, end;
-	uint64_t frames, bytes;
-	struct clock_pair at;
 
-	hdr_reset(&r.latency);
-	hdr_reset(&r.lag);
-	if (!pass(&o->run.load, p, o->run.load.warmup_s))
-		return run_end(-EINTR, &info, &o->run, &r, err);
-	cpus_time(&o->cores, &begin);
-	frames = counter_get(&p->frames);
-	bytes = counter_get(&p->bytes);
-	event("measure_begin");
-	at = clock_pair();
-	r.interrupted = !pass(&o->run.load, p, o->run.load.seconds);
-	r.seconds = (double)(clock_ns() - at.ns) / (double)SEC_NS;
-	r.tsc_hz = tsc_hz_since(&at);
-	r.transactions = counter_get(&p->frames) - frames;
-	r.bytes = counter_get(&p->bytes) - bytes;
-	event("measure_end");
-	cpus_time(&o->cores, &end);
-	r.server_cpu = cpus_time_since(&begin, &end);
-	return run_end(0, &info, &o->run, &r, err);
+	return counted_run(read_counts, p, &info, &o->run, err);
 }
 
 static int until_told(void)

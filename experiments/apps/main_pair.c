@@ -33,6 +33,7 @@ struct options {
 	int mode, client_mode;
 	struct cpu_list server_cores, client_cores;
 	bool one_thread, shared_accept;
+	uint32_t events;
 	struct opt_lines set, server_set, client_set;
 	const char *capture;
 };
@@ -63,6 +64,8 @@ static void make_table(struct opt_table *t, struct options *o)
 	    .doc = "self-loop pairs: each of the server's CPUs runs both ends in one thread");
 	OPT(t, "shared-accept", NULL, OPT_FLAG, &o->shared_accept,
 	    .doc = "what the server's cores accept passes one locked queue and any core");
+	OPT(t, "events", "N", OPT_U32, &o->events, .min = 1, .max = IO_MAX_EVENTS,
+	    .doc = "of the server: " EVENTS_DOC);
 	OPT(t, "capture", "FILE", OPT_TEXT, &o->capture,
 	    .doc = "write all frames at the server's device to a pcapng file");
 	OPT(t, "set", "KEY=VALUE", OPT_SET, &o->set,
@@ -169,6 +172,7 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 	struct server_conf conf = {.app = l->app,
 				   .zero_copy = l->zero_copy,
 				   .shared_accept = p->o->shared_accept,
+				   .events = p->o->events,
 				   .message_bytes = l->message_bytes,
 				   .response_bytes = l->response_bytes,
 				   .root_fd = -1,
@@ -233,7 +237,7 @@ static int finish(struct options *o, char err[ERR_LEN])
 
 int main(int argc, char **argv)
 {
-	static struct options o;
+	static struct options o = {.events = IO_MAX_EVENTS};
 	struct opt_table table;
 	char err[ERR_LEN] = "";
 	int ret;

@@ -71,6 +71,8 @@ static void make_table(struct opt_table *t, struct options *o)
 	    .doc = "echo: size of a response (64)");
 	OPT(t, "zero-copy", NULL, OPT_FLAG, &o->server.zero_copy,
 	    .doc = "bulk: read and write in place (mtcp inline)");
+	OPT(t, "events", "N", OPT_U32, &o->server.events, .min = 1, .max = IO_MAX_EVENTS,
+	    .doc = EVENTS_DOC);
 	OPT(t, "listen", "ADDR:PORT", OPT_ADDR, &o->listen,
 	    .doc = "where (0.0.0.0:8080); kernel: port 0 takes a free one");
 	OPT(t, "backlog", "N", OPT_U32, &o->backlog, .min = 1, .max = 1e6,
@@ -247,8 +249,9 @@ static int check(struct options *o, char err[ERR_LEN])
 
 int main(int argc, char **argv)
 {
-	static struct options o = {.server = {.response_bytes = 64, .root_fd = -1},
-				   .backlog = 65535};
+	static struct options o = {
+		.server = {.response_bytes = 64, .root_fd = -1, .events = IO_MAX_EVENTS},
+		.backlog = 65535};
 	struct sigaction window = {.sa_handler = on_window};
 	struct opt_table table;
 	char err[ERR_LEN] = "";

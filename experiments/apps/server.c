@@ -8,8 +8,8 @@
 
 #include "accept_queue.h"
 
-#define ACCEPT_BATCH 128 /* between two looks at the connections */
-#define WAIT_MS	     100 /* how soon a stop is seen */
+#define ACCEPT_BATCH 128u /* at most, between two looks at the connections */
+#define WAIT_MS	     100  /* how soon a stop is seen */
 #define RESUME_NS    (100 * MS_NS)
 
 const char *const app_kind_names[] = {"echo", "http", "bulk", "tls", "replay", NULL};
@@ -109,7 +109,7 @@ static void serve(struct server_worker *w, struct conn *c, int fd)
 
 static void serve_shared(struct server_worker *w)
 {
-	unsigned most = ACCEPT_BATCH;
+	unsigned most = min_u32(ACCEPT_BATCH, w->server->conf.events);
 	struct conn *c;
 	int fd;
 
@@ -156,7 +156,7 @@ static bool accept_one(struct server_worker *w)
 
 static void accept_batch(struct server_worker *w)
 {
-	uint32_t most = ACCEPT_BATCH;
+	uint32_t most = min_u32(ACCEPT_BATCH, w->server->conf.events);
 
 	if (w->server->share != NULL) /* what the queue has no room for stays in the backlog */
 		most = min_u32(most, ACCEPT_QUEUE_LEN / w->server->n_workers - w->n_shared);
@@ -181,7 +181,7 @@ static void conn_event(struct server_worker *w, struct conn *c)
 static bool worker_turn(struct server_worker *w, int timeout)
 {
 	struct io_event events[IO_MAX_EVENTS];
-	int n = w->ops->wait(w->io, events, timeout);
+	int n = w->ops->wait(w->io, events, (int)w->server->conf.events, timeout);
 
 	io_prefetch(events, n);
 	for (int i = 0; i < n; i++) {

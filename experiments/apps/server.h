@@ -18,6 +18,8 @@
 
 #define CONN_UNIT      8u /* places in the pool are counted in these */
 #define SERVER_SCRATCH (128u << 10)
+#define EVENTS_DOC                                                                                 \
+	"events taken from one wait, and connections accepted in a row (256; of these 128)"
 
 struct server_conf {
 	int app;				/* enum app_kind */
@@ -27,6 +29,7 @@ struct server_conf {
 	uint32_t file_set;   /* http: GiB of a set of files served instead; 0: none */
 	bool shared_accept;  /* connections pass one locked queue and any worker (accept_queue.h) */
 	struct tls_conf tls; /* tls */
+	uint32_t events;     /* taken from one wait, 1 to IO_MAX_EVENTS */
 	uint32_t max_conns;
 };
 

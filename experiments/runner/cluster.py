@@ -51,6 +51,7 @@ def refusal(run: Run, inventory: Inventory) -> str:
     server = inventory.server
     reasons = (
         (run.stack == PACKETS, "packet I/O without TCP is measured on one machine"),
+        (run.alone, "no frame is sent: it is about one machine"),
         (run.pairs, "self-loop pairs are of one machine"),
         (run.cores not in (0, len(server.cores)), f"its points are numbers of server cores: host {server.name} has {len(server.cores)}"),
         (run.flood_rate, "the sender of a flood is driven on one machine only"),

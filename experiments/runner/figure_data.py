@@ -16,7 +16,7 @@ MODEL_CORES = 16  # as far as the scaling law is drawn
 PAPER_LINE = 9  # linetype of the paper's numbers in plots/style.gp
 _MARKS = {1: 7, 2: 5, 3: 9, 4: 11, 5: 13, 6: 4, 7: 6, PAPER_LINE: 12}  # a stack's own, by linetype, as in plots/style.gp
 _OTHER_MARKS = (8, 4, 2, 12, 1, 10, 3, 6)  # of its further curves: hollow ones, and strokes
-_PLAIN_DEVICES = ("ring", "veth", "veth-rootless")
+_PLAIN_DEVICES = ("ring", "veth", "veth-rootless", "none")
 _PERCENTILES = ("p50", "p90", "p99", "p999")
 _SHARES = (100.0, 98.0, 95.0, 90.0, 85.0, 80.0, 75.0, 70.0, 65.0, 60.0, 55.0, 50.0, 40.0, 31.5, 25.0, 20.0, 16.0, 12.5,
            *(float(f"{step}e{power}") for power in range(1, -7, -1) for step in (1, 0.8, 0.63, 0.5, 0.4, 0.315, 0.25, 0.2, 0.16, 0.125)))

@@ -17,11 +17,13 @@ _CAPTURE_SECONDS = 0.5  # a short look: a second of full load is some hundred me
 
 def _programs(runs: list[plan.Run]) -> None:
     """CannotRun when a program that will be needed is not there."""
-    programs = [run for run in runs if run.stack != scenario.PACKETS]
+    programs = [run for run in runs if run.stack != scenario.PACKETS and not run.alone]
     apart = any(not run.in_process for run in programs)
     pair = any(run.in_process for run in programs)
     packets = any(run.stack == scenario.PACKETS or (run.flood_rate and not run.in_process) for run in runs)
-    for name in [*(["mtcp-pair"] if pair else []), *(["mtcp-server", "mtcp-load"] if apart else []), *(["mtcp-packets"] if packets else [])]:
+    alone = any(run.alone for run in runs)
+    wanted = {"mtcp-pair": pair, "mtcp-server": apart, "mtcp-load": apart, "mtcp-packets": packets, "mtcp-descriptors": alone}
+    for name in (name for name, is_wanted in wanted.items() if is_wanted):
         if not program("", name).is_file():
             raise CannotRun(f"{program('', name)} is missing: build it, or set MTCP_BIN to where it is")
 

@@ -175,6 +175,21 @@ def _packets(run: Run, site: Site, window: _Window) -> rows.Row:
     return rows.read_program(result) | {"command": words.command(argv), "steady": None}  # it waits for no rate
 
 
+def _alone(run: Run, site: Site, window: _Window) -> rows.Row:
+    """One program, which sends nothing: of the kernel's all threads share a table of descriptors."""
+    result = site.scratch / "alone.json"
+    argv = [str(program(run.part.build, "mtcp-descriptors")), "--stack", run.stack, "--cores", words.cpu_list(site.cores.of(run)[0])]
+    if run.ours:
+        argv += ["--device", "ring:alone:0", "--address", f"{netns.SERVER_ADDRESS}/{netns.PREFIX_LEN}", *words.settings(run)]
+    child = Child(["setpriv", "--pdeathsig", "KILL", "--", *argv, *words.load(run, json=result)], "mtcp-descriptors")
+    try:
+        window.watch(child)
+        child.wait_end(_END_S)
+    finally:
+        child.stop()
+    return rows.read_program(result) | {"command": words.command(argv + words.load(run, json=result)), "steady": None}
+
+
 def _own_pair(run: Run, site: Site) -> netns.NetPair:
     if site.net_kind == "lo":
         raise ChildFailed(f"device {run.device.name} needs network namespaces, which this machine does not allow", 3)
@@ -290,7 +305,7 @@ def _finish(row: rows.Row, run: Run, site: Site, window: _Window) -> rows.Row:
             "delay_ms": run.part.delay_ms or None,
             run.part.column: run.point, "concurrency": run.concurrency,
             "server_cores": words.cpu_list(server), "client_cores": words.cpu_list(client),
-            "device": run.device.name if run.over_device else site.net_kind,
+            "device": "none" if run.alone else run.device.name if run.over_device else site.net_kind,
             "steal_share": round(window.all.steal_share, 5),
             "foreign_share": round(window.foreign_share, 5) if not window.sampled else None,
             "intervals": window.pace.rates, "rate_drift": window.pace.drift(),
@@ -321,7 +336,7 @@ def _here(run: Run, site: Site) -> rows.Row:
     """Both ends on this machine."""
     window = _Window(run, site)
     try:
-        make = _packets if run.stack == PACKETS else _pair if run.in_process else _apart
+        make = _packets if run.stack == PACKETS else _alone if run.alone else _pair if run.in_process else _apart
         return _finish(make(run, site, window), run, site, window)
     finally:
         window.discard()

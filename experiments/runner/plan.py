@@ -9,7 +9,7 @@ from typing import Any
 
 from runner import device
 from runner.device import Device
-from runner.scenario import BASELINES, OURS, PACKETS, Part, Scenario, Timing
+from runner.scenario import BASELINES, DESCRIPTORS, OURS, PACKETS, Part, Scenario, Timing
 
 
 def slug(experiment: str, variant: str, stack: str, point: int, repeat: int) -> str:
@@ -34,6 +34,11 @@ class Run:
     @property
     def ours(self) -> bool:
         return self.stack in OURS
+
+    @property
+    def alone(self) -> bool:
+        """Is there no load, and no frame: one program, which counts what it does (mtcp-descriptors)?"""
+        return self.load.get("app") == DESCRIPTORS
 
     @property
     def in_process(self) -> bool:
@@ -99,7 +104,7 @@ class Run:
 
     @property
     def estimate(self) -> float:
-        arrivals = self.load.get("app") == "replay" or (self.load.get("rate") and self.load["messages"] == 1)  # nothing to open first
+        arrivals = self.alone or self.load.get("app") == "replay" or (self.load.get("rate") and self.load["messages"] == 1)  # nothing to open first
         return self.scenario.estimate(self.kind, 0 if arrivals else self.concurrency, self.timing)
 
 

@@ -18,6 +18,7 @@ from runner.places import EXPERIMENTS
 OURS = ("mtcp", "mtcp-paired")
 BASELINES = ("kernel", "kernel-reuseport", "kernel-tuned", "kernel-uring")
 PACKETS = "packet-io"  # no TCP: frames received and given back
+DESCRIPTORS = "descriptors"  # an app without a load: sockets closed and opened, no frame sent
 STACKS = OURS + BASELINES + (PACKETS,)
 SIZES = ("quick", "normal", "full")
 # Option of the load that a point is of: the row's column, and what a reader calls it.

@@ -199,7 +199,7 @@ def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[s
         about["perf"] = "perf is not driven on other hosts"
         return Site("hosts", folder / ".scratch", layout.NONE, about["perf"], hosts=hosts)
     about["cores"] = cores.about()
-    kind, refused = netns.best_kind() if any(not run.in_process for run in plan) else ("none", [])
+    kind, refused = netns.best_kind() if any(not (run.in_process or run.alone) for run in plan) else ("none", [])
     about["network"] = {"kind": kind, "refused": refused}
     refusal = sampling.refusal() if any(run.scenario.breakdown for run in plan) else ""
     about["perf"] = refusal or sampling.LABEL

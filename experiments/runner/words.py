@@ -12,7 +12,8 @@ from runner.places import ROOT
 from runner.plan import Run
 
 # Options of the load that the server has to agree on.
-SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy", "file_set", "tls_version", "tls_resume")
+SERVER_WANTS = ("app", "message_bytes", "response_bytes", "zero_copy", "file_set", "tls_version", "tls_resume", "events")
+_SERVERS_OWN = ("events",)  # of these the server's alone: a load by itself has no such option
 
 
 def cpu_list(cores: list[int]) -> str:
@@ -44,7 +45,8 @@ def options(values: dict[str, Any]) -> list[str]:
 
 def load(run: Run, **more: Any) -> list[str]:
     """Of the load generator; more: further options, or others than the run's."""
-    own = {key: value for key, value in run.load.items() if key not in ("pairs", "cores", "flood_rate")}
+    other = ("pairs", "cores", "flood_rate", *(() if run.in_process else _SERVERS_OWN), *(("app",) if run.alone else ()))
+    own = {key: value for key, value in run.load.items() if key not in other}
     return ["--progress"] + options(own | {"interval": pace.INTERVAL_S,
         "warmup": f"{run.timing.warmup:g}", "seconds": f"{run.timing.seconds:g}", "seed": run.seed,
         "experiment": run.scenario.name, "repeat": run.repeat} | ({"histogram": True} if run.scenario.distributions else {}) | more)

@@ -212,7 +212,7 @@ def test_capture_gives_each_run_a_file_of_its_own(repro, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["messages", "many", "ablation", "latency", "latency-load", "scaling", "scaling-apart", "kernel-knobs", "idle", "bulk", "same-wire", "same-wire-steered",
-                                  "accept-rate", "message-size", "fairness", "loss", "gap", "syn-flood"])
+                                  "accept-rate", "message-size", "fairness", "loss", "gap", "syn-flood", "tls", "static-web", "web-replay", "memory", "descriptors"])
 def test_each_experiment_runs_by_name(repro, tmp_path, name):
     done = repro("run", name, "--quick", "--out", "out", FAKE_SECONDS="0.01", timeout=300)
     assert done.returncode in (0, 1) and "failed:" not in done.stdout, done.stdout + done.stderr

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 from runner import claims, classify, coverage, cpustat, device, faults, figure_data, layout, measure, model, packetdrill, plan, rows, sampling, scenario
-from runner import stats, suite, summary, tuning
+from runner import stats, suite, summary, tuning, words
 from runner.errors import CannotRun, UsageError
 from runner.netns import CLIENT, SERVER
 
@@ -234,11 +234,24 @@ def test_frames_are_lost_at_both_ends_of_veth(netns_pair):
 def test_what_is_missing_still_is_told_not_left_out(repro, tmp_path):
     assert "skipped: needs a packet filter" in repro("list").stdout
     done = repro("run", "filter-cost", "fairness", "--quick", "--baseline", "none", "--out", "out", FAKE_SECONDS="0.01")
-    assert "skipped: filter-cost: needs a packet filter in the stack" in done.stdout, done.stderr
-    assert "filter-cost,needs a packet filter in the stack" in (tmp_path / "out" / "skipped.csv").read_text()
+    assert "skipped: filter-cost: needs a packet filter and egress scheduling in the stack" in done.stdout, done.stderr
+    assert "filter-cost,needs a packet filter and egress scheduling in the stack" in (tmp_path / "out" / "skipped.csv").read_text()
     html = (tmp_path / "out" / "report.html").read_text()
     assert 'id="claim-filter-cost"' in html and "skipped: filter-cost: needs a packet filter" in html
     assert repro("run", "filter-cost", "--out", "none").returncode == 3
+
+
+def test_each_program_gets_its_own_options_only():
+    """How many events a server takes is no option of a load by itself, and what is counted without a load no app of one."""
+    known = scenario.load_all()
+    for wire, there in (("ring", True), ("af_packet", False)):
+        runs = plan.make([known["ablation"]], plan.Options("full", device=device.parse(wire)))
+        taken = [run for run in runs if run.part.name == "events 8"]
+        assert taken and all(("--events" in words.load(run)) is there for run in taken)
+    alone = [run for run in plan.make([known["descriptors"]], plan.Options("full")) if run.alone]
+    assert {run.stack for run in alone} == {"mtcp", "kernel"}
+    assert all("--app" not in words.load(run) and run.estimate < 2 for run in alone)
+    assert all("--bare" in words.load(run) for run in alone if run.part.name == "two system calls")
 
 
 def test_a_wrong_key_of_a_part_is_named(tmp_path):

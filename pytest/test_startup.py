@@ -7,12 +7,19 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 from apps import best_of
 
 BOUND_S = 0.3
 STARTS = 15  # at most: a machine that is busy with other things adds what it takes away
 PORT = 80
+
+
+def first():
+    """Before a child begins: whatever else runs waits, where we may say so."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 # ---- in the client's namespace ----------------------------------------------------------------
@@ -62,12 +69,12 @@ else:
 
         def start():
             client = subprocess.Popen([*pair.client, sys.executable, __file__, pair.client_iface, link["address"],
-                                       pair.client_addresses[0], pair.server_address], stdout=subprocess.PIPE, text=True)
+                                       pair.client_addresses[0], pair.server_address], stdout=subprocess.PIPE, text=True, preexec_fn=first)
             assert client.stdout.readline() == "knocking\n"
             begin = time.monotonic()
             server = subprocess.Popen([*pair.server, program("mtcp-server"), "--stack", "mtcp", "--device",
                                        f"af_packet:{pair.server_iface}", "--address", f"{pair.server_address}/24", "--listen",
-                                       f"{pair.server_address}:{PORT}"], stderr=subprocess.DEVNULL,
+                                       f"{pair.server_address}:{PORT}"], stderr=subprocess.DEVNULL, preexec_fn=first,
                                       env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
             try:
                 took = float(client.communicate(timeout=30)[0]) - begin

@@ -7,7 +7,7 @@ import subprocess
 from types import SimpleNamespace
 
 import pytest
-from runner import claims, conclude, cpustat, guard, hop, layout, measure, pace, plan, procs, rows, scenario, session, summary
+from runner import claims, conclude, cpustat, doctor, guard, hop, layout, measure, pace, plan, procs, rows, scenario, session, summary
 from runner.errors import CannotRun
 from runner.procs import ChildFailed
 from test_repro_parts import make_row
@@ -96,6 +96,17 @@ def test_the_distance_of_two_cores_is_measured_against_its_best(tmp_path, monkey
     assert hop.Hop([0], [0]).look() is None  # one core
     monkeypatch.setenv("MTCP_BIN", str(tmp_path / "none"))
     assert hop.Hop([0], [1]).look() is None
+
+
+@pytest.mark.parametrize("script, why", [("exit 0", ""), ("echo warned >&2; echo failed: no such events >&2; exit 1", "failed: no such events"),
+                                         ("exit 1", "it fails")])
+def test_doctor_says_whether_accesses_to_memory_are_counted(tmp_path, monkeypatch, script, why):
+    (tmp_path / "perf").write_text(f'#!/bin/sh\n[ "$1 $2" = "c2c record" ] || exit 7\n{script}\n')
+    (tmp_path / "perf").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert doctor.memory_events_refusal() == why
+    found, = doctor._memory_events()
+    assert found.level == doctor.TELLS and (why or "may look") in found.text
 
 
 def test_a_line_goes_from_core_to_core(program):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Cores of one stack write no cache line that another touches: writeset.py, and that it would notice."""
+import os
 import shutil
 
 import pytest
@@ -74,14 +75,18 @@ def test_other_lines_are_kept_for_the_error():
     assert writeset.read_trace([b"==1== Process terminating\n", *trace((0, "L 500000,8"))])[1] == [b"==1== Process terminating\n"]
 
 
-@pytest.fixture(scope="module")
-def program(build_dir):
-    path = build_dir / "tests" / "writeset"
+def traced(build_dir, name):
+    path = build_dir / "tests" / name
     if not path.is_file():
-        pytest.skip("writeset was not built")
+        pytest.skip(f"{name} was not built")
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")
     return path
+
+
+@pytest.fixture(scope="module")
+def program(build_dir):
+    return traced(build_dir, "writeset")
 
 
 def test_no_line_is_written_by_two_cores(program):
@@ -97,6 +102,15 @@ def test_a_shared_counter_is_noticed(program):
     sets, places, _ = writeset.run(program, 4, "fault")
     bad, _ = writeset.judge(sets, places)
     assert len(bad) == 1 and "shared_by_fault" in bad[0] and "written by core 0, 1, 2, 3" in bad[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.environ.get("MTCP_NIGHTLY") != "1", reason="DPDK is slow to start under the tracer: ./repro test --nightly")
+def test_pairs_on_the_ring_of_dpdk_share_nothing(build_dir):
+    sets, places, segments = writeset.run(traced(build_dir, "writeset_ring"), 10)
+    assert set(segments) == {0, 1} and min(segments.values()) > 50
+    assert all(len(sets.writes[core]) > 100 for core in segments)
+    assert writeset.judge(sets, places) == ([], 0), "the wire included"
 
 
 def test_a_program_that_fails_says_why(program):

@@ -110,6 +110,20 @@ def _perf() -> Iterator[Finding]:
         yield Finding(TELLS, "perf may sample all processors")
 
 
+def memory_events_refusal() -> str:
+    """Why perf c2c cannot tell which lines of memory cores share; empty where it can."""
+    if not shutil.which("perf"):
+        return "perf is not installed"
+    done = subprocess.run(["perf", "c2c", "record", "-o", os.devnull, "--", "true"], capture_output=True, text=True, check=False)
+    return (done.stderr.strip().splitlines() or ["it fails"])[-1] if done.returncode else ""
+
+
+def _memory_events() -> Iterator[Finding]:
+    why = memory_events_refusal()
+    yield Finding(TELLS, f"perf c2c cannot look for lines that cores share ({why}): pytest/writeset.py does" if why else
+                  "perf c2c may look for lines that cores share (docs/testing.md)")
+
+
 def _governor() -> Iterator[Finding]:
     governor = text_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     if governor and governor != "performance":
@@ -173,7 +187,7 @@ def _dpdk() -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _packages, _disk, _memory, _cores, _quota, _network, _perf, _quiet, _governor, _clock, _descriptors, _uring, _hugepages, _dpdk)
+    _packages, _disk, _memory, _cores, _quota, _network, _perf, _memory_events, _quiet, _governor, _clock, _descriptors, _uring, _hugepages, _dpdk)
 
 
 def examine() -> list[Finding]:

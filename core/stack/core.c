@@ -87,6 +87,12 @@ size_t stack_core_bytes(const struct stack_config *cfg)
 	return lay_out(cfg).end;
 }
 
+void stack_core_table(const struct stack_config *cfg, size_t *at, size_t *len)
+{
+	*at = lay_out(cfg).flows;
+	*len = flow_table_bytes(n_flows(cfg));
+}
+
 /* The default cannot name another file's constant: a zero tcp.cc stands for tcp_config_default. */
 static struct tcp_config tcp_of(const struct stack_config *cfg)
 {

@@ -92,6 +92,10 @@ struct stack_core;	/* stack/core.h, private to core/stack */
 
 /* Bytes of memory stack_core_init needs. */
 size_t stack_core_bytes(const struct stack_config *);
+/* Where in it the flow table lies. It grows bit by bit, but who maps memory that the kernel fills
+ * when it is touched first waits for a huge page, milliseconds, so better touches this part before.
+ */
+void stack_core_table(const struct stack_config *, size_t *at, size_t *len);
 /* mem: zeroed or not, aligned to 64, owned by the caller, never touched before needed (an untouched
  * anonymous mapping stays cheap). nic outlives the core. NULL: config invalid (why in *err, static
  * text). */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "api_device.h"
@@ -292,6 +293,29 @@ static int close_all(void **state)
 	return close_world(state);
 }
 
+/* The flow table's memory is there before anybody waits for it. */
+static void test_table_is_touched(void **state)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), at, len, n = 0;
+	struct world *w = open_world("device = fake:w:0\naddress = 10.0.0.1/24\n"
+				     "max_concurrency = 200000\n");
+	unsigned char *there;
+	char *from;
+
+	(void)state;
+	stack_core_table(&w->cfg.stack, &at, &len);
+	assert_true(len > 2 * 1024 * 1024);
+	from = (char *)w->loop.mem + at / page * page;
+	len = (len + at % page + page - 1) / page;
+	there = calloc(len, 1);
+	assert_non_null(there);
+	assert_int_equal(mincore(from, len * page, there), 0);
+	for (size_t i = 0; i < len; i++)
+		n += there[i] & 1;
+	free(there);
+	assert_int_equal(n, len);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +326,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_waits_to_the_end, close_all),
 		cmocka_unit_test_teardown(test_spins_while_it_is_worth_it, close_all),
 		cmocka_unit_test_teardown(test_sleeps_at_once_if_told, close_all),
+		cmocka_unit_test_teardown(test_table_is_touched, close_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

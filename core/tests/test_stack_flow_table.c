@@ -348,37 +348,59 @@ static uint64_t clock_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* How long insertions take while the table grows to n, in memory that is there: not a test. */
+/* How long each of n things took. */
+struct times {
+	uint64_t total, worst, above_50us, most_moves;
+};
+
+/* Insertions while the table grows to n, or, w == NULL, as many loops of so many rounds in
+ * registers: who takes a core away does so from both. */
+static struct times take_times(struct world *w, uint32_t n, uint64_t rounds)
+{
+	struct times t = {0};
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t from = clock_ns(), moves = w ? w->t.n_moves : 0, took;
+
+		if (w)
+			assert_true(flow_insert(&w->t, w->hash[i], i));
+		for (uint64_t k = 0; !w && k < rounds; k++)
+			__asm__ volatile("" ::: "memory");
+		took = clock_ns() - from;
+		moves = w ? w->t.n_moves - moves : 0;
+		t.total += took;
+		t.worst = took > t.worst ? took : t.worst;
+		t.above_50us += took > 50000;
+		t.most_moves = moves > t.most_moves ? moves : t.most_moves;
+	}
+	return t;
+}
+
+static void tell(const char *what, const struct times *t, uint32_t n)
+{
+	printf("%s: %.0f ns each, worst %.1f us, %u above 50 us (%.0f a second); at most %u "
+	       "records moved by one\n",
+	       what, (double)t->total / n, (double)t->worst / 1e3, (unsigned)t->above_50us,
+	       (double)t->above_50us * 1e9 / (double)t->total, (unsigned)t->most_moves);
+}
+
+/* In memory that is there, and beside it loops that take as long: not a test. */
 static int measure(uint32_t n)
 {
-	static uint32_t above[8]; /* 1, 2, 5, 10, 20, 50, 100 us, 1 ms */
-	static const uint32_t bound[8] = {1000, 2000, 5000, 10000, 20000, 50000, 100000, 1000000};
-	uint64_t began, worst = 0, most = 0;
+	const uint64_t trial = 1000000;
+	struct times t, loops;
 	struct rng r;
 	struct world *w;
 
 	rng_seed(&r, seed);
 	w = make(&r, n);
-	began = clock_ns();
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t from = clock_ns(), moves = w->t.n_moves, took;
-
-		if (!flow_insert(&w->t, w->hash[i], i))
-			return 1;
-		took = clock_ns() - from;
-		moves = w->t.n_moves - moves;
-		worst = took > worst ? took : worst;
-		most = moves > most ? moves : most;
-		for (unsigned k = 0; k < 8; k++)
-			above[k] += took > bound[k];
-	}
-	printf("%u insertions, %.0f ns each; worst %.1f us; at most %u records moved by one, %.2f "
-	       "on average; "
-	       "%.1f%% not at home\n",
-	       n, (double)(clock_ns() - began) / n, (double)worst / 1e3, (unsigned)most,
-	       (double)w->t.n_moves / n, 100.0 * (double)strayed(&w->t) / n);
-	for (unsigned k = 0; k < 8; k++)
-		printf("above %u us: %u\n", bound[k] / 1000, above[k]);
+	t = take_times(w, n, 0);
+	tell("insertions", &t, n);
+	printf("%.2f moves each, %.1f%% not at home\n", (double)w->t.n_moves / n,
+	       100.0 * (double)strayed(&w->t) / n);
+	loops = take_times(NULL, 1, trial);
+	loops = take_times(NULL, n, t.total / n * trial / loops.total);
+	tell("loops", &loops, n);
 	destroy(w);
 	return 0;
 }

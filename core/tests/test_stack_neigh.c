@@ -2,6 +2,7 @@
 /* ARP: resolution, silence, forgery, ageing; a silent neighbour delays nobody else. */
 #include <errno.h>
 
+#include "stack/core.h"
 #include "test_stack_raw6.h"
 
 #define US   0x0a000001u
@@ -498,6 +499,51 @@ static void test_longest_prefix_wins(void **state)
 	}
 }
 
+/* Entries of the fullest chain. */
+static unsigned longest_chain(const struct neigh_table *t)
+{
+	unsigned longest = 0;
+
+	for (uint32_t i = 0; i <= t->mask; i++) {
+		unsigned n = 0;
+
+		for (uint32_t id = t->heads[i]; id != POOL_NONE; n++)
+			id = ((const struct neigh *)pool_at(&t->pool, id))->hash_next;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+/* A lookup does not pass all the stations of a network, nor those of many networks. */
+static void test_one_network_is_not_one_chain(void **state)
+{
+	static const struct {
+		bool v4;
+		uint8_t at; /* the byte that differs */
+	} cases[] = {{true, 15}, {true, 14}, {false, 15}, {false, 14}, {false, 13}, {false, 7}};
+
+	(void)state;
+	for (unsigned k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+		struct stack_config cfg = net_config();
+		struct net *n;
+
+		cfg.n_neigh = 256;
+		n = raw_net(&cfg);
+		for (unsigned i = 0; i < 256; i++) {
+			struct neigh_claim claim = {.mac = {{2}}, .create = true};
+
+			claim.ip = cases[k].v4
+					   ? ip_from_v4(US)
+					   : (struct ip_addr){.b = {0x20, 1, 0x0d, 0xb8, [15] = 1}};
+			claim.ip.b[cases[k].at] = (uint8_t)i;
+			neigh_learn(n->a.sc, &claim, n->now);
+		}
+		assert_int_equal(usage(n).neighs, 256);
+		assert_true(longest_chain(&n->a.sc->neighs) <= 16);
+		net_free(n);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +564,7 @@ int main(void)
 		cmocka_unit_test(test_no_buffer_delays_an_answer),
 		cmocka_unit_test(test_static_and_gateway),
 		cmocka_unit_test(test_longest_prefix_wins),
+		cmocka_unit_test(test_one_network_is_not_one_chain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, net_explain);

@@ -36,8 +36,8 @@ void neigh_init(struct stack_core *sc, void *mem)
 	rlist_init(&t->asking);
 }
 
-/* The low bits of a product do not depend on the high ones of its factors. What tells the stations of
- * a network apart stands in the last bytes, so these are to be the low ones. */
+/* The low bits of a product do not depend on the high ones of its factors. What tells the stations
+ * of a network apart stands in the last bytes, so these are to be the low ones. */
 static uint32_t *head_of(struct neigh_table *t, const struct ip_addr *ip)
 {
 	uint64_t h = (be64toh(ip->d[1]) ^ t->secret[0]) * t->secret[1] ^ be64toh(ip->d[0]);

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner import device
 from runner.device import Device
-from runner.scenario import BASELINES, DESCRIPTORS, OURS, PACKETS, Part, Scenario, Timing
+from runner.scenario import BASELINES, DESCRIPTORS, OURS, PACKETS, RAMP_PER_S, Part, Scenario, Timing
 
 
 def slug(experiment: str, variant: str, stack: str, point: int, repeat: int) -> str:
@@ -105,7 +105,8 @@ class Run:
     @property
     def estimate(self) -> float:
         arrivals = self.alone or self.load.get("app") == "replay" or (self.load.get("rate") and self.load["messages"] == 1)  # nothing to open first
-        return self.scenario.estimate(self.kind, 0 if arrivals else self.concurrency, self.timing)
+        opening = "tls" if self.load.get("app") == "tls" else self.kind
+        return self.scenario.estimate(self.kind, self.timing, 0.0 if arrivals else self.concurrency / RAMP_PER_S[opening])
 
 
 @dataclass(frozen=True)

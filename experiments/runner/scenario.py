@@ -35,7 +35,7 @@ AXES = {
 # Beside warm-up and measuring: start, ramp (connections opened per second), a steady rate, end, the loops of known work around a
 # run, its share of figures and report, as seen on a 2-core machine where nothing was disturbed.
 OVERHEAD_S = {"mtcp": 0.8, "kernel": 0.8}
-RAMP_PER_S = {"mtcp": 300_000, "kernel": 5_000}
+RAMP_PER_S = {"mtcp": 300_000, "kernel": 5_000, "tls": 1_500}  # tls: a handshake each
 SAMPLING_S = 1.2
 _PART_KEYS = ("name", "stacks", "axis", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
               "build", "loss", "reorder", "delay_ms", "repeats", *SIZES)
@@ -121,10 +121,10 @@ class Scenario:
         fewer = self.points_by_stack[size].get(stack) if part.axis == self.axis else None
         return fewer or part.points[size]
 
-    def estimate(self, kind: str, connections: int, timing: Timing) -> float:
-        """Seconds that one run takes. kind: mtcp (both ends ours) or kernel."""
+    def estimate(self, kind: str, timing: Timing, opening: float) -> float:
+        """Seconds that one run takes. kind: mtcp (both ends ours) or kernel; opening: all connections, once."""
         sampling = SAMPLING_S if self.breakdown else 0.0
-        return OVERHEAD_S[kind] + connections / RAMP_PER_S[kind] + timing.warmup + timing.seconds + sampling
+        return OVERHEAD_S[kind] + opening + timing.warmup + timing.seconds + sampling
 
 
 def _timing(tables: list[dict[str, Any]]) -> dict[str, Timing]:

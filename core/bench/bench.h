@@ -37,8 +37,8 @@ struct bench {
 };
 
 /* Each table ends with an entry without a name. */
-extern const struct bench bench_base[], bench_wire[], bench_tcp[], bench_stack[],
-	bench_transactions[], bench_sockets[], bench_device[];
+extern const struct bench bench_base[], bench_wire[], bench_tcp[], bench_stack[], bench_core[],
+	bench_transactions[], bench_sockets[], bench_paired[], bench_device[];
 
 /* The value is wanted: it is computed. */
 static inline void bench_use(uint64_t value)

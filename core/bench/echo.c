@@ -65,7 +65,7 @@ static void answer(struct echo *s, int fd)
 		mtcp_close(s->server, fd);
 }
 
-BENCH_APART void server_turn(struct echo *s)
+BENCH_APART int server_turn(struct echo *s)
 {
 	struct mtcp_epoll_event ev[EVENTS];
 	int n = mtcp_epoll_wait(s->server, s->server_ep, ev, EVENTS, 0);
@@ -76,6 +76,7 @@ BENCH_APART void server_turn(struct echo *s)
 		else
 			answer(s, ev[i].data.sockid);
 	}
+	return n;
 }
 
 static void ask(struct echo *s, int fd)
@@ -119,7 +120,7 @@ static void heard(struct echo *s, const struct mtcp_epoll_event *ev)
 	}
 }
 
-BENCH_APART void client_turn(struct echo *s, uint64_t until)
+BENCH_APART int client_turn(struct echo *s, uint64_t until)
 {
 	struct mtcp_epoll_event ev[EVENTS];
 	int n = mtcp_epoll_wait(s->client, s->client_ep, ev, EVENTS, 0);
@@ -128,22 +129,31 @@ BENCH_APART void client_turn(struct echo *s, uint64_t until)
 		heard(s, &ev[i]);
 	for (; s->n_begun < until && s->n_begun - s->n_ended < s->concurrency; s->n_begun++)
 		open_one(s);
+	return n;
 }
 
-mtcp_stack_t echo_stack_on(const char *device, int side, int n_cores, unsigned n_fds)
+/* where: device and cores. */
+static mtcp_stack_t open_stack(const char *where, int side, unsigned n_fds)
 {
 	char text[512], err[MTCP_ERR_LEN];
 	mtcp_stack_t s;
 
 	snprintf(text, sizeof(text),
-		 "device = %s\naddress = 10.0.0.%d/24\nnum_cores = %d\nmax_concurrency = "
-		 "%u\nrcvbuf = 16384\nsndbuf = 16384\nbuffer_mb = 4\nmax_syn_backlog = "
-		 "1024\nseed = %d\n",
-		 device, side + 1, n_cores, n_fds, side + 1);
+		 "%s\naddress = 10.0.0.%d/24\nmax_concurrency = %u\nrcvbuf = 16384\n"
+		 "sndbuf = 16384\nbuffer_mb = 4\nmax_syn_backlog = 1024\nseed = %d\n",
+		 where, side + 1, n_fds, side + 1);
 	s = mtcp_stack_open(NULL, text, err);
 	if (!s)
 		bench_fail(err);
 	return s;
+}
+
+mtcp_stack_t echo_stack_on(const char *device, int side, int n_cores, unsigned n_fds)
+{
+	char where[256];
+
+	snprintf(where, sizeof(where), "device = %s\nnum_cores = %d", device, n_cores);
+	return open_stack(where, side, n_fds);
 }
 
 mtcp_stack_t echo_stack(int wire, int side, int n_cores, unsigned n_fds)
@@ -154,12 +164,22 @@ mtcp_stack_t echo_stack(int wire, int side, int n_cores, unsigned n_fds)
 	return echo_stack_on(device, side, n_cores, n_fds);
 }
 
-static mctx_t context(mtcp_stack_t stack, int *ep)
+mtcp_stack_t echo_stack_paired(int wire, int side)
+{
+	char where[64];
+
+	snprintf(where, sizeof(where), "device = memory:%d:%d\nmode = paired", wire, side);
+	return open_stack(where, side, ECHO_FDS);
+}
+
+static mctx_t context(const struct echo *s, mtcp_stack_t stack, int *ep)
 {
 	mctx_t m = mtcp_create_context_on(stack, 0);
 
 	if (!m)
 		bench_fail("no context");
+	if (s->made)
+		s->made(m);
 	*ep = mtcp_epoll_create(m, 1);
 	return m;
 }
@@ -168,7 +188,7 @@ void echo_open_server(struct echo *s, mtcp_stack_t stack)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(PORT)};
 
-	s->server = context(stack, &s->server_ep);
+	s->server = context(s, stack, &s->server_ep);
 	s->listener = mtcp_socket(s->server, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (mtcp_bind(s->server, s->listener, (struct sockaddr *)&any, sizeof(any)) < 0 ||
 	    mtcp_listen(s->server, s->listener, 1024) < 0)
@@ -178,5 +198,5 @@ void echo_open_server(struct echo *s, mtcp_stack_t stack)
 
 void echo_open_client(struct echo *s, mtcp_stack_t stack)
 {
-	s->client = context(stack, &s->client_ep);
+	s->client = context(s, stack, &s->client_ep);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A server and a client of 64-byte messages, by mtcp_* and epoll in inline mode, on a device of
- * memory; each a turn at a time. */
+/* A server and a client of 64-byte messages, by mtcp_* and epoll, on a device of memory; each a
+ * turn at a time. */
 #ifndef BENCH_ECHO_H
 #define BENCH_ECHO_H
 
@@ -14,7 +14,8 @@
 /* What clock_gettime tells, which this replaces; 0: the real time. */
 extern uint64_t echo_clock_ns;
 
-struct echo { /* a server, a client, or both */
+struct echo {		      /* a server, a client, or both */
+	void (*made)(mctx_t); /* called with each context before it is used; NULL: nothing */
 	mctx_t server, client;
 	int listener, server_ep, client_ep;
 	uint32_t concurrency;
@@ -27,14 +28,17 @@ struct echo { /* a server, a client, or both */
 mtcp_stack_t echo_stack_on(const char *device, int side, int n_cores, unsigned n_fds);
 /* On a device of memory. */
 mtcp_stack_t echo_stack(int wire, int side, int n_cores, unsigned n_fds);
+/* The same of one core, in paired mode. */
+mtcp_stack_t echo_stack_paired(int wire, int side);
 /* On the thread that will take the turns; pins it. */
 void echo_open_server(struct echo *, mtcp_stack_t);
 void echo_open_client(struct echo *, mtcp_stack_t);
 
-/* Answers each message; closes after the last. */
-void server_turn(struct echo *);
+/* Each returns how many events it was told of.
+ * Answers each message; closes after the last. */
+int server_turn(struct echo *);
 /* Asks when connected and after each answer but the last; opens connections until there are as many
  * as there may be, `until` of them in all. */
-void client_turn(struct echo *, uint64_t until);
+int client_turn(struct echo *, uint64_t until);
 
 #endif

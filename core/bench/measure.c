@@ -31,9 +31,9 @@ const char *measure_build(void)
 
 void measure_collect(struct measure *m)
 {
-	static const struct bench *const tables[] = {bench_base,  bench_wire,	      bench_tcp,
-						     bench_stack, bench_transactions, bench_sockets,
-						     bench_device};
+	static const struct bench *const tables[] = {
+		bench_base,	    bench_wire,	   bench_tcp,	 bench_stack, bench_core,
+		bench_transactions, bench_sockets, bench_paired, bench_device};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		for (const struct bench *b = tables[i]; b->name; b++) {

@@ -69,6 +69,18 @@ static void memory_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint
 		q->unused[q->n_unused++] = pkts[i].data;
 }
 
+void memory_level(int wire)
+{
+	struct memory_queue *a = &memory_wires[wire][0].queues[0],
+			    *b = &memory_wires[wire][1].queues[0];
+	struct memory_queue *more = a->n_unused > b->n_unused ? a : b, *less = more == a ? b : a;
+
+	if (less->n_unused > MEMORY_DEPTH)
+		return;
+	while (less->n_unused < more->n_unused)
+		less->unused[less->n_unused++] = more->unused[--more->n_unused];
+}
+
 static const struct nic_ops memory_ops = {.rx_burst = memory_rx,
 					  .tx_burst = memory_tx,
 					  .alloc = memory_alloc,

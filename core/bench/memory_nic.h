@@ -12,7 +12,7 @@
 
 #include "mtcp/nic.h"
 
-#define MEMORY_WIRES  5
+#define MEMORY_WIRES  7
 #define MEMORY_QUEUES 2
 #define MEMORY_DEPTH  512u  /* frames in a ring */
 #define MEMORY_FRAMES 2048u /* of a queue, at first: they stay where they are released */
@@ -42,5 +42,8 @@ struct memory_end {
 /* The two ends of each wire, for who wants to know what an address belongs to; there once one is
  * open. */
 extern struct memory_end *memory_wires[MEMORY_WIRES];
+
+/* Of ends with one queue, between their turns: the one that sends more gets empty frames back. */
+void memory_level(int wire);
 
 #endif

@@ -2,8 +2,11 @@
 #include "pair.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define TURN_NS (10 * MT_US)
+#define CLAIMED (3 * MT_SEC) /* no address is tentative any more */
+#define TAKEN	64
 
 static uint16_t rx(void *dev, uint16_t queue, struct nic_pkt *p, uint16_t n)
 {
@@ -61,9 +64,9 @@ struct stack_config pair_config(void)
 	return cfg;
 }
 
-static void open_end(struct pair_end *e, const struct stack_config *base, uint8_t station)
+static void open_end(struct pair_end *e, const struct stack_config *base)
 {
-	struct stack_addr addr = {.addr = ip_from_v4(0x0a000000u + station), .prefix = 24};
+	struct stack_addr addr = {.addr = e->addr, .prefix = ip_is_v4(&e->addr) ? 24 : 64};
 	struct stack_config cfg = *base;
 	const char *err;
 	size_t len;
@@ -85,20 +88,29 @@ static void join_end(struct pair *p, struct pair_end *e, struct pair_end *peer, 
 	e->peer = peer;
 }
 
-struct pair *pair_new(const struct stack_config *client, const struct stack_config *server)
+/* any: the listener's address. */
+static void set_up(struct pair *p, const struct stack_config *client,
+		   const struct stack_config *server, const struct ip_endpoint *any)
 {
-	const struct ip_endpoint any = {.addr = ip_from_v4(0), .port = PAIR_PORT};
-	struct pair *p = bench_alloc(sizeof(*p));
-
 	p->now = MT_SEC;
 	for (; p->n_unused < 4 * PAIR_FRAMES; p->n_unused++)
 		p->unused[p->n_unused] = p->frames[p->n_unused];
 	join_end(p, &p->client, &p->server, 1);
 	join_end(p, &p->server, &p->client, 2);
 	if (client)
-		open_end(&p->client, client, 1);
-	open_end(&p->server, server, 2);
-	p->lid = (uint32_t)stack_listen(p->server.sc, &any, 1024, p->now);
+		open_end(&p->client, client);
+	open_end(&p->server, server);
+	p->lid = (uint32_t)stack_listen(p->server.sc, any, 1024, p->now);
+}
+
+struct pair *pair_new(const struct stack_config *client, const struct stack_config *server)
+{
+	const struct ip_endpoint any = {.addr = ip_from_v4(0), .port = PAIR_PORT};
+	struct pair *p = bench_alloc(sizeof(*p));
+
+	p->client.addr = ip_from_v4(0x0a000001);
+	p->server.addr = ip_from_v4(0x0a000002);
+	set_up(p, client, server, &any);
 	return p;
 }
 
@@ -168,7 +180,7 @@ static void nothing(struct pair *p)
 
 void pair_connect(struct pair *p, unsigned n)
 {
-	const struct ip_endpoint server = {.addr = ip_from_v4(0x0a000002), .port = PAIR_PORT};
+	const struct ip_endpoint server = {.addr = p->server.addr, .port = PAIR_PORT};
 
 	for (unsigned i = 0; i < n; i++) {
 		if (stack_connect(p->client.sc, NULL, &server, p->now) < 0)
@@ -181,4 +193,64 @@ void pair_connect(struct pair *p, unsigned n)
 		pair_turn_client(p, nothing);
 		pair_turn_server(p, nothing);
 	}
+}
+
+struct pair *pair_new_v6(const struct stack_config *client, const struct stack_config *server)
+{
+	static const uint8_t net[16] = {0x20, 0x01, 0x0d, 0xb8};
+	const struct ip_endpoint any = {.port = PAIR_PORT};
+	struct pair *p = bench_alloc(sizeof(*p));
+
+	p->client.addr = p->server.addr = ip_from_v6(net);
+	p->client.addr.b[15] = 1;
+	p->server.addr.b[15] = 2;
+	set_up(p, client, server, &any);
+	for (mt_time end = p->now + CLAIMED; p->now < end; p->now += MT_MS) {
+		pair_turn_client(p, nothing);
+		pair_turn_server(p, nothing);
+	}
+	return p;
+}
+
+static struct eth_addr mac_of(const struct pair_end *e)
+{
+	struct eth_addr mac;
+
+	memcpy(mac.b, e->nic.mac, sizeof(mac.b));
+	return mac;
+}
+
+void pair_put(struct pair *p, const struct flow *f, const struct tcp_seg *s)
+{
+	const struct ip_hdr ip = {.src = f->local,
+				  .dst = f->remote,
+				  .proto = IP_TCP,
+				  .ttl = 64,
+				  .payload_len = (uint16_t)tcp_hdr_len(s)};
+	const struct eth_hdr eth = {mac_of(&p->server), mac_of(&p->client), ETH_IPV4};
+	struct nic_pkt pkt;
+	size_t len;
+
+	if (!alloc(&p->client, 0, &pkt, 1))
+		bench_fail("no frame");
+	len = eth_build(pkt.data, &eth);
+	len += ipv4_build(pkt.data + len, &ip);
+	len += tcp_build(pkt.data + len, f, s);
+	pkt.len = (uint16_t)len;
+	if (!tx(&p->client, 0, &pkt, 1))
+		bench_fail("the wire is full");
+}
+
+unsigned pair_take(struct pair *p, void (*heard)(void *arg, const struct nic_pkt *), void *arg)
+{
+	struct nic_pkt got[TAKEN];
+	unsigned n = 0;
+	uint16_t k;
+
+	for (; (k = rx(&p->client, 0, got, TAKEN)) > 0; n += k) {
+		for (uint16_t i = 0; heard && i < k; i++)
+			heard(arg, &got[i]);
+		release(&p->client, 0, got, k);
+	}
+	return n;
 }

@@ -5,6 +5,7 @@
 
 #include "bench.h"
 #include "stack/stack.h"
+#include "wire/wire.h"
 
 #define PAIR_FRAMES 1024u /* on the wire in one direction */
 #define PAIR_ROOM   2048u
@@ -15,6 +16,7 @@ struct pair;
 
 struct pair_end {
 	struct nic nic;
+	struct ip_addr addr;
 	struct pair *pair;
 	struct pair_end *peer;
 	struct nic_pkt in[PAIR_FRAMES];
@@ -42,6 +44,8 @@ struct pair {
 struct stack_config pair_config(void);
 /* client: NULL: that end of the wire has no stack. The server listens. */
 struct pair *pair_new(const struct stack_config *client, const struct stack_config *server);
+/* The same with IPv6 addresses, nobody else having claimed them. */
+struct pair *pair_new_v6(const struct stack_config *client, const struct stack_config *server);
 void pair_free(void *pair);
 
 /* A turn up to the timers, and what it sends: what these cost is the stack's. */
@@ -54,5 +58,11 @@ void pair_turn_client(struct pair *, void (*app)(struct pair *));
 void pair_turn_server(struct pair *, void (*app)(struct pair *));
 /* Opens n connections that stay. */
 void pair_connect(struct pair *, unsigned n);
+
+/* Without a client's stack, in its place: a segment without payload onto the wire; ... */
+void pair_put(struct pair *, const struct flow *, const struct tcp_seg *);
+/* ... and all that is on it is taken off, each frame told of before it goes (heard: or NULL).
+ * Their number. */
+unsigned pair_take(struct pair *, void (*heard)(void *arg, const struct nic_pkt *), void *arg);
 
 #endif

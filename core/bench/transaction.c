@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* What a packet, a message and a connection cost the two ends. */
-#include <string.h>
-
 #include "pair.h"
-#include "wire/wire.h"
 
 #define MESSAGE	    64u
 #define CONCURRENCY 64u
@@ -70,7 +67,7 @@ BENCH_APART static void client_app(struct pair *p)
 
 BENCH_APART static void client_open(struct pair *p, uint64_t until)
 {
-	const struct ip_endpoint server = {.addr = ip_from_v4(0x0a000002), .port = PAIR_PORT};
+	const struct ip_endpoint server = {.addr = p->server.addr, .port = PAIR_PORT};
 
 	for (; p->n_begun < until && p->n_begun - p->n_ended < CONCURRENCY; p->n_begun++) {
 		int64_t id = stack_connect(p->client.sc, NULL, &server, p->now);
@@ -123,6 +120,15 @@ static void *setup_transactions(void)
 static void *setup_messages(void)
 {
 	struct pair *p = setup_transactions();
+
+	p->n_messages = 128;
+	return p;
+}
+
+static void *setup_messages_v6(void)
+{
+	struct stack_config cfg = pair_config();
+	struct pair *p = pair_new_v6(&cfg, &cfg);
 
 	p->n_messages = 128;
 	return p;
@@ -224,7 +230,7 @@ static void *setup_flood(void)
 static void put_syn(struct pair *p, uint64_t i)
 {
 	struct flow f = {.local = ip_from_v4(0xc0000201u + (uint32_t)(i / 60000)),
-			 .remote = ip_from_v4(0x0a000002u),
+			 .remote = p->server.addr,
 			 .lport = (uint16_t)(1024 + i % 60000),
 			 .rport = PAIR_PORT};
 	struct tcp_seg s = {.flags = TCPF_SYN,
@@ -234,35 +240,13 @@ static void put_syn(struct pair *p, uint64_t i)
 			    .mss = 1460,
 			    .wscale = 7,
 			    .ts_val = (uint32_t)i};
-	struct ip_hdr ip = {.src = f.local, .dst = f.remote, .proto = IP_TCP, .ttl = 64};
-	struct eth_hdr eth = {{{2, 0, 0, 0, 0, 2}}, {{2, 0, 0, 0, 0, 1}}, ETH_IPV4};
-	struct nic_pkt pkt;
-	size_t len;
 
-	if (!p->client.nic.ops->alloc(&p->client, 0, &pkt, 1))
-		bench_fail("no frame");
-	ip.payload_len = (uint16_t)tcp_hdr_len(&s);
-	len = eth_build(pkt.data, &eth);
-	len += ipv4_build(pkt.data + len, &ip);
-	len += tcp_build(pkt.data + len, &f, &s);
-	pkt.len = (uint16_t)len;
-	p->client.nic.ops->tx_burst(&p->client, 0, &pkt, 1);
+	pair_put(p, &f, &s);
 }
 
 static void take_all(struct pair *p)
 {
-	struct nic_pkt got[FLOOD];
-	uint16_t n;
-
-	while ((n = p->client.nic.ops->rx_burst(&p->client, 0, got, FLOOD)) > 0) {
-		p->n_ended += n;
-		p->client.nic.ops->release(&p->client, 0, got, n);
-	}
-}
-
-static void ignore(struct pair *p)
-{
-	take_all(p);
+	p->n_ended += pair_take(p, NULL, NULL);
 }
 
 static void run_flood(void *pair, uint64_t n)
@@ -274,7 +258,7 @@ static void run_flood(void *pair, uint64_t n)
 	for (uint64_t i = 0; i < n; i++) {
 		put_syn(p, p->n_begun++);
 		if (i % FLOOD == FLOOD - 1 || i + 1 == n)
-			pair_turn_server(p, ignore);
+			pair_turn_server(p, take_all);
 	}
 	if (p->n_ended - answered < n)
 		bench_fail("a SYN was not answered");
@@ -314,6 +298,8 @@ const struct bench bench_transactions[] = {
 	 setup_transactions, run_transactions, pair_free, parts_connections},
 	{"messages", "message", "64 bytes and an answer, 128 over one connection", 128 * 128,
 	 setup_messages, run_messages, pair_free, parts_connections},
+	{"messages_v6", "message", "the same over IPv6", 64 * 128, setup_messages_v6, run_messages,
+	 pair_free, parts_connections},
 	{"bulk", "segment", "of 1448 bytes, copied in and out, 8 connections", 20000, setup_bulk,
 	 run_bulk, pair_free, parts_bulk},
 	{"syn_flood", "SYN", "answered by a cookie", 20000, setup_flood, run_flood, pair_free,

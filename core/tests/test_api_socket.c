@@ -467,6 +467,31 @@ static void test_no_time_is_told_twice(void **state)
 	assert_true(cy.app + cy.rx + cy.tcp + cy.timers + cy.tx + cy.idle <= cy.total);
 }
 
+static uint64_t parts(const struct mtcp_cycles *c)
+{
+	return c->app + c->rx + c->tcp + c->timers + c->tx + c->idle;
+}
+
+/* Of two readings the later has as much more in all as in its parts, whenever the first was made.
+ */
+static void test_a_reading_is_of_one_moment(void **state)
+{
+	struct world *w = *state;
+	struct mtcp_epoll_event ev;
+	struct mtcp_cycles first, then;
+	double begun;
+
+	assert_int_equal(mtcp_epoll_wait(w->m[CLI], w->drive[CLI], &ev, 1, 0), 0);
+	begun = seconds();
+	while (seconds() - begun < 0.005) {
+	}
+	assert_int_equal(mtcp_get_cycles(w->m[CLI], &first), 0);
+	assert_int_equal(mtcp_epoll_wait(w->m[CLI], w->drive[CLI], &ev, 1, 0), 0);
+	assert_int_equal(mtcp_get_cycles(w->m[CLI], &then), 0);
+	assert_true(parts(&then) - parts(&first) > then.hz / 250);
+	assert_true(parts(&then) - parts(&first) <= then.total - first.total);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -489,7 +514,8 @@ int main(void)
 		T(test_write_after_a_pause),
 		T(test_more),
 	};
-	const struct CMUnitTest account[] = {T(test_no_time_is_told_twice)};
+	const struct CMUnitTest account[] = {T(test_no_time_is_told_twice),
+					     T(test_a_reading_is_of_one_moment)};
 	const struct CMUnitTest v4[] = {T(test_names), T(test_errors_of_making)};
 	int failed = cmocka_run_group_tests_name("socket, inline", both, inline_mode, NULL);
 

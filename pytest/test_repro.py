@@ -193,9 +193,10 @@ def test_a_program_that_fails_is_told_and_status_1(repro, tmp_path):
     assert done.returncode == 1 and "failed: concurrency kernel 8192 #1" in done.stdout
 
 
-def test_nothing_could_run_is_status_3(repro, tmp_path):
-    done = repro("run", "concurrency", "--quick", "--baseline", "none", "--out", "out", FAKE_FAIL="mtcp-pair=3")
-    assert done.returncode == 3 and "told to fail" in done.stderr
+@pytest.mark.parametrize("status", [3, 1])
+def test_nothing_could_run_is_status_3_and_all_failed_1(repro, tmp_path, status):
+    done = repro("run", "concurrency", "--quick", "--baseline", "none", "--out", "out", FAKE_FAIL=f"mtcp-pair={status}")
+    assert done.returncode == status and "no run was completed" in done.stderr and "told to fail" in done.stderr
 
 
 def test_loopback_stands_in_for_namespaces(repro, tmp_path):

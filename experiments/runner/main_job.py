@@ -10,7 +10,7 @@ from typing import Any
 
 from runner import claims, cluster, cpustat, device, display, inventory, layout, manifest, pdf, plan, resume, scenario, session, table
 from runner.builds import program
-from runner.errors import CannotRun, UsageError
+from runner.errors import CannotRun, Stop, UsageError
 
 _CAPTURE_SECONDS = 0.5  # a short look: a second of full load is some hundred megabytes
 
@@ -113,9 +113,10 @@ def _work(work: session.Session, folder: Path) -> int:
     finally:
         verdicts = work.finish(state)
         _close(work, folder, verdicts)
+    if not work.rows and about["failures"]:
+        raise Stop(f"no run was completed: {about['failures'][0]['why']}")
     if not work.rows:
-        why = next(iter(about["skipped"].values()), "") or (about["failures"][0]["why"] if about["failures"] else "nothing to do")
-        raise CannotRun(f"no run was completed: {why}")
+        raise CannotRun(f"no run was completed: {next(iter(about['skipped'].values()), 'nothing to do')}")
     return 1 if about["failures"] or claims.failed(verdicts) else 0
 
 

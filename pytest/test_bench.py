@@ -12,7 +12,7 @@ from runner.benchcheck import Build, Counted
 from runner.errors import CannotRun, Stop
 
 GCC = Build("gcc 12.2.0", "x86_64", "Release")
-CLANG = Build("clang 14.0.6", "x86_64", "Release")
+LATER = Build("gcc 14.2.0", "x86_64", "Release")
 WAS = {"transaction": Counted({"server": 1000.0, "client": 2000.0}, {"tcp_input": 300.0, "csum_add": 100.0, "tcp_output": 600.0}),
        "bulk": Counted({"receiver": 50.0}, {"csum_add": 20.0})}
 
@@ -84,14 +84,15 @@ def test_a_count_from_nothing_is_more(tmp_path):
 
 # ---- another compiler, another machine ----
 
-def test_another_compiler_gets_a_wider_bound_that_is_stated(baseline):
-    text, well = judged(baseline, changed(factor=1.09), CLANG)
-    assert well and "the baseline is of gcc 12.2.0, this is clang 14.0.6: up to +10% passes instead of +3%" in text
-    assert not judged(baseline, changed(factor=1.11), CLANG)[1]
-    assert "clang" not in judged(baseline, WAS)[0]
+def test_another_version_of_the_compiler_gets_a_wider_bound_that_is_stated(baseline):
+    text, well = judged(baseline, changed(factor=1.09), LATER)
+    assert well and "the baseline is of gcc 12.2.0, this is gcc 14.2.0: up to +10% passes instead of +3%" in text
+    assert not judged(baseline, changed(factor=1.11), LATER)[1]
+    assert "14.2.0" not in judged(baseline, WAS)[0]
 
 
 @pytest.mark.parametrize("build, said", [(Build("gcc 12.2.0", "aarch64", "Release"), "aarch64"),
+                                         (Build("clang 14.0.6", "x86_64", "Release"), "clang"),
                                          (Build("gcc 12.2.0", "x86_64", "Debug"), "Debug"),
                                          (Build("gcc 12.2.0", "x86_64", "Release+address"), "Release+address")])
 def test_what_does_not_compare_is_refused(baseline, build, said):

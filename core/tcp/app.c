@@ -89,9 +89,12 @@ bool tcp_close_unread(struct tcb *t)
 	if (t->state == TCPS_TIME_WAIT)
 		return false;
 	if (t->state != TCPS_CLOSED) {
+		tcp_seq seq = bare_seq(t);
+
 		conn_end(t, true);
 		/* In CLOSING and LAST-ACK, too: an ABORT sends none there. */
 		t->flags |= TF_RST_DUE;
+		t->rxt_nxt = seq;
 	}
 	return true;
 }

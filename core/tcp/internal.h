@@ -55,6 +55,14 @@ static inline bool fin_sent(const struct tcb *t)
 	return seq_gt(t->snd_nxt, t->snd_end);
 }
 
+/* Where a segment without text stands. Behind a probe that a closed window refused, or what was in
+ * flight when the peer took its window back, it would be refused, with the ACK or RST that it is.
+ */
+static inline tcp_seq bare_seq(const struct tcb *t)
+{
+	return t->snd_wnd == 0 && !syn_unacked(t) ? t->snd_una : t->snd_nxt;
+}
+
 static inline bool unsent(const struct tcb *t)
 {
 	return unsent_len(t) != 0;

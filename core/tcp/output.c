@@ -315,13 +315,11 @@ static NEVER_INLINE void emit_syn(struct tcb *t, struct tcp_seg *out, mt_time no
 
 static void emit_reset(struct tcb *t, struct tcp_seg *out, const struct plan *p)
 {
-	*out = (struct tcp_seg){.flags = TCPF_RST};
+	*out = (struct tcp_seg){.seq = t->rxt_nxt, .flags = TCPF_RST};
 	if (p->what == SEND_STRAY_RST) {
-		out->seq = t->rxt_nxt;
 		t->flags &= ~(uint32_t)TF_STRAY_RST;
 		return;
 	}
-	out->seq = t->snd_nxt;
 	out->ack = t->rcv_nxt;
 	out->flags |= TCPF_ACK;
 	t->flags &= ~(uint32_t)TF_RST_DUE;
@@ -423,6 +421,7 @@ static void restart_after_idle(struct tcb *t, mt_time now)
 static NEVER_INLINE void emit_rare(struct tcb *t, struct tcp_seg *out, const struct plan *p,
 				   mt_time now)
 {
+	out->seq = bare_seq(t);
 	switch (p->what) {
 	case SEND_SYN:
 		emit_syn(t, out, now);
@@ -452,7 +451,6 @@ bool tcp_output_any(struct tcb *t, mt_time now, struct tcp_seg *out)
 	p = plan_next(t, now);
 	if (p.what == SEND_NOTHING)
 		return false;
-	out->seq = t->snd_nxt;
 	out->len = 0;
 	out->flags = 0;
 	out->ip_ecn = 0;
@@ -464,6 +462,8 @@ bool tcp_output_any(struct tcb *t, mt_time now, struct tcp_seg *out)
 	} else {
 		if (p.what == SEND_RANGE)
 			emit_range(t, out, &p, now);
+		else
+			out->seq = bare_seq(t);
 		put_ack(t, out, now);
 	}
 	if (t->flags & TF_CORK)

@@ -55,8 +55,10 @@ void conn_end(struct tcb *t, bool reset)
 {
 	reset = reset && abort_resets(t);
 	t->flags &= ~(uint32_t)(TF_DUE | TF_PERSIST | TF_TIMING);
-	if (reset)
+	if (reset) {
 		t->flags |= TF_RST_DUE;
+		t->rxt_nxt = bare_seq(t);
+	}
 	t->rxt_at_us = t->ack_at_us = t->idle_at_ms = 0;
 	tcp_set_state(t, TCPS_CLOSED);
 }

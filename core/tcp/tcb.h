@@ -52,7 +52,7 @@ enum {
 	TF_ORPHAN = 1u << 8,  /* the application has closed */
 	TF_SYN_DUE = 1u << 9, /* to be sent at the next turn */
 	TF_ACK_NOW = 1u << 10,
-	TF_RST_DUE = 1u << 11,	  /* state CLOSED: a last RST */
+	TF_RST_DUE = 1u << 11,	  /* state CLOSED: a last RST; seq is rxt_nxt */
 	TF_STRAY_RST = 1u << 12,  /* answers a bad ACK during the handshake; seq is rxt_nxt */
 	TF_PROBE_DUE = 1u << 13,  /* window probe */
 	TF_KEEP_DUE = 1u << 14,	  /* keepalive probe */

@@ -149,7 +149,7 @@ static ALWAYS_INLINE bool usual_output(struct tcb *t, mt_time now, struct tcp_se
 	    t->trouble | (t->state < TCPS_ESTABLISHED) | (t->own != NULL) |
 	    !(n | (t->flags & TF_ACK_NOW)))
 		return false;
-	if (n && ((n > mss_of(t)) | (out_len + n > t->snd_wnd)))
+	if ((n > mss_of(t)) | (out_len + n > t->snd_wnd)) /* of an ACK, too: see bare_seq */
 		return false;
 	/* With something in flight, windows and Nagle have a say; with nothing, the window may be
 	 * an old one. */

@@ -145,6 +145,32 @@ static void zero_window(void **state)
 	}
 }
 
+/* The client writes and hardly reads: its window is closed to the server's probe, but not to the
+ * ACKs of what it writes. By probes alone its megabyte would take minutes. */
+static void zero_window_of_a_writer(void **state)
+{
+	struct stream_plan client = {
+		.tx_bytes = 1000000, .rx_bytes = 100000, .read_every = 20 * MT_SEC};
+	struct stream_plan server = {.tx_bytes = 100000, .rx_bytes = 1000000};
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct pair p;
+
+		pair_init(&p, seed + i);
+		p.know_macs = true;
+		p.cfg.tcp.rcvbuf = p.cfg.tcp.rcvbuf_max = 16 * 1024;
+		pair_start(&p, &client, &server);
+		sim_run_for(p.sim, 10 * MT_SEC);
+		assert_true(p.sv.received == 1000000);
+		assert_true(pair_stats(p.server)->zero_window_probes > 0);
+		pair_run(&p, 600 * MT_SEC);
+		assert_int_equal(p.cl.n_done, 1);
+		assert_int_equal(p.sv.n_done, 1);
+		pair_end(&p);
+	}
+}
+
 /* RFC 2525 2.17: bytes nobody read are not pretended to have arrived. */
 static void close_with_unread_data(void **state)
 {
@@ -249,6 +275,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(simultaneous_close),
 		cmocka_unit_test(half_close),
 		cmocka_unit_test(zero_window),
+		cmocka_unit_test(zero_window_of_a_writer),
 		cmocka_unit_test(close_with_unread_data),
 		cmocka_unit_test(abort_resets),
 		cmocka_unit_test(refused),

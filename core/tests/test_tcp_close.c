@@ -265,6 +265,19 @@ CASE(abort_resets_where_the_state_says_so)
 	assert_int_equal(s->ev.drop, TCP_DROP_STATE);
 }
 
+/* The window of a SYN says nothing of the SYN/ACK, which stands before it. */
+CASE(reset_of_a_handshake_stands_behind_the_syn)
+{
+	struct tcp_seg syn = peer_syn(s, TCPF_SYN);
+
+	syn.wnd = 0;
+	tcp_open_passive(&s->t, &s->cfg, &s->open, &syn, s->now);
+	script_flush(s);
+	script_skip(s);
+	app_abort(s, 0);
+	OUT(s, 0, .seq = 1, .ack = 1, .flags = TCPF_RST | TCPF_ACK);
+}
+
 CASE(abort_in_last_ack_and_closing_is_silent)
 {
 	be_last_ack(s);
@@ -607,6 +620,7 @@ int main(void)
 		T(out_of_order_data_after_close_is_reset),
 		T(fin_after_close_is_fine),
 		T(abort_resets_where_the_state_says_so),
+		T(reset_of_a_handshake_stands_behind_the_syn),
 		T(abort_in_last_ack_and_closing_is_silent),
 		T(fin_retransmitted_until_retries_run_out),
 		T(orphan_gives_up_sooner),

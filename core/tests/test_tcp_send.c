@@ -390,9 +390,74 @@ CASE(persist_a_peer_that_sends_data_lives)
 
 		OUT(s, at, .seq = 1, .len = 1);
 		IN(s, at, .seq = 1 + 10 * i, .ack = 1, .wnd = 0, .len = 10);
-		OUT(s, at + 40 * MS, .ack = 11 + 10 * i);
+		OUT(s, at + 40 * MS, .seq = 1, .ack = 11 + 10 * i);
 	}
 	STATE(s, ESTABLISHED);
+}
+
+/* A peer that writes and does not read: what stands behind the refused probe it would refuse. */
+CASE(fault_03_acks_stay_inside_a_closed_window)
+{
+	be_established(s);
+	IN(s, 0, .seq = 1, .wnd = 0);
+	app_write(s, 0, 100);
+	OUT(s, 200 * MS, .seq = 1, .len = 1);
+	IN(s, 201 * MS, .seq = 1, .ack = 1, .wnd = 0);
+	IN(s, 202 * MS, .seq = 1, .ack = 1, .wnd = 0, .len = 1000);
+	IN(s, 202 * MS, .seq = 1001, .ack = 1, .wnd = 0, .len = 1000);
+	OUT(s, 202 * MS, .seq = 1, .ack = 2001);
+	IN(s, 203 * MS, .seq = 2001, .ack = 1, .wnd = 60000);
+	OUT(s, 203 * MS, .seq = 1, .len = 1);
+	IN(s, 204 * MS, .seq = 2001, .ack = 1, .len = 1000); /* open, it stands behind again */
+	OUT(s, 244 * MS, .seq = 2, .ack = 3001);
+	IN(s, 245 * MS, .seq = 3001, .ack = 2);
+	OUT(s, 245 * MS, .seq = 2, .len = 99);
+	IN(s, 246 * MS, .seq = 3001);
+}
+
+CASE(acks_stay_inside_a_window_closed_to_a_fin)
+{
+	be_established(s);
+	IN(s, 0, .seq = 1, .wnd = 0);
+	app_shutdown(s, 0);
+	OUT(s, 200 * MS, .seq = 1, .flags = TCPF_ACK | TCPF_FIN);
+	IN(s, 201 * MS, .seq = 1, .ack = 1, .wnd = 0);
+	IN(s, 202 * MS, .seq = 1, .ack = 1, .wnd = 0, .len = 10);
+	OUT(s, 242 * MS, .seq = 1, .ack = 11);
+}
+
+CASE(acks_stay_inside_a_window_taken_back)
+{
+	s->peer_opts |= TCPO_TS;
+	be_established(s);
+	app_write(s, 0, 900);
+	OUT(s, 0, .seq = 1, .len = 900);
+	IN(s, 1 * MS, .seq = 1, .ack = 1, .wnd = 0);
+	IN(s, 2 * MS, .seq = 1, .ack = 1, .wnd = 0, .len = 10);
+	OUT(s, 42 * MS, .seq = 1, .ack = 11);
+}
+
+CASE(resets_stay_inside_a_closed_window)
+{
+	be_established(s);
+	IN(s, 0, .seq = 1, .wnd = 0);
+	app_write(s, 0, 100);
+	OUT(s, 200 * MS, .seq = 1, .len = 1);
+	IN(s, 201 * MS, .seq = 1, .ack = 1, .wnd = 0);
+	app_abort(s, 202 * MS);
+	OUT(s, 202 * MS, .seq = 1, .flags = TCPF_RST | TCPF_ACK);
+}
+
+CASE(reset_for_unread_data_stays_inside_a_closed_window)
+{
+	be_established(s);
+	IN(s, 0, .seq = 1, .wnd = 0, .len = 10);
+	app_shutdown(s, 0);
+	OUT(s, 40 * MS, .seq = 1, .ack = 11);
+	OUT(s, 200 * MS, .seq = 1, .flags = TCPF_ACK | TCPF_FIN);
+	IN(s, 201 * MS, .seq = 11, .ack = 1, .wnd = 0);
+	assert_true(app_close(s, 202 * MS));
+	OUT(s, 202 * MS, .seq = 1, .flags = TCPF_RST | TCPF_ACK);
 }
 
 CASE(persist_gives_up_on_a_dead_peer)
@@ -602,6 +667,11 @@ int main(void)
 		T(persist_byte_accepted),
 		T(persist_never_gives_up_on_a_living_peer),
 		T(persist_a_peer_that_sends_data_lives),
+		T(fault_03_acks_stay_inside_a_closed_window),
+		T(acks_stay_inside_a_window_closed_to_a_fin),
+		T(acks_stay_inside_a_window_taken_back),
+		T(resets_stay_inside_a_closed_window),
+		T(reset_for_unread_data_stays_inside_a_closed_window),
 		T(persist_gives_up_on_a_dead_peer),
 		T(fault_12_orphan_behind_a_closed_window_ends),
 		T(fin_probes_a_closed_window),

@@ -92,11 +92,17 @@ const char *model_took(struct model *m, const struct tcp_events *ev)
 
 /* ---- segments ---- */
 
+/* Where a segment without text stands: the peer takes nothing beyond a closed window. */
+static int64_t bare_place(const struct model *m)
+{
+	return m->snd_wnd == 0 && m->una > 0 ? m->una : m->nxt;
+}
+
 static const char *sent_reset(struct model *m, const struct tcp_seg *s)
 {
 	const struct model_want *w = &m->want;
 	bool stray = (w->rst || w->rst_may) && s->seq.v == w->rst_seq && !(s->flags & TCPF_ACK);
-	bool abort = w->abort && s->seq.v == m->iss + (uint32_t)m->nxt &&
+	bool abort = w->abort && s->seq.v == m->iss + (uint32_t)bare_place(m) &&
 		     (!(s->flags & TCPF_ACK) || s->ack.v == m->irs + (uint32_t)m->rcv_nxt);
 
 	if (m->reset || (!stray && !abort))
@@ -168,7 +174,7 @@ static const char *sent_range(struct model *m, const struct tcp_seg *s)
 
 	if (seq < m->una && to > seq)
 		return say("sends %" PRId64 " again, acknowledged long since", seq);
-	if (seq < m->una - 1 || seq > m->nxt || (to == seq && seq > m->nxt))
+	if (seq < m->una - 1 || seq > m->nxt || (to == seq && seq > bare_place(m)))
 		return say("seq %" PRId64 " outside [%" PRId64 ", %" PRId64 "]", seq, m->una,
 			   m->nxt);
 	if (fin ? !m->shut || to != m->end + 1 : to > m->end + (to == seq && m->shut))

@@ -371,8 +371,11 @@ static void sent_again(struct tcb *t, const struct plan *p, mt_time now)
 
 	t->flags |= TF_LAST_RXT;
 	t->flags &= ~(uint32_t)TF_TIMING; /* Karn: nothing is timed across a retransmission */
-	if (p->probe)
+	if (p->probe) {
+		if (cold_of(t))
+			recovery_probed_again(t, p->r, now);
 		return;
+	}
 	recovery_sent_again(t, p->r, now);
 	if (t->flags & TF_TLP_DUE)
 		tlp_sent(t, true);

@@ -98,11 +98,20 @@ void recovery_sent_new(struct tcb *t, struct seq_range r, mt_time now)
 {
 	struct tcp_cold *c = cold_of(t);
 
+	xmit_sent(&c->xmit, t->snd_una, r.end, us_of(now), rtt_srtt_us(&t->rtt) / XMIT_MARKS);
 	if (seq_eq(r.start, t->snd_una)) /* times of long ago have no order with those of now */
 		rack_restart(t);
-	xmit_sent(&c->xmit, t->snd_una, r.end, us_of(now), rtt_srtt_us(&t->rtt) / XMIT_MARKS);
 	if (t->phase == PHASE_RECOVERY)
 		prr_sent(&c->prr, range_len(r));
+}
+
+void recovery_probed_again(struct tcb *t, struct seq_range r, mt_time now)
+{
+	struct xmit *x = &cold_of(t)->xmit;
+
+	xmit_advance(x, r.end); /* the last one's time may be of long ago, too */
+	recovery_sent_new(t, r, now);
+	xmit_resent(x, r, us_of(now));
 }
 
 /* What the cold object keeps of it. */

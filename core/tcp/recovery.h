@@ -26,6 +26,8 @@ bool recovery_next(const struct tcb *, uint32_t mss, struct seq_range *);
 struct seq_range recovery_tail(const struct tcb *, uint32_t mss);
 /* The range, new data, was sent; a cold object is attached. */
 void recovery_sent_new(struct tcb *, struct seq_range, mt_time now);
+/* The probe of a closed window, alone in flight, was sent again; a cold object is attached. */
+void recovery_probed_again(struct tcb *, struct seq_range, mt_time now);
 /* The range was sent again. */
 void recovery_sent_again(struct tcb *, struct seq_range, mt_time now);
 

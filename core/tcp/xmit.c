@@ -66,7 +66,7 @@ void xmit_sent(struct xmit *x, tcp_seq snd_una, tcp_seq end, uint32_t now_us, ui
 			return;
 		}
 	} else { /* nothing was in flight: the time without does not count in a rate */
-		x->first_us = x->delivered_us = now_us;
+		x->first_us = x->delivered_us = x->last_us = now_us;
 		x->ahead = 0;
 	}
 	if (x->n == XMIT_MARKS)

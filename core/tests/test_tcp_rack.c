@@ -264,6 +264,44 @@ CASE(rack_what_was_lost_long_ago_does_not_wrap)
 	all_acked(s, at + 1000 * MS);
 }
 
+/* The last loss lies more than 2^31 microseconds back. */
+CASE(rack_what_was_sent_long_ago_does_not_wrap)
+{
+	const mt_time at = 2400000 * MS;
+
+	be_flying_sack(s, 1, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(1));
+	app_write(s, at, 9000);
+	script_skip(s);
+	IN(s, at + 20 * MS, .seq = 1, .ack = SEG(1), SACK1(2, 3));
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+	OUT(s, at + 25 * MS + MT_US, .seq = SEG(1), .len = 1000, .again = 1);
+	OUT_NONE(s, at + 30 * MS);
+	all_acked(s, at + 46 * MS);
+}
+
+CASE(rack_a_window_long_closed_does_not_wrap)
+{
+	mt_time at = 0;
+
+	s->peer_opts |= TCPO_SACK_PERM;
+	be_established(s);
+	IN(s, 0, .seq = 1, .wnd = 0);
+	app_write(s, 0, 9000);
+	while (at < 2400000 * MS) {
+		at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
+		OUT(s, at, .seq = 1, .len = 1);
+		IN(s, at, .seq = 1, .ack = 1, .wnd = 0);
+	}
+	at += 1 * MS;
+	IN(s, at, .seq = 1, .ack = 1, .wnd = 60000);
+	OUT(s, at, .seq = 1, .len = 1, .again = 1);
+	for (uint32_t i = 0; i < 8; i++)
+		OUT(s, at, .seq = 2 + 1000 * i, .len = 1000, .again = 0);
+	OUT_NONE(s, at);
+	all_acked(s, at + 20 * MS);
+}
+
 CASE(rack_round_of_a_dsack_ends)
 {
 	be_flying_sack(s, 10, 20);
@@ -695,6 +733,8 @@ static const struct CMUnitTest tests[] = {
 	T(rack_in_recovery_does_not_wait_without_reordering),
 	T(rack_timer_outlives_the_retransmission_of_the_head),
 	T(rack_what_was_lost_long_ago_does_not_wrap),
+	T(rack_what_was_sent_long_ago_does_not_wrap),
+	T(rack_a_window_long_closed_does_not_wrap),
 	T(rack_round_of_a_dsack_ends),
 	T(tlp_after_two_round_trips),
 	T(tlp_sends_new_data_if_there_is),

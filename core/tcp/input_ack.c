@@ -88,14 +88,15 @@ void ack_leave_persist(struct tcb *t, mt_time now)
 }
 
 /* RFC 5681 2: nothing but the acknowledgment of what was acknowledged, while something is
- * outstanding. */
+ * outstanding. One that reports a repetition answers just that (RFC 6675 2). */
 static bool is_duplicate(const struct arrival *a)
 {
 	const struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
 
 	return s->len == 0 && !(s->flags & (TCPF_SYN | TCPF_FIN)) && flight(t) &&
-	       !(t->flags & TF_PROBED) && (uint32_t)s->wnd << t->snd_wscale == t->snd_wnd;
+	       !(t->flags & TF_PROBED) && (uint32_t)s->wnd << t->snd_wscale == t->snd_wnd &&
+	       !((t->flags & TF_SACK) && sack_is_dsack(s));
 }
 
 static void ack_same(struct arrival *a, bool sacked)

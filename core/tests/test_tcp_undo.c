@@ -298,6 +298,19 @@ CASE(dsack_of_all_that_was_sent_again_undoes)
 	all_acked(s, 60 * MS);
 }
 
+/* Nor is it a duplicate acknowledgment (RFC 6675 2): it tells of no segment that has left. */
+CASE(dsack_alone_begins_no_recovery)
+{
+	be_flying_sack(s, 10, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(3));
+	for (uint32_t i = 0; i < 3; i++)
+		IN(s, 21 * MS, .seq = 1, .ack = SEG(3), .n_sack = 1, .sack = {SEG(i), SEG(i + 1)});
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+	assert_int_equal(s->t.n_dup, 0);
+	OUT_NONE(s, 22 * MS);
+	all_acked(s, 22 * MS);
+}
+
 CASE(dsack_after_the_recovery_undoes)
 {
 	recover(s);
@@ -485,6 +498,7 @@ int main(void)
 		T(dsack_of_all_that_was_sent_again_undoes),
 		T(dsack_after_the_recovery_undoes),
 		T(dsack_after_a_later_probe_undoes),
+		T(dsack_alone_begins_no_recovery),
 		T(dsack_of_a_part_does_not_undo),
 		T(dsack_of_something_else_does_not_undo),
 		T(dsack_without_recovery_undoes_nothing),

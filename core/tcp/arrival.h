@@ -73,7 +73,8 @@ static ALWAYS_INLINE void ack_new(struct tcb *t, const struct tcp_seg *s, struct
 	t->flags &= ~(uint32_t)(TF_PROBED | TF_PROBE_DUE);
 	if ((t->flags & TF_CWR) && seq_gt(s->ack, t->recover))
 		t->flags &= ~(uint32_t)TF_CWR;
-	rtt_reset_backoff(&t->rtt);
+	if (t->flags & TF_PERSIST) /* a probe's wait says nothing of the path */
+		rtt_reset_backoff(&t->rtt);
 	ack_grow(t, s, n, before, now);
 	recovery_advanced(t, n);
 	/* RFC 6582 3.2 step 3, 6: NewReno mends one loss per round trip. When many segments were

@@ -44,7 +44,6 @@ static ALWAYS_INLINE uint32_t message_in(struct tcb *t, const struct tcp_seg *s,
 			ack_measure(t, s, k->now);
 		t->snd_una = s->ack;
 		t->unacked_ms = k->ms;
-		rtt_reset_backoff(&t->rtt);
 		if (t->flags & TF_CWND_FULL)
 			window_grow(t, n);
 		t->flags &= ~(uint32_t)TF_TIMING;

@@ -53,7 +53,7 @@ static inline void rtt_backoff(struct rtt *r)
 		r->backoff++;
 }
 
-/* New data acknowledged (5.7, Linux's reading). */
+/* For another reason than a sample: what backed off was a probe of the peer's window. */
 static inline void rtt_reset_backoff(struct rtt *r)
 {
 	r->backoff = 0;

@@ -60,7 +60,6 @@ static ALWAYS_INLINE void usual_acked(struct tcb *t, const struct tcp_seg *s, st
 	ack_measure(t, s, now);
 	t->snd_una = s->ack;
 	t->unacked_ms = ms_of(now);
-	rtt_reset_backoff(&t->rtt);
 	if (t->flags & TF_CWND_FULL)
 		window_grow(t, n);
 	if (flight(t))

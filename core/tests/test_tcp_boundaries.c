@@ -382,6 +382,27 @@ CASE(rto_backoff_ends_at_120_s)
 	IN(s, s->now - SCRIPT_T0, .seq = 1);
 }
 
+/* The round trip has become longer than the timeout: only what is sent once measures it. */
+CASE(rto_backoff_outlives_what_measures_nothing)
+{
+	mt_time at = 0;
+
+	be_established(s);
+	rtt_init(&s->t.rtt);
+	rtt_sample(&s->t.rtt, 20000);
+	app_write(s, at, 1000);
+	OUT(s, at, .seq = 1, .len = 1000);
+	OUT(s, at + 200 * MS, .seq = 1, .len = 1000, .again = 1);
+	IN(s, at + 300 * MS, .seq = 1, .ack = 1001);
+	for (uint32_t i = 1; i < 10; i++) {
+		at += 1000 * MS;
+		app_write(s, at, 1000);
+		OUT(s, at, .seq = 1 + 1000 * i, .len = 1000);
+		OUT_NONE(s, at + 299 * MS);
+		IN(s, at + 300 * MS, .seq = 1, .ack = 1001 + 1000 * i);
+	}
+}
+
 CASE(rto_backoff_ends_with_an_ack_of_new_data)
 {
 	be_established(s);
@@ -432,6 +453,7 @@ int main(void)
 		T(rto_floor_is_configured),
 		T(rto_backoff_ends_at_120_s),
 		T(rto_backoff_ends_with_an_ack_of_new_data),
+		T(rto_backoff_outlives_what_measures_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

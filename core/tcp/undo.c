@@ -124,7 +124,8 @@ bool undo_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, bool news)
 
 	if (advanced)
 		u->first = false;
-	if (!spurious && t->phase == PHASE_LOSS)
+	/* The ACK that step 3 waits for may be of all, and have ended the recovery. */
+	if (!spurious && (t->phase == PHASE_LOSS || u->frto == FRTO_NEW))
 		spurious = frto_ack(t, advanced, news) && u->armed;
 	if (spurious)
 		undo_now(t);

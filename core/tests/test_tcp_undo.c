@@ -44,6 +44,18 @@ CASE(frto_spurious_timeout_is_undone)
 	all_acked(s, 220 * MS);
 }
 
+CASE(frto_second_ack_may_be_of_all)
+{
+	time_out(s);
+	IN(s, 210 * MS, .seq = 1, .ack = SEG(2));
+	OUT(s, 210 * MS, .seq = SEG(10), .len = 1000, .again = 0);
+	OUT(s, 210 * MS, .seq = SEG(11), .len = 1000, .again = 0);
+	IN(s, 211 * MS, .seq = 1, .ack = SEG(10)); /* 3b, and all that was in flight */
+	expect_undone(s);
+	script_skip(s);
+	all_acked(s, 220 * MS);
+}
+
 CASE(frto_real_loss_goes_back)
 {
 	time_out(s);
@@ -478,6 +490,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(frto_spurious_timeout_is_undone),
+		T(frto_second_ack_may_be_of_all),
 		T(frto_real_loss_goes_back),
 		T(frto_duplicate_first_goes_back),
 		T(frto_part_of_the_head_goes_back),

@@ -188,7 +188,7 @@ enum step step_ack(struct arrival *a)
 {
 	struct tcb *t = a->t;
 	const struct tcp_seg *s = a->seg;
-	bool sacked, advanced;
+	bool sacked, advanced, reduced = t->phase != PHASE_OPEN;
 	uint32_t before, end;
 
 	if (!(s->flags & TCPF_ACK))
@@ -213,7 +213,8 @@ enum step step_ack(struct arrival *a)
 	ack_judge(a, advanced, sacked);
 	if (cc_ops(t)->on_sample)
 		ack_sample(a, before);
-	if (s->flags & TCPF_ECE)
+	/* An ACK that ends a recovery is still of the window that it has reduced, if it has. */
+	if ((s->flags & TCPF_ECE) && (!reduced || (a->ev->flags & TCP_EV_UNDO)))
 		ecn_echo(a, before);
 	end = ack_fin(t, a->now);
 	a->ev->flags |= end;

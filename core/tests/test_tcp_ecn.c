@@ -543,6 +543,22 @@ CASE(ece_in_a_recovery_does_not_reduce_again)
 	script_skip(s);
 }
 
+CASE(ece_that_ends_a_recovery_does_not_reduce_again)
+{
+	ten_in_flight(s);
+	for (int i = 0; i < 3; i++)
+		IN(s, 10 * MS, .seq = 1, .ack = 1);
+	assert_int_equal(s->t.cc.ssthresh, 5000);
+	script_skip(s);
+	IN(s, 20 * MS, .seq = 1, .flags = TCPF_ACK | ECE);
+	assert_int_equal(s->t.phase, PHASE_OPEN);
+	assert_int_equal(s->t.cc.ssthresh, 5000);
+	script_skip(s);
+	IN(s, 40 * MS, .seq = 1, .flags = TCPF_ACK | ECE); /* of the next window, it is news */
+	assert_true(s->t.cc.ssthresh < 5000);
+	script_skip(s);
+}
+
 CASE(a_fast_retransmission_makes_the_next_new_data_say_cwr)
 {
 	ten_in_flight(s);
@@ -641,6 +657,7 @@ static const struct CMUnitTest tests[] = {
 	T(ece_of_a_forged_ack_means_nothing),
 	T(loss_after_ece_in_the_same_window_reduces_once),
 	T(ece_in_a_recovery_does_not_reduce_again),
+	T(ece_that_ends_a_recovery_does_not_reduce_again),
 	T(a_fast_retransmission_makes_the_next_new_data_say_cwr),
 	T(a_timeout_makes_the_next_new_data_say_cwr),
 	T(ece_in_slow_start_ends_it),

@@ -12,7 +12,7 @@
 /* ---- in ---- */
 static ALWAYS_INLINE bool message_takes(const struct tcb *t, const struct tcp_seg *s)
 {
-	const uint32_t special = TF_IN_SPECIAL | TF_FIN;
+	const uint32_t special = TF_IN_SPECIAL | TF_FIN | TF_ORPHAN;
 	const unsigned ctl = 0xffu & ~(unsigned)TCPF_PSH;
 
 	/* Bitwise on purpose: one branch. CE is 3 (RFC 3168 5). */

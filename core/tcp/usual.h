@@ -34,6 +34,7 @@ static inline bool usual_end_takes(const struct tcb *t, const struct tcp_seg *s)
 
 static ALWAYS_INLINE bool usual_takes(const struct tcb *t, const struct tcp_seg *s, bool goes_on)
 {
+	const uint32_t special = TF_IN_SPECIAL | (goes_on ? TF_ORPHAN : 0u);
 	const unsigned ctl = 0xffu & ~(unsigned)(TCPF_PSH | TCPF_FIN);
 	uint32_t n_new = s->ack.v - t->snd_una.v;
 	uint32_t n_text = s->len + (goes_on ? 0u : s->flags & TCPF_FIN); /* which is 1 */
@@ -41,7 +42,7 @@ static ALWAYS_INLINE bool usual_takes(const struct tcb *t, const struct tcp_seg 
 	if (!goes_on && !usual_end_takes(t, s))
 		return false;
 	/* Bitwise on purpose: one branch. CE is 3 (RFC 3168 5). */
-	return !(t->trouble | (t->own != NULL) | ((t->flags & (TF_IN_SPECIAL | TF_TS)) ^ TF_TS) |
+	return !(t->trouble | (t->own != NULL) | ((t->flags & (special | TF_TS)) ^ TF_TS) |
 		 (t->xflags & XF_IN_SPECIAL) | ((s->flags & ctl) ^ TCPF_ACK) | (s->opts ^ TCPO_TS) |
 		 (s->seq.v ^ t->rcv_nxt.v) | ((int32_t)(s->ts_val - t->ts_recent) < 0) |
 		 s->no_room | (n_text > rcv_wnd(t)) | (n_new > flight(t)) |

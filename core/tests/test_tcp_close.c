@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "script_states.h"
+#include "tcp/message.h"
 
 #define FINACK (TCPF_ACK | TCPF_FIN)
 
@@ -251,6 +252,29 @@ CASE(fin_after_close_is_fine)
 	IN(s, 2 * MS, .seq = 1, .flags = FINACK);
 	STATE(s, TIME_WAIT);
 	OUT(s, 2 * MS, .ack = 2);
+}
+
+/* Closed, and what it wrote is still to be appended: data is refused before a FIN is due. */
+CASE(data_for_an_orphan_is_reset_by_either_path)
+{
+	struct tcp_seg data;
+
+	s->peer_opts |= TCPO_TS;
+	be_established(s);
+	data = script_seg(s, &(struct in_seg){.seq = 1,
+					      .ack = 1,
+					      .len = 10,
+					      .flags = TCPF_ACK,
+					      .wnd = 60000,
+					      .tsval = -1,
+					      .tsecr = -1});
+	assert_int_equal(usual_takes(&s->t, &data, true), s->cfg.fast_path);
+	tcp_orphan(&s->t, s->now);
+	assert_false(usual_takes(&s->t, &data, true));
+	IN(s, 1 * MS, .seq = 1, .len = 10);
+	assert_true(s->ev.flags & TCP_EV_CLOSED);
+	OUT(s, 1 * MS, .seq = 1, .flags = TCPF_RST | TCPF_ACK);
+	STATE(s, CLOSED);
 }
 
 CASE(abort_resets_where_the_state_says_so)
@@ -620,6 +644,7 @@ int main(void)
 		T(out_of_order_data_after_close_is_reset),
 		T(fin_after_close_is_fine),
 		T(abort_resets_where_the_state_says_so),
+		T(data_for_an_orphan_is_reset_by_either_path),
 		T(reset_of_a_handshake_stands_behind_the_syn),
 		T(abort_in_last_ack_and_closing_is_silent),
 		T(fin_retransmitted_until_retries_run_out),

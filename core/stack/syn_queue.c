@@ -212,6 +212,7 @@ void syn_queue_input(struct stack_core *sc, struct rx_seg *r, mt_time now)
 		}
 		break;
 	case TCP_HALF_CHALLENGE:
+		tcp_half_challenge(&h->half, &host, now, &reply);
 		answer(sc, h, r, &reply, now);
 		break;
 	case TCP_HALF_REPLY:

@@ -30,12 +30,12 @@ void tcp_half_open(struct tcp_half *h, const struct tcp_config *cfg, const struc
 }
 
 /* Until the handshake is over, the window of a SYN/ACK, never scaled (RFC 7323 2.2). */
-static uint32_t half_window(const struct tcp_host *host)
+static ALWAYS_INLINE uint32_t half_window(const struct tcp_host *host)
 {
 	return min_u32(host->rcvbuf ? host->rcvbuf : host->cfg->rcvbuf, UINT16_MAX);
 }
 
-static void put_ts(const struct tcp_half *h, mt_time now, struct tcp_seg *out)
+static ALWAYS_INLINE void put_ts(const struct tcp_half *h, mt_time now, struct tcp_seg *out)
 {
 	if (!(h->flags & HALF_TS))
 		return;
@@ -66,6 +66,20 @@ void tcp_half_syn_ack(const struct tcp_half *h, const struct tcp_host *host, mt_
 	}
 }
 
+void tcp_half_challenge(const struct tcp_half *h, const struct tcp_host *host, mt_time now,
+			struct tcp_seg *out)
+{
+	uint8_t shift = h->flags & HALF_WSCALE ? h->rcv_wscale : 0;
+
+	*out = (struct tcp_seg){
+		.seq = seq_add(h->iss, 1),
+		.ack = seq_add(h->irs, 1),
+		.flags = TCPF_ACK,
+		.wnd = (uint16_t)(half_window(host) >> shift),
+	};
+	put_ts(h, now, out);
+}
+
 void tcp_half_reset(const struct tcp_half *h, struct tcp_seg *out)
 {
 	*out = (struct tcp_seg){
@@ -80,7 +94,6 @@ struct half_arrival {
 	struct tcp_half *h;
 	const struct tcp_host *host;
 	const struct tcp_seg *seg;
-	struct tcp_seg *reply;
 	enum tcp_drop *drop;
 	tcp_seq rcv_nxt;
 };
@@ -91,17 +104,8 @@ static enum tcp_half_verdict drop_for(struct half_arrival *a, enum tcp_drop why)
 	return TCP_HALF_DROP;
 }
 
-/* No timestamp: a challenge without one echoes nothing the peer could trust less. */
 static enum tcp_half_verdict challenge(struct half_arrival *a, enum tcp_drop why)
 {
-	uint8_t shift = a->h->flags & HALF_WSCALE ? a->h->rcv_wscale : 0;
-
-	*a->reply = (struct tcp_seg){
-		.seq = seq_add(a->h->iss, 1),
-		.ack = a->rcv_nxt,
-		.flags = TCPF_ACK,
-		.wnd = (uint16_t)(half_window(a->host) >> shift),
-	};
 	*a->drop = why;
 	return TCP_HALF_CHALLENGE;
 }
@@ -145,7 +149,6 @@ enum tcp_half_verdict tcp_half_input(struct tcp_half *h, const struct tcp_host *
 		.h = h,
 		.host = host,
 		.seg = s,
-		.reply = reply,
 		.drop = drop,
 		.rcv_nxt = seq_add(h->irs, 1),
 	};

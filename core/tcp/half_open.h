@@ -44,7 +44,7 @@ void tcp_half_syn_ack(const struct tcp_half *, const struct tcp_host *, mt_time 
 enum tcp_half_verdict {
 	TCP_HALF_DROP,
 	TCP_HALF_REPLY,	    /* send *reply: a RST */
-	TCP_HALF_CHALLENGE, /* send *reply, an ACK, unless one left not long ago (RFC 5961 7) */
+	TCP_HALF_CHALLENGE, /* a challenge ACK, unless one left not long ago (RFC 5961 7) */
 	TCP_HALF_AGAIN,	    /* the SYN again: answer it again, as often as a challenge */
 	TCP_HALF_GONE,	    /* reset by the peer */
 	TCP_HALF_OPEN	    /* tcp_open_half makes a connection of it */
@@ -54,6 +54,9 @@ enum tcp_half_verdict {
 enum tcp_half_verdict tcp_half_input(struct tcp_half *, const struct tcp_host *,
 				     const struct tcp_seg *, struct tcp_seg *reply,
 				     enum tcp_drop *drop);
+/* An ACK that asks what a peer means that knows of the connection (RFC 5961). */
+void tcp_half_challenge(const struct tcp_half *, const struct tcp_host *, mt_time now,
+			struct tcp_seg *out);
 /* What tells the peer that its handshake is given up. */
 void tcp_half_reset(const struct tcp_half *, struct tcp_seg *out);
 

@@ -189,6 +189,25 @@ static void test_challenges(void **state)
 	net_free(t.n);
 }
 
+/* RFC 7323 3.2: once negotiated, in each segment. */
+static void test_challenge_has_a_timestamp(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct syn_net t = syn_open(&cfg, 4);
+	struct tcp_seg bad = syn_half(&t, 5000, TCPO_MSS | TCPO_TS);
+	struct raw_frame r;
+
+	(void)state;
+	bad.seq = seq_add(bad.seq, 70000);
+	bad.len = 1;
+	assert_true(syn_put(&t, 5000, &bad, &r));
+	assert_int_equal(r.tcp.flags, TCPF_ACK);
+	assert_int_equal(r.tcp.opts, TCPO_TS);
+	assert_int_equal(r.tcp.ts_val, bad.ts_ecr);
+	assert_int_equal(r.tcp.ts_ecr, bad.ts_val - 1); /* the SYN's */
+	net_free(t.n);
+}
+
 static void test_paws(void **state)
 {
 	struct stack_config cfg = net_config();
@@ -568,6 +587,7 @@ int main(void)
 		cmocka_unit_test(test_bad_ack),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_challenges),
+		cmocka_unit_test(test_challenge_has_a_timestamp),
 		cmocka_unit_test(test_paws),
 		cmocka_unit_test(test_forged_timestamp),
 		cmocka_unit_test(test_data_on_ack),

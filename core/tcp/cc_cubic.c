@@ -128,6 +128,7 @@ static bool first_slow_start(const struct cc *cc)
 
 static void cubic_on_ack(struct cc *cc, const struct cc_ack *a)
 {
+	bool slow = cc->cwnd < cc->ssthresh;
 	uint32_t rest;
 
 	if (first_slow_start(cc)) {
@@ -140,6 +141,9 @@ static void cubic_on_ack(struct cc *cc, const struct cc_ack *a)
 		epoch_pause(&cc->u.cubic, 0, a->now);
 		return;
 	}
+	/* After an idle time the epoch goes on; a Reno flow would begin here, too (4.3). */
+	if (slow && cc->u.cubic.w_est > cc->cwnd)
+		cc->u.cubic.w_est = cc->cwnd;
 	/* One window is the most that one ACK can cover; more would be a caller's estimate. */
 	grow(cc, a, rest < cc->cwnd ? rest : cc->cwnd);
 }

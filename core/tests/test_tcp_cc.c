@@ -291,6 +291,32 @@ static void cubic_epoch_pauses(void **state)
 	assert_float_equal(a.cwnd, b.cwnd, MSS);
 }
 
+/* Slow start after an idle time ends below the window of before: no ACK makes up for it. */
+static void cubic_restarts_without_a_jump(void **state)
+{
+	struct rtt r = rtt_of(10000);
+	mt_time now = MT_SEC;
+	struct cc cc;
+
+	(void)state;
+	cc_init(&cc, &cc_cubic, MSS, 10);
+	cc.cwnd = 40 * MSS;
+	cc.ops->on_loss(&cc, cc.cwnd, now);
+	for (int i = 0; i < 1000; i++)
+		ack_at(&cc, 2 * MSS, &r, now += MT_MS);
+	assert_true(cc.cwnd > 60 * MSS);
+	cc.ops->on_idle(&cc, 10 * MSS, now, now + 10 * MT_SEC);
+	assert_int_equal(cc.cwnd, 10 * MSS);
+	now += 10 * MT_SEC;
+	for (int i = 0; i < 200; i++) {
+		uint32_t before = cc.cwnd;
+
+		ack_at(&cc, 2 * MSS, &r, now += MT_MS);
+		assert_true(cc.cwnd - before <= 2 * MSS);
+	}
+	assert_true(cc.cwnd > cc.ssthresh);
+}
+
 /* Whatever the caller says: no division by zero, no wrap, cwnd within [mss, max]. */
 static void random_walk(void **state)
 {
@@ -339,6 +365,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(application_limited),
 		cmocka_unit_test(cubic_follows_rfc9438),
 		cmocka_unit_test(cubic_epoch_pauses),
+		cmocka_unit_test(cubic_restarts_without_a_jump),
 		cmocka_unit_test(random_walk),
 	};
 

@@ -18,7 +18,8 @@ void tlp_schedule(struct tcb *t, mt_time now)
 	uint32_t at;
 
 	if ((t->xflags & XF_TLP) || (t->flags & TF_TLP_DUE) || t->phase != PHASE_OPEN ||
-	    t->rtt.srtt_us8 == 0 || t->n_retries || syn_unacked(t))
+	    t->rtt.srtt_us8 == 0 || t->n_retries || syn_unacked(t) ||
+	    (cold_of(t) && cold_of(t)->board.n))
 		return;
 	at = us_at(now + pto(t));
 	if (!is_before(at, t->rxt_at_us))

@@ -272,6 +272,24 @@ CASE(eifel_old_echo_undoes_a_fast_recovery)
 	all_acked(s, 41 * MS);
 }
 
+/* RFC 8985 7.2: new data behind what is SACKed is not probed for. */
+CASE(eifel_what_is_sacked_still_forbids_a_probe)
+{
+	s->peer_opts |= TCPO_TS;
+	be_flying_sack(s, 20, 20);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, .n_sack = 1, .sack = {TS_SEG(2), TS_SEG(8)});
+	OUT(s, 20 * MS, .seq = 1, .len = 988, .again = 1);
+	OUT(s, 20 * MS, .seq = TS_SEG(1), .len = 988, .again = 1);
+	script_skip(s);
+	IN(s, 21 * MS, .seq = 1, .ack = TS_SEG(1), .n_sack = 1, .sack = {TS_SEG(2), TS_SEG(8)},
+	   .tsecr = (uint32_t)(OUR_TSOFF + 1000000u));
+	expect_undone(s);
+	script_skip(s);
+	OUT_NONE(s, 200 * MS);
+	assert_false(s->all_events & TCP_EV_TLP);
+	all_acked(s, 200 * MS);
+}
+
 CASE(eifel_counts_the_first_advance_only)
 {
 	s->peer_opts |= TCPO_TS;
@@ -505,6 +523,7 @@ int main(void)
 		T(frto_sack_before_the_head_is_noted),
 		T(eifel_old_echo_undoes_a_timeout),
 		T(eifel_series_of_timeouts_is_undone),
+		T(eifel_what_is_sacked_still_forbids_a_probe),
 		T(eifel_echo_of_the_retransmission_undoes_nothing),
 		T(eifel_old_echo_undoes_a_fast_recovery),
 		T(eifel_counts_the_first_advance_only),

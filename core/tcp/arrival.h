@@ -114,13 +114,16 @@ static ALWAYS_INLINE void ack_window(struct tcb *t, const struct tcp_seg *s, boo
 
 /* RFC 1122 4.2.3.2, RFC 5681 4.2: every second full segment at once, else within delack_ms. At the
  * start every segment, since the peer's slow start waits for it. */
-static ALWAYS_INLINE void ack_policy(struct tcb *t, mt_time now)
+static ALWAYS_INLINE void ack_policy(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
 	if (t->n_quick) {
 		t->n_quick--;
 		t->flags |= TF_ACK_NOW;
 	} else if (t->rcv_nxt.v - t->last_ack.v >= 2u * t->mss_seen) {
 		t->flags |= TF_ACK_NOW;
+		/* More follows it, so it is full: the path takes less than it did. */
+		if (s->len < t->mss_seen && s->len >= MSS_DEFAULT && !(s->flags & TCPF_PSH))
+			t->mss_seen = s->len;
 	} else if (!t->ack_at_us) {
 		t->ack_at_us = us_after(now, t->cfg->delack_ms);
 	}

@@ -39,7 +39,7 @@ void data_in_order(struct arrival *a)
 	t->rcv_nxt = seq_add(t->rcv_nxt, a->len);
 	note_mss(t, a->len);
 	deliver(t, a->seg, a->len, a->ev, a->now);
-	ack_policy(t, a->now);
+	ack_policy(t, a->seg, a->now);
 }
 
 /* In order, with something out of order behind it. */

@@ -53,7 +53,7 @@ static ALWAYS_INLINE uint32_t message_in(struct tcb *t, const struct tcp_seg *s,
 	t->rcv_nxt = seq_add(t->rcv_nxt, s->len);
 	note_mss(t, s->len);
 	deliver(t, s, s->len, &ev, k->now);
-	ack_policy(t, k->now);
+	ack_policy(t, s, k->now);
 	return ev.flags & TCP_EV_RCVBUF;
 }
 

@@ -164,7 +164,7 @@ struct tcb {
 	/* half of line 2 */
 	uint32_t rcvbuf;
 	uint16_t xflags;
-	uint16_t mss_seen;  /* largest segment of the peer's, for "every second full segment" */
+	uint16_t mss_seen; /* full segment of the peer's as it seems, to acknowledge every second */
 	uint16_t mss_local; /* as announced; upper bound of what we send */
 	uint16_t mss_cut_s; /* second clock modulo 2^16 */
 	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond

@@ -184,6 +184,12 @@ static void idle_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 	}
 }
 
+/* Perhaps what came were two full segments: the next one tells (note_mss). */
+static void doubt_mss(struct tcb *t)
+{
+	t->mss_seen = (uint16_t)min_u32(t->mss_seen, max_u32(MSS_DEFAULT, t->mss_seen / 2u));
+}
+
 struct tcp_events tcp_timeout(struct tcb *t, mt_time now)
 {
 	struct tcp_events ev = {0};
@@ -191,6 +197,7 @@ struct tcp_events tcp_timeout(struct tcb *t, mt_time now)
 	if (is_due(t->ack_at_us, us_of(now))) {
 		t->ack_at_us = 0;
 		t->flags |= TF_ACK_NOW;
+		doubt_mss(t);
 		ev.flags |= TCP_EV_DELACK;
 	}
 	if (is_due(t->rxt_at_us, us_of(now)))

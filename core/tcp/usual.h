@@ -93,7 +93,7 @@ static ALWAYS_INLINE void usual_input(struct tcb *t, const struct tcp_seg *s, st
 		t->rcv_nxt = seq_add(t->rcv_nxt, s->len);
 		note_mss(t, s->len);
 		deliver(t, s, s->len, ev, now);
-		ack_policy(t, now);
+		ack_policy(t, s, now);
 	}
 	if (!goes_on && !end && (s->flags & TCPF_FIN))
 		end = data_fin(t);

@@ -38,6 +38,56 @@ CASE(full_segment_is_the_peers_not_ours)
 	OUT(s, 10 * MS, .ack = 1201);
 }
 
+/* The path of a stream takes less than before: every second segment is acknowledged again. */
+CASE(full_segment_becomes_smaller)
+{
+	uint32_t seq = 8001;
+
+	s->open.mss = 4000;
+	be_established(s);
+	IN(s, 10 * MS, .seq = 1, .len = 4000);
+	IN(s, 10 * MS, .seq = 4001, .len = 4000);
+	OUT(s, 10 * MS, .ack = 8001);
+	for (unsigned i = 0; i < 8; i++, seq += 1000)
+		IN(s, 20 * MS, .seq = seq, .len = 1000);
+	OUT(s, 20 * MS, .ack = 16001);
+	for (unsigned i = 0; i < 4; i++, seq += 2000) {
+		IN(s, 30 * MS, .seq = seq, .len = 1000);
+		IN(s, 30 * MS, .seq = seq + 1000, .len = 1000);
+		OUT(s, 30 * MS, .ack = seq + 2000);
+	}
+}
+
+/* The last of a message is none of full size. */
+CASE(full_segment_is_none_that_pushes)
+{
+	be_established(s);
+	IN(s, 10 * MS, .seq = 1, .len = 1000);
+	IN(s, 10 * MS, .seq = 1001, .len = 600, .flags = TCPF_ACK | TCPF_PSH);
+	IN(s, 10 * MS, .seq = 1601, .len = 600, .flags = TCPF_ACK | TCPF_PSH);
+	OUT(s, 10 * MS, .ack = 2201);
+	assert_int_equal(s->t.mss_seen, 1000);
+}
+
+/* A peer that sends two at a time need not wait each time. */
+CASE(full_segment_becomes_smaller_of_a_small_window)
+{
+	uint32_t seq = 8001;
+	mt_time at = 20 * MS;
+
+	s->open.mss = 4000;
+	be_established(s);
+	IN(s, 10 * MS, .seq = 1, .len = 4000);
+	IN(s, 10 * MS, .seq = 4001, .len = 4000);
+	OUT(s, 10 * MS, .ack = 8001);
+	for (unsigned i = 0; i < 8; i++, seq += 2000) {
+		IN(s, at, .seq = seq, .len = 1000);
+		IN(s, at, .seq = seq + 1000, .len = 1000);
+		at += i < 2 ? 40 * MS : 0;
+		OUT(s, at, .ack = seq + 2000);
+	}
+}
+
 CASE(quick_acks_at_the_start)
 {
 	s->cfg.quick_acks = 3;
@@ -520,6 +570,9 @@ int main(void)
 		T(delayed_ack_after_40_ms),
 		T(second_full_segment_is_acknowledged_at_once),
 		T(full_segment_is_the_peers_not_ours),
+		T(full_segment_becomes_smaller),
+		T(full_segment_is_none_that_pushes),
+		T(full_segment_becomes_smaller_of_a_small_window),
 		T(quick_acks_at_the_start),
 		T(answer_carries_the_ack),
 		T(held_ack_and_data_coalesce),

@@ -20,7 +20,7 @@ void ack_leave_persist(struct tcb *, mt_time now);
  * time, the echoed timestamp measures in milliseconds (RFC 7323 4.1). */
 static ALWAYS_INLINE void ack_measure(struct tcb *t, const struct tcp_seg *s, mt_time now)
 {
-	uint32_t age;
+	uint32_t age, least;
 
 	if (t->flags & TF_TIMING) {
 		if (seq_lt(s->ack, t->rtt_seq))
@@ -32,9 +32,10 @@ static ALWAYS_INLINE void ack_measure(struct tcb *t, const struct tcp_seg *s, mt
 	if (!(t->flags & TF_TS) || !(s->opts & TCPO_TS) || s->ts_ecr == 0)
 		return;
 	age = ms_of(now) - (s->ts_ecr - t->ts_offset);
-	if (age <=
-	    t->cfg->rto_max_ms) /* an echo from the future or of another age is no measurement */
-		rtt_sample(&t->rtt, age * 1000u);
+	if (age > t->cfg->rto_max_ms) /* from the future, or of another age: no measurement */
+		return;
+	least = t->rtt.min_us == RTT_NONE ? 1000u : t->rtt.min_us; /* it is rounded down */
+	rtt_sample(&t->rtt, max_u32(age * 1000u, least));
 }
 
 /* The congestion window bounded what was sent. */

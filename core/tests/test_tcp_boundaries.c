@@ -383,6 +383,33 @@ CASE(rto_backoff_ends_at_120_s)
 }
 
 /* The round trip has become longer than the timeout: only what is sent once measures it. */
+/* A clock of milliseconds says nothing of a round trip that is shorter. */
+CASE(echo_of_the_same_millisecond_is_no_shorter_round_trip)
+{
+	s->peer_opts |= TCPO_TS;
+	be_established(s);
+	rtt_init(&s->t.rtt);
+	app_write(s, 0, 1976);
+	script_skip(s);
+	IN(s, 300 * MT_US, .seq = 1, .ack = 989);
+	assert_int_equal(s->t.rtt.min_us, 300);
+	IN(s, 300 * MT_US, .seq = 1, .ack = 1977);
+	assert_int_equal(s->t.rtt.min_us, 300);
+	assert_int_equal(rtt_srtt_us(&s->t.rtt), 300);
+}
+
+CASE(echo_alone_measures_a_millisecond_at_least)
+{
+	s->peer_opts |= TCPO_TS;
+	be_established(s);
+	rtt_init(&s->t.rtt);
+	app_write(s, 0, 100);
+	OUT(s, 0, .seq = 1, .len = 100);
+	OUT(s, 1000 * MS, .seq = 1, .len = 100, .again = 1);
+	IN(s, 1000 * MS + 300 * MT_US, .seq = 1, .ack = 101);
+	assert_int_equal(s->t.rtt.min_us, 1000);
+}
+
 CASE(rto_backoff_outlives_what_measures_nothing)
 {
 	mt_time at = 0;
@@ -454,6 +481,8 @@ int main(void)
 		T(rto_backoff_ends_at_120_s),
 		T(rto_backoff_ends_with_an_ack_of_new_data),
 		T(rto_backoff_outlives_what_measures_nothing),
+		T(echo_of_the_same_millisecond_is_no_shorter_round_trip),
+		T(echo_alone_measures_a_millisecond_at_least),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

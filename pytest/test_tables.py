@@ -114,5 +114,6 @@ def test_both_ends_stand_in_the_terminals_tables():
 def test_rows_of_every_experiment_can_be_told():
     """From what a program of ours would have written, the columns of rows.csv alone."""
     for known in scenario.load_all().values():
-        found = [rows.complete(make_row(stack, experiment=known.name, generator_lag=1.0, axis=known.column) | {known.column: 1}) for stack in known.stacks]
+        found = [rows.complete(make_row(stack, experiment=known.name, variant=part.name, generator_lag=1.0, axis=part.column) | {part.column: 1})
+                 for part in known.parts for stack in part.stacks]
         assert not found or len(table.results(found)) >= 2

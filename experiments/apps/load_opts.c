@@ -198,6 +198,22 @@ int complain(const char *prog, const char *err, int status)
 	return status;
 }
 
+int program_main(const struct program_steps *p, const struct opt_table *t, int argc, char **argv)
+{
+	char err[ERR_LEN] = "";
+	int ret = opts_parse(t, argc, argv, err);
+
+	if (ret > 0)
+		return EXIT_DONE;
+	if (ret == 0)
+		ret = p->check(p->options, err);
+	if (ret < 0)
+		return complain(t->prog, err, ret == -ENOSYS ? EXIT_CANNOT : EXIT_USAGE);
+	signals_setup();
+	ret = p->run(p->options, err);
+	return ret == EXIT_DONE ? ret : complain(t->prog, err, ret);
+}
+
 int exit_status(int ret)
 {
 	return ret == -EINVAL || ret == -ERANGE || ret == -ENAMETOOLONG ? EXIT_USAGE : EXIT_CANNOT;

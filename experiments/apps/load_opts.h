@@ -40,4 +40,16 @@ int exit_status(int ret);
 /* Prints the line and returns the status. */
 int complain(const char *prog, const char *err, int status);
 
+/* What a program does with its command line; both get `options`, where the table's rows point to.
+ */
+struct program_steps {
+	/* 0, or -errno with err: wrong usage, or, ENOSYS, this machine cannot. */
+	int (*check)(void *options, char err[ERR_LEN]);
+	int (*run)(void *options,
+		   char err[ERR_LEN]); /* an exit status, but for EXIT_DONE with err */
+	void *options;
+};
+/* main: parses, checks, sets up signals, runs, and complains. An exit status. */
+int program_main(const struct program_steps *, const struct opt_table *, int argc, char **argv);
+
 #endif

@@ -150,8 +150,9 @@ static int run_on(struct program *p, const struct options *o, char err[ERR_LEN])
 	return ret;
 }
 
-static int run(const struct options *o, char err[ERR_LEN])
+static int run(void *options, char err[ERR_LEN])
 {
+	const struct options *o = options;
 	static struct program p;
 	const struct load_conf *l = &o->run.load;
 	struct opt_lines lines;
@@ -180,8 +181,10 @@ static int run(const struct options *o, char err[ERR_LEN])
 	return ret;
 }
 
-static int check(struct options *o, char err[ERR_LEN])
+static int check(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
+
 	if (o->stack.cores.n == 0)
 		o->stack.cores = cpus_first();
 	if (io_ops_of((enum io_kind)o->stack.kind)->socket == NULL)
@@ -198,17 +201,9 @@ static int check(struct options *o, char err[ERR_LEN])
 int main(int argc, char **argv)
 {
 	static struct options o;
+	struct program_steps steps = {check, run, &o};
 	struct opt_table table;
-	char err[ERR_LEN] = "";
-	int ret;
 
 	make_table(&table, &o);
-	ret = opts_parse(&table, argc, argv, err);
-	if (ret > 0)
-		return EXIT_DONE;
-	if (ret < 0 || check(&o, err) < 0)
-		return complain(table.prog, err, EXIT_USAGE);
-	signals_setup();
-	ret = run(&o, err);
-	return ret == EXIT_DONE ? ret : complain(table.prog, err, ret);
+	return program_main(&steps, &table, argc, argv);
 }

@@ -59,10 +59,13 @@ static void make_table(struct opt_table *t, struct options *o)
 	opts_add_run(t, &o->run);
 }
 
-static int check(struct options *o, char err[ERR_LEN])
+static int check(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
 	struct load_conf *l = &o->run.load;
 
+	if (o->stack.cores.n == 0)
+		o->stack.cores = cpus_last();
 	if (l->target.len == 0)
 		return err_set(-EINVAL, err,
 			       "--target is missing: give the server as 10.0.0.1:8080");
@@ -84,8 +87,9 @@ static const char *device_of(const struct options *o)
 	return addr_is_loopback(&o->run.load.target) ? "loopback" : "kernel";
 }
 
-static int run(struct options *o, char err[ERR_LEN])
+static int run(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
 	struct load_conf *l = &o->run.load;
 	static struct load_result result; /* two histograms: too large for the stack */
 	struct row_info info = {.experiment = o->run.experiment,
@@ -103,9 +107,11 @@ static int run(struct options *o, char err[ERR_LEN])
 	struct load_hooks hooks = {.released = o->hold ? released : NULL};
 	struct opt_lines lines;
 	struct io_conf conf;
+	struct sigaction go = {.sa_handler = on_let_go};
 	struct io_stack *stack;
 	int ret;
 
+	sigaction(SIGUSR1, &go, NULL);
 	ret = stack_opts_lines(&o->stack, conns_per_core(run_connections(l), o->stack.cores.n),
 			       &lines, err);
 	if (ret < 0)
@@ -129,21 +135,9 @@ static int run(struct options *o, char err[ERR_LEN])
 int main(int argc, char **argv)
 {
 	static struct options o = {.run.load.path = "/"};
+	struct program_steps steps = {check, run, &o};
 	struct opt_table table;
-	struct sigaction go = {.sa_handler = on_let_go};
-	char err[ERR_LEN] = "";
-	int ret;
 
 	make_table(&table, &o);
-	ret = opts_parse(&table, argc, argv, err);
-	if (ret > 0)
-		return EXIT_DONE;
-	if (ret == 0 && o.stack.cores.n == 0)
-		o.stack.cores = cpus_last();
-	if (ret < 0 || check(&o, err) < 0)
-		return complain(table.prog, err, EXIT_USAGE);
-	signals_setup();
-	sigaction(SIGUSR1, &go, NULL);
-	ret = run(&o, err);
-	return ret == EXIT_DONE ? ret : complain(table.prog, err, ret);
+	return program_main(&steps, &table, argc, argv);
 }

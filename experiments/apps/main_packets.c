@@ -127,8 +127,9 @@ static int until_told(void)
 	return EXIT_DONE;
 }
 
-static int run(const struct options *o, char err[ERR_LEN])
+static int run(void *options, char err[ERR_LEN])
 {
+	const struct options *o = options;
 	struct poller sink = {.device = o->device, .cores = o->cores};
 	struct poller source = {.device = o->source, .cores = o->source_cores};
 	int ret;
@@ -147,8 +148,10 @@ static int run(const struct options *o, char err[ERR_LEN])
 	return ret;
 }
 
-static int check(struct options *o, char err[ERR_LEN])
+static int check(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
+
 	if (o->device == NULL && o->source == NULL)
 		return err_set(-EINVAL, err, "--device or --source is missing: see --help");
 	if (o->cores.n == 0)
@@ -161,17 +164,9 @@ static int check(struct options *o, char err[ERR_LEN])
 int main(int argc, char **argv)
 {
 	static struct options o;
+	struct program_steps steps = {check, run, &o};
 	struct opt_table table;
-	char err[ERR_LEN] = "";
-	int ret;
 
 	make_table(&table, &o);
-	ret = opts_parse(&table, argc, argv, err);
-	if (ret > 0)
-		return EXIT_DONE;
-	if (ret < 0 || check(&o, err) < 0)
-		return complain(table.prog, err, EXIT_USAGE);
-	signals_setup();
-	ret = run(&o, err);
-	return ret == EXIT_DONE ? ret : complain(table.prog, err, ret);
+	return program_main(&steps, &table, argc, argv);
 }

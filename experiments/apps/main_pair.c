@@ -194,8 +194,9 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 	return ret;
 }
 
-static int run(struct options *o, char err[ERR_LEN])
+static int run(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
 	struct pair p = {.o = o};
 	int ret = open_side(&p, true, err);
 
@@ -217,8 +218,9 @@ static bool same_cpus(const struct cpu_list *a, const struct cpu_list *b)
 	return a->n == b->n && memcmp(a->id, b->id, a->n * sizeof(a->id[0])) == 0;
 }
 
-static int finish(struct options *o, char err[ERR_LEN])
+static int check(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
 	struct load_conf *l = &o->run.load;
 
 	if (o->server_cores.n == 0)
@@ -231,6 +233,8 @@ static int finish(struct options *o, char err[ERR_LEN])
 			       "--one-thread is for inline mode, both ends on the same CPUs");
 	if (l->app == APP_HTTP && l->file_set == 0)
 		return err_set(-EINVAL, err, "--app http needs --file-set GB");
+	addr_parse(SERVER_LISTEN, &l->target);
+	l->server_cpus = o->server_cores;
 	return run_opts_finish(&o->run, o->mode + o->client_mode > 0 ? IO_MTCP_PAIRED : IO_MTCP,
 			       err);
 }
@@ -238,21 +242,9 @@ static int finish(struct options *o, char err[ERR_LEN])
 int main(int argc, char **argv)
 {
 	static struct options o = {.events = IO_MAX_EVENTS};
+	struct program_steps steps = {check, run, &o};
 	struct opt_table table;
-	char err[ERR_LEN] = "";
-	int ret;
 
 	make_table(&table, &o);
-	ret = opts_parse(&table, argc, argv, err);
-	if (ret > 0)
-		return EXIT_DONE;
-	if (ret == 0)
-		ret = finish(&o, err);
-	if (ret < 0)
-		return complain(table.prog, err, EXIT_USAGE);
-	addr_parse(SERVER_LISTEN, &o.run.load.target);
-	o.run.load.server_cpus = o.server_cores;
-	signals_setup();
-	ret = run(&o, err);
-	return ret == EXIT_DONE ? ret : complain(table.prog, err, ret);
+	return program_main(&steps, &table, argc, argv);
 }

@@ -191,14 +191,18 @@ static int run_on(struct options *o, struct session *s, char err[ERR_LEN])
 	return ret;
 }
 
-static int run(struct options *o, char err[ERR_LEN])
+static int run(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
 	struct session s = {0};
 	struct opt_lines lines;
 	struct io_conf conf;
 	uint32_t per_core = 0;
+	struct sigaction window = {.sa_handler = on_window};
 	int ret;
 
+	sigaction(SIGUSR1, &window, NULL);
+	sigaction(SIGUSR2, &window, NULL);
 	if (o->stack.conf_file == NULL || o->max_conns > 0)
 		per_core = conns_per_core(o->server.max_conns, o->stack.cores.n);
 	if (stack_opts_lines(&o->stack, per_core, &lines, err) < 0)
@@ -218,8 +222,10 @@ static int run(struct options *o, char err[ERR_LEN])
 	return ret;
 }
 
-static int check(struct options *o, char err[ERR_LEN])
+static int check(void *options, char err[ERR_LEN])
 {
+	struct options *o = options;
+
 	if (o->server.message_bytes == 0) /* not given */
 		o->server.message_bytes = o->server.app == APP_BULK ? 65536 : 64;
 	if (o->server.zero_copy && (o->server.app != APP_BULK || o->stack.kind != IO_MTCP))
@@ -252,22 +258,9 @@ int main(int argc, char **argv)
 	static struct options o = {
 		.server = {.response_bytes = 64, .root_fd = -1, .events = IO_MAX_EVENTS},
 		.backlog = 65535};
-	struct sigaction window = {.sa_handler = on_window};
+	struct program_steps steps = {check, run, &o};
 	struct opt_table table;
-	char err[ERR_LEN] = "";
-	int ret;
 
 	make_table(&table, &o);
-	ret = opts_parse(&table, argc, argv, err);
-	if (ret > 0)
-		return EXIT_DONE;
-	if (ret == 0)
-		ret = check(&o, err);
-	if (ret < 0)
-		return complain(table.prog, err, ret == -ENOSYS ? EXIT_CANNOT : EXIT_USAGE);
-	signals_setup();
-	sigaction(SIGUSR1, &window, NULL);
-	sigaction(SIGUSR2, &window, NULL);
-	ret = run(&o, err);
-	return ret == EXIT_DONE ? ret : complain(table.prog, err, ret);
+	return program_main(&steps, &table, argc, argv);
 }

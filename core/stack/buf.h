@@ -123,20 +123,27 @@ static ALWAYS_INLINE bool buf_add(struct bufmem *m, struct buf *b, const void *d
 	buf_append(m, b, len);
 	return true;
 }
+/* Where [off, off + len), len > 0, lies in one piece; NULL: it wraps. */
+static ALWAYS_INLINE const uint8_t *buf_piece(const struct bufmem *m, const struct buf *b,
+					      uint32_t off, uint32_t len)
+{
+	const struct bufmem_unit *u = buf_unit(m, b);
+	uint32_t at = buf_at(u, off);
+
+	return at + len <= BUFMEM_UNIT << u->order ? bufmem_at(m, b->block) + at : NULL;
+}
 /* off + len <= buf_len(). */
 static ALWAYS_INLINE void buf_read(const struct bufmem *m, const struct buf *b, uint32_t off,
 				   void *out, uint32_t len)
 {
-	const struct bufmem_unit *u;
-	uint32_t at;
+	const uint8_t *p;
 
 	check((uint64_t)off + len <= buf_len(m, b));
 	if (!len)
 		return;
-	u = buf_unit(m, b);
-	at = buf_at(u, off);
-	if (at + len <= BUFMEM_UNIT << u->order)
-		memcpy(out, bufmem_at(m, b->block) + at, len);
+	p = buf_piece(m, b, off, len);
+	if (p)
+		memcpy(out, p, len);
 	else
 		buf_copy_out(m, b, off, out, len);
 }
@@ -144,17 +151,13 @@ static ALWAYS_INLINE void buf_read(const struct bufmem *m, const struct buf *b, 
 static ALWAYS_INLINE uint64_t buf_read_sum(const struct bufmem *m, const struct buf *b,
 					   uint32_t off, void *out, uint32_t len)
 {
-	const struct bufmem_unit *u;
-	uint32_t at;
+	const uint8_t *p;
 
 	check((uint64_t)off + len <= buf_len(m, b));
 	if (!len)
 		return 0;
-	u = buf_unit(m, b);
-	at = buf_at(u, off);
-	if (at + len <= BUFMEM_UNIT << u->order)
-		return csum_copy(out, bufmem_at(m, b->block) + at, len);
-	return buf_copy_out_sum(m, b, off, out, len);
+	p = buf_piece(m, b, off, len);
+	return p ? csum_copy(out, p, len) : buf_copy_out_sum(m, b, off, out, len);
 }
 /* Where [off, off + len) lies, off + len <= buf_capacity(): in one piece or two; of none the length
  * is 0. Good until the queue is changed. */

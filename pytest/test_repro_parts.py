@@ -257,6 +257,8 @@ def test_each_program_gets_its_own_options_only():
 def test_a_wrong_key_of_a_part_is_named(tmp_path):
     with pytest.raises(UsageError, match="did you mean stacks"):
         small(tmp_path, PARTS + "stack = ['mtcp']\n")
+    with pytest.raises(UsageError, match="axis 'core': did you mean cores"):
+        small(tmp_path, PARTS + "axis = 'core'\n")
 
 
 def test_self_loop_pairs_multiply_the_load():

@@ -137,6 +137,9 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
     for key in own:
         if key not in _PART_KEYS:
             raise UsageError(f"experiment {raw['name']}: part key {key!r}: {nearest(key, _PART_KEYS)}")
+    axis = own.get("axis", raw.get("axis", "concurrency"))
+    if axis not in AXES:
+        raise UsageError(f"experiment {raw['name']}: axis {axis!r}: {nearest(axis, AXES)}")
     for size, times in own.get("repeats", {}).items():
         if size not in SIZES or not 1 <= times <= raw["repeats"][size]:
             raise UsageError(f"experiment {raw['name']}: repeats of a part, {size} = {times}: for {', '.join(SIZES)}, from 1 to the experiment's")
@@ -153,7 +156,7 @@ def _part(raw: dict[str, Any], own: dict[str, Any]) -> Part:
         points[size] = tuple(chosen)
         times[size] = _timing([raw.get("time", {}), there.get("time", {}), own.get("time", {}), here.get("time", {})])
     return Part(
-        name=own.get("name", ""), stacks=tuple(stacks), axis=own.get("axis", raw.get("axis", "concurrency")), points=points,
+        name=own.get("name", ""), stacks=tuple(stacks), axis=axis, points=points,
         load=raw["load"] | own.get("load", {}), time=times, set=raw.get("set", {}) | own.get("set", {}),
         server_set=own.get("server_set", {}), client_set=own.get("client_set", {}), tuning=own.get("tuning", {}),
         device=own.get("device", ""), mtu=own.get("mtu"), loss=own.get("loss", 0.0), reorder=own.get("reorder", 0.0), delay_ms=own.get("delay_ms", 0.0),

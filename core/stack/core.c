@@ -315,7 +315,7 @@ struct stack_core *stack_core_init(void *mem, size_t len, const struct stack_con
 	memset(sc, 0, sizeof(*sc));
 	sc->cfg = *cfg;
 	sc->cfg.tcp = tcp_of(cfg);
-	sc->cfg.rx_batch = cfg->rx_batch ? cfg->rx_batch : 64;
+	sc->cfg.rx_batch = cfg->rx_batch ? cfg->rx_batch : 256;
 	sc->cfg.tx_batch = cfg->tx_batch ? cfg->tx_batch : 128;
 	sc->nic = nic;
 	sc->vlan = cfg->vlan;

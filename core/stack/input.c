@@ -8,12 +8,33 @@
 #include "stack/message.h"
 #include "wire/frame_syn.h"
 
+#define FEW_FRAMES  64	/* of any size in one turn; more of them only while they are small: */
+#define SMALL_FRAME 512 /* mean length of those, bytes */
+
+static bool small_frames(const struct nic_pkt *p, unsigned n)
+{
+	unsigned len = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		len += p[i].len;
+	return len <= n * SMALL_FRAME;
+}
+
+/* Many small frames at once use what one brings into the cache for the next ones. Large ones would
+ * drive it out, and a turn of them would be a window's worth: nothing of it acknowledged before its
+ * end, the peer idle till then (docs/performance.md, Stack and scheduling). */
 unsigned stack_rx(struct stack_core *sc)
 {
+	const struct nic *nic = sc->nic;
+	uint16_t batch = sc->cfg.rx_batch, first = batch < FEW_FRAMES ? batch : FEW_FRAMES;
+
 	check(!sc->n_rx);
 	sc->stats.turns++;
 	sc->stats.idle_turns += !sc->busy;
-	sc->n_rx = sc->nic->ops->rx_burst(sc->nic->dev, sc->cfg.queue, sc->rx, sc->cfg.rx_batch);
+	sc->n_rx = nic->ops->rx_burst(nic->dev, sc->cfg.queue, sc->rx, first);
+	if (sc->n_rx == first && first < batch && small_frames(sc->rx, first))
+		sc->n_rx += nic->ops->rx_burst(nic->dev, sc->cfg.queue, sc->rx + first,
+					       (uint16_t)(batch - first));
 	sc->busy = sc->n_rx != 0;
 	return sc->n_rx;
 }

@@ -66,7 +66,7 @@ struct stack_config {
 	size_t buf_bytes;	     /* send and receive buffer memory, all connections together */
 	uint32_t time_wait_ms;	     /* 2 MSL; 0: closed at once (the original's default) */
 	uint16_t queue, n_queues;    /* this core's receive queue among the device's */
-	uint16_t rx_batch, tx_batch; /* 1..STACK_MAX_BATCH; 0: 64 / 128 */
+	uint16_t rx_batch, tx_batch; /* 1..STACK_MAX_BATCH; 0: 256 / 128 */
 	uint16_t vlan;		     /* 0: untagged, but answers in kind (stack/vlan.h) */
 	uint16_t trace_events;	     /* per connection (stack/trace.h): 0, 2 .. 256 */
 	uint16_t port_min, port_max; /* ephemeral source ports, 1024..65535 */
@@ -107,7 +107,7 @@ void stack_core_fini(struct stack_core *);
 /* ---- one bounded turn: its phases, for the cycle accounting of runtime, and all of them. Profiles
  * show them, so none is ever a part of another ---- */
 #define STACK_PHASE __attribute__((noinline))
-STACK_PHASE unsigned stack_rx(struct stack_core *); /* one burst from the device; frames got */
+STACK_PHASE unsigned stack_rx(struct stack_core *); /* frames got from the device */
 STACK_PHASE void stack_input(struct stack_core *, mt_time now);	 /* TCP, ARP, ICMP on that burst */
 STACK_PHASE void stack_timers(struct stack_core *, mt_time now); /* due timers, bounded per turn */
 /* Control, then ACK, then data list, as much as the device takes, at most tx_batch frames; when

@@ -339,6 +339,41 @@ static void test_noise(void **state)
 	net_free(n);
 }
 
+/* Frames that a turn takes of 300 on the wire, n_large of each 8 of them large. */
+static unsigned taken(uint16_t rx_batch, unsigned n_large)
+{
+	struct stack_config cfg = net_config();
+	static const uint8_t frame[1514];
+	unsigned got, all;
+	struct net *n;
+
+	cfg.rx_batch = rx_batch;
+	n = raw_net(&cfg);
+	raw_skip(n);
+	for (unsigned i = 0; i < 300; i++)
+		raw_put(n, frame, i % 8 < n_large ? sizeof(frame) : 60);
+	got = all = stack_rx(n->a.sc);
+	while (stack_input(n->a.sc, n->now), (all += stack_rx(n->a.sc)) < 300)
+		;
+	assert_int_equal(all, 300);
+	stack_input(n->a.sc, n->now);
+	net_free(n);
+	return got;
+}
+
+/* Small frames by the whole batch, large ones by 64. */
+static void test_batch(void **state)
+{
+	(void)state;
+	assert_int_equal(taken(0, 0), 256);
+	assert_int_equal(taken(100, 0), 100);
+	assert_int_equal(taken(16, 0), 16);
+	assert_int_equal(taken(16, 8), 16);
+	assert_int_equal(taken(0, 2), 256); /* 424 bytes in the mean */
+	assert_int_equal(taken(0, 3), 64);  /* 605 */
+	assert_int_equal(taken(0, 8), 64);
+}
+
 static void expect_invalid(const struct stack_config *cfg, size_t less)
 {
 	struct net *n = net_new();
@@ -414,6 +449,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_known_path_mtu),
 		cmocka_unit_test(test_path_mtu_bound),
 		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_untouched),
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_unreachable_half_open),

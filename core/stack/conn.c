@@ -525,7 +525,8 @@ void conn_timer(struct stack_core *sc, struct conn *c, mt_time now)
 	if (wants)
 		conn_take(sc, c, wants);
 	ev = tcp_timeout(&c->tcb, now);
-	if ((ev.flags & TCP_EV_RTO) && c->tcb.state == TCPS_SYN_SENT && tcp_was_fast(&c->tcb))
+	if ((ev.flags & TCP_EV_RTO) && c->tcb.state == TCPS_SYN_SENT && c->tcb.n_retries == 1 &&
+	    tcp_was_fast(&c->tcb)) /* the first SYN, which alone had data */
 		fastopen_lost(sc, c, now);
 	trace_timer(sc, c, (uint16_t)ev.flags, now);
 	apply(sc, c, NULL, &ev, now);

@@ -120,7 +120,8 @@ void fastopen_learn(struct stack_core *sc, const struct conn *c, const struct tc
 	if (!e)
 		return;
 	e->used_at = now;
-	if (tcp_was_fast(&c->tcb))
+	/* Data gets through if what is answered is the first SYN, the one that had it. */
+	if (tcp_was_fast(&c->tcb) && !(c->tcb.flags & TF_SYN_RXT))
 		e->n_lost = 0;
 }
 

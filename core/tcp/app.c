@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The application's side: RFC 9293 3.10.2 to 3.10.5, options. */
 #include <errno.h>
+#include <string.h>
 
 #include "tcp/internal.h"
 #include "tcp/own.h"
@@ -282,6 +283,7 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 	*cc = window_now(t);
 	cc->ops = ops;
 	cc->acked = 0;
+	memset(&cc->u, 0, sizeof(cc->u));
 	t->xflags &= (uint16_t)~XF_OWN;
 	if (ops->cold || own_from_the_start(t->cfg))
 		t->xflags |= XF_OWN;

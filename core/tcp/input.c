@@ -82,6 +82,7 @@ static enum step synsent_open(struct arrival *a)
 	open_take_syn(t, s, a->now);
 	if (!(s->flags & TCPF_ACK)) { /* simultaneous open: what came with the SYN comes again */
 		t->flags |= TF_SYN_DUE;
+		t->xflags &= (uint16_t)~XF_HOLD;
 		tcp_set_state(t, TCPS_SYN_RCVD);
 		return STEP_DONE;
 	}
@@ -183,6 +184,8 @@ static enum step sequence_refuse(struct arrival *a)
 
 	if (again)
 		ts_note(t, s); /* as in note_repetition */
+	else if (s->flags & TCPF_SYN) /* a SYN/ACK: our ACK of it was lost */
+		note_repetition(t, s);
 	if (arrival_challenge(a) && again)
 		t->flags |= TF_SYN_DUE; /* our SYN/ACK was lost */
 	return arrival_drop(a, TCP_DROP_SEQ);

@@ -80,6 +80,7 @@ void ack_leave_persist(struct tcb *t, mt_time now)
 	t->flags &= ~(uint32_t)(TF_PERSIST | TF_PROBED | TF_PROBE_DUE);
 	t->n_retries = 0;
 	t->rxt_at_us = 0;
+	t->unacked_ms = ms_of(now); /* now an acknowledgment is waited for, before it was room */
 	rtt_reset_backoff(&t->rtt);
 	if (refused) {
 		recovery_go_back(t);
@@ -104,9 +105,9 @@ static void ack_same(struct arrival *a, bool sacked)
 	struct tcb *t = a->t;
 
 	/* A peer that answers with a closed window is alive (RFC 9293 3.8.6.1); nobody waits for
-	 * it, though, once the application is gone. */
+	 * it, though, once the application is gone. A series of timeouts goes on. */
 	if (a->seg->wnd == 0 && !(t->flags & TF_ORPHAN))
-		t->n_retries = 0;
+		t->n_retries = t->n_retries && !(t->flags & TF_PERSIST);
 	if (sacked) /* more may be sent, and for that be written */
 		a->ev->flags |= TCP_EV_WRITABLE;
 	if ((sacked || is_duplicate(a)) && recovery_duplicate(t, a->now))

@@ -2,8 +2,9 @@
 /*
  * Pacing: data leaves on a schedule at the rate the congestion control asks for, in quanta of a
  * millisecond (at least two segments, at most 64 KiB), so that the timer, which is that coarse,
- * does not bound the rate. What came late catches up, by a millisecond at most. ACKs, resets, the
- * segment a loss recovery begins with, and probes are not held.
+ * does not bound the rate. What came late catches up, by a millisecond at most. ACKs, resets,
+ * probes, and the first segment of a timeout or of a recovery by duplicates are not held. One found
+ * by time (SACK) is on schedule: released there, a quantum of each loss would go beyond BBR's rate.
  */
 #ifndef TCP_PACE_H
 #define TCP_PACE_H

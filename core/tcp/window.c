@@ -35,6 +35,10 @@ void window_init(struct tcb *t, uint32_t mss, uint8_t init_cwnd_segs)
 {
 	if (t->own) {
 		cc_init(&t->own->cc, cc_ops(t), mss, init_cwnd_segs);
+		if (cc_ops(t)->cold && t->own->cold) { /* it came before the handshake was over */
+			t->own->cc.u.cold = &t->own->cold->cc;
+			cc_ops(t)->init(&t->own->cc);
+		}
 		leave(t, &t->own->cc);
 		return;
 	}

@@ -333,6 +333,52 @@ static void test_middlebox(void **state)
 	fo_end(&f);
 }
 
+/* A plain SYN's answer says nothing of the data that was lost: the pause doubles. */
+static void test_a_middlebox_stays(void **state)
+{
+	struct stack_config cfg = fo_config();
+	struct fo f = fo_open(&cfg, 4);
+	ssize_t taken;
+
+	(void)state;
+	fo_first(&f);
+	f.n->a.lose = lose_syn_data;
+	for (int i = 0; i < 2; i++) {
+		fo_connect(&f, 1000, &taken);
+		assert_int_equal(taken, 1000);
+		net_run_ms(f.n, 1100);
+		f.n->now += 61 * MT_SEC;
+	}
+	fo_connect(&f, 1000, &taken);
+	assert_int_equal(taken, -EAGAIN);
+	fo_end(&f);
+}
+
+static bool lose_all(const uint8_t *f, uint16_t len)
+{
+	(void)f;
+	(void)len;
+	return true;
+}
+
+/* Of a server that is down only the first SYN had data to lose. */
+static void test_a_dead_server_loses_data_once(void **state)
+{
+	struct stack_config cfg = fo_config();
+	struct fo f = fo_open(&cfg, 4);
+	ssize_t taken;
+
+	(void)state;
+	fo_first(&f);
+	f.n->a.lose = lose_all;
+	fo_connect(&f, 1000, &taken);
+	net_run_ms(f.n, 10000);
+	f.n->now += 61 * MT_SEC;
+	fo_connect(&f, 1000, &taken);
+	assert_int_equal(taken, 1000);
+	fo_end(&f);
+}
+
 /* A held SYN leaves with a shutdown, and a close forgets it. */
 static void test_nothing_written(void **state)
 {
@@ -387,6 +433,8 @@ int main(void)
 		cmocka_unit_test(test_server_repeats),
 		cmocka_unit_test(test_data_refused),
 		cmocka_unit_test(test_middlebox),
+		cmocka_unit_test(test_a_middlebox_stays),
+		cmocka_unit_test(test_a_dead_server_loses_data_once),
 		cmocka_unit_test(test_nothing_written),
 		cmocka_unit_test(test_switched_off),
 	};

@@ -32,6 +32,35 @@ static void server(struct script *s, uint16_t len)
 	script_flush(s);
 }
 
+/* A held socket and a peer that connects, too: the SYN that was held has left with its ACK. */
+CASE(simultaneous_open_of_a_held_socket)
+{
+	struct tcp_seg g;
+
+	client(s, 1000);
+	g = peer_syn(s, TCPF_SYN);
+	script_feed(s, &g);
+	script_flush(s);
+	IN(s, 0, .seq = 1, .ack = 1);
+	STATE(s, ESTABLISHED);
+	app_write(s, 0, 10);
+	assert_false(s->t.flags & TF_SYN_DUE);
+	script_skip(s);
+}
+
+/* Its object came with data behind a hole, before the handshake was over. */
+CASE(bbr_survives_a_lost_syn_ack)
+{
+	s->cfg.cc = &cc_bbr;
+	server(s, 0);
+	script_until(s, 1000 * MS);
+	assert_true(s->t.flags & TF_SYN_RXT);
+	IN(s, 1000 * MS, .seq = 101, .len = 100, .ack = 1);
+	STATE(s, ESTABLISHED);
+	assert_ptr_equal(s->own.cc.u.cold, &s->cold.cc);
+	script_skip(s);
+}
+
 CASE(asks_for_a_cookie)
 {
 	client(s, 0);
@@ -193,6 +222,8 @@ CASE(server_syn_again)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(simultaneous_open_of_a_held_socket),
+		T(bbr_survives_a_lost_syn_ack),
 		T(asks_for_a_cookie),	 T(syn_waits_for_data),	       T(syn_data_is_bounded),
 		T(syn_data_not_taken),	 T(syn_data_taken_in_part),    T(syn_ack_beyond_the_data),
 		T(syn_again_is_plain),	 T(shutdown_releases_the_syn), T(server_takes_syn_data),

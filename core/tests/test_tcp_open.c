@@ -352,6 +352,22 @@ CASE(timestamps_passive)
 	script_skip(s);
 }
 
+/* Our ACK of it was lost: with the echo of the first one the server would take its timeout for a
+ * round trip. */
+CASE(syn_ack_again_is_echoed_anew)
+{
+	struct tcp_seg g;
+
+	s->peer_opts |= TCPO_TS;
+	be_established_active(s);
+	script_until(s, 1000 * MS);
+	g = peer_syn(s, TCPF_SYN | TCPF_ACK);
+	script_feed(s, &g);
+	script_flush(s);
+	assert_int_equal(s->log[s->n_log - 1].seg.ts_ecr, script_ms(s) + PEER_TSOFF);
+	script_skip(s);
+}
+
 CASE(sack_permitted_only_if_offered)
 {
 	be_syn_rcvd(s);
@@ -485,6 +501,7 @@ int main(void)
 		T(window_scale_not_offered_by_config),
 		T(fault_07_timestamps_only_if_negotiated),
 		T(timestamps_passive),
+		T(syn_ack_again_is_echoed_anew),
 		T(sack_permitted_only_if_offered),
 		T(sack_permitted_answered),
 		T(fault_14_random_tsecr_in_syn_ack),

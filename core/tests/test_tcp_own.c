@@ -83,6 +83,9 @@ CASE(other_algorithm_is_own_until_it_is_the_configured_one)
 	assert_int_equal(script_cc(s, &cc_cubic), 0);
 	look(s, 0, 0);
 	assert_ptr_equal(tcp_get_cc(&s->t), &cc_cubic);
+	app_write(s, 0, 5000); /* what it remembers of these goes with it */
+	script_skip(s);
+	IN(s, 1 * MS, .seq = 11, .ack = 5001);
 	assert_int_equal(script_cc(s, &cc_newreno), 0);
 	look(s, 1 * MS, 1);
 	assert_null(s->t.own);

@@ -514,6 +514,22 @@ CASE(user_timeout_of_a_closed_window)
 	script_skip(s);
 }
 
+CASE(user_timeout_does_not_count_a_window_that_has_opened)
+{
+	be_established(s);
+	app_option(s, 0, TCP_OPT_USER_TIMEOUT_MS, 1000);
+	IN(s, 0, .seq = 1, .wnd = 0);
+	app_write(s, 0, 100);
+	IN(s, 201 * MS, .seq = 1, .ack = 1, .wnd = 0); /* probes are refused */
+	IN(s, 601 * MS, .seq = 1, .ack = 1, .wnd = 0);
+	IN(s, 990 * MS, .seq = 1, .ack = 1, .wnd = 60000);
+	script_until(s, 1040 * MS);
+	STATE(s, ESTABLISHED);
+	IN(s, 1050 * MS, .seq = 1, .ack = 101);
+	STATE(s, ESTABLISHED);
+	script_skip(s);
+}
+
 CASE(user_timeout_of_a_window_that_shrank)
 {
 	be_established(s);
@@ -642,6 +658,7 @@ int main(void)
 		T(hostile_timestamp_echo_is_no_measurement),
 		T(user_timeout),
 		T(user_timeout_of_a_closed_window),
+		T(user_timeout_does_not_count_a_window_that_has_opened),
 		T(user_timeout_of_a_window_that_shrank),
 		T(idle_connection_is_never_killed),
 		T(keepalive_kills_a_dead_peer),

@@ -514,6 +514,7 @@ CASE(shrinking_window_is_survived)
 		IN(s, at, .seq = 1, .ack = 1001, .wnd = 0);
 	}
 	STATE(s, ESTABLISHED);
+	assert_int_equal(s->t.cc.ssthresh, 4500); /* one series of timeouts: half of the nine */
 	mt_time at = s->now - SCRIPT_T0;
 
 	IN(s, at, .seq = 1, .ack = 10001, .wnd = 5000);

@@ -47,6 +47,7 @@ static void look_at(struct stack_core *sc, struct conn *c, mt_time now)
 		return;
 	if (conn_alive(c))
 		conn_kill(sc, c, ECONNABORTED, now);
+	c->flags &= (uint16_t)~CONN_TO_TW; /* it would outlive the address */
 	if (c->flags) /* its owner may still ask for its name */
 		t->use[local] = ADDR_LEFT;
 }

@@ -91,12 +91,13 @@ static unsigned router_find(const struct autoconf *ac, const struct ip_addr *a)
 static void router_remove(struct stack_core *sc, unsigned i)
 {
 	struct autoconf *ac = &sc->autoconf;
-	struct ip_addr first = ac->router[0].addr;
+	struct ip_addr first = ac->router[0].addr, gone = ac->router[i].addr;
 
 	ac->n_routers--;
 	for (; i < ac->n_routers; i++)
 		ac->router[i] = ac->router[i + 1];
 	use_first(sc, &first);
+	neigh_reroute(sc, &gone);
 }
 
 static void router_add(struct stack_core *sc, const struct ip_addr *a, mt_time until)

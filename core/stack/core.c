@@ -159,6 +159,8 @@ static const char *wrong_names(const struct stack_config *cfg, const struct nic 
 		return "port_min must be 1..port_max";
 	if (cfg->n_addrs > STACK_MAX_ADDRS || (!cfg->n_addrs && !cfg->ipv6_autoconf))
 		return "1..256 addresses are needed";
+	if (cfg->n_addrs + uses_v6(cfg) > STACK_MAX_ADDRS)
+		return "at most 255 addresses beside the link-local one, which IPv6 needs";
 	if (cfg->n_routes > STACK_MAX_ROUTES)
 		return "at most 64 routes";
 	if (nic->mtu < 576)

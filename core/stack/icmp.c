@@ -5,7 +5,6 @@
 #include "stack/core.h"
 #include "tcp/pmtu.h"
 
-#define TTL	     64
 #define ICMP_HLEN    8u
 #define MTU_IPV4_MIN 68u /* RFC 791 3.2 */
 #define MTU_LOWEST                                                                                 \
@@ -21,7 +20,7 @@ void icmp_reply(struct stack_core *sc, const struct ip_hdr *in, const struct icm
 		.dst = in->src,
 		.payload_len = (uint16_t)(ICMP_HLEN + m->payload_len),
 		.proto = IP_ICMP,
-		.ttl = TTL,
+		.ttl = IP_OUT_TTL,
 		.tos = in->tos,
 	};
 	uint8_t *frame = tx_reply_frame(sc);

@@ -13,12 +13,16 @@ static void send(struct stack_core *sc, uint8_t *frame, const struct eth_addr *t
 	ip_out_v6(sc, frame, to, ip);
 }
 
-/* A group cannot answer: our nearest address does. */
+/* A group cannot answer: our nearest address does, if it has not proved to be another's (then any:
+ * nobody). */
 static struct ip_addr answerer(const struct stack_core *sc, const struct ip_hdr *in)
 {
+	uint16_t i;
+
 	if (!ip_is_multicast(&in->dst))
 		return in->dst;
-	return sc->addrs.addr[addr_near(&sc->addrs, &in->src)].addr;
+	i = addr_near(&sc->addrs, &in->src);
+	return sc->addrs.state[i] == ADDR_GONE ? (struct ip_addr){.b = {0}} : sc->addrs.addr[i].addr;
 }
 
 static void echo(struct stack_core *sc, const struct ip_hdr *in, struct icmp_msg *m,
@@ -34,7 +38,8 @@ static void echo(struct stack_core *sc, const struct ip_hdr *in, struct icmp_msg
 	};
 	uint8_t *frame;
 
-	if (IPV6_HLEN + ICMP6_HLEN + m->payload_len > sc->nic->mtu || ip_is_any(&in->src))
+	if (IPV6_HLEN + ICMP6_HLEN + m->payload_len > sc->nic->mtu || ip_is_any(&in->src) ||
+	    ip_is_any(&ip.src))
 		return;
 	frame = tx_reply_frame(sc);
 	if (!frame)
@@ -53,13 +58,13 @@ static bool may_complain(struct stack_core *sc, mt_time now)
 }
 
 /* RFC 4443 2.4 (e): not about errors, not to nobody, about packets to groups only code 2. */
-static bool deserves_problem(const uint8_t *p, const struct ip_hdr *in)
+static bool deserves_problem(const uint8_t *p, size_t len, const struct ip_hdr *in)
 {
 	if (in->bad_code == ICMP6_SILENT || ip_is_any(&in->src))
 		return false;
 	if (ip_is_multicast(&in->dst) && in->bad_code != ICMP6_BAD_OPTION)
 		return false;
-	return p[6] != IP_ICMPV6;
+	return !ipv6_is_error(p, len);
 }
 
 void icmp6_problem(struct stack_core *sc, const uint8_t *p, const struct ip_hdr *in,
@@ -77,7 +82,7 @@ void icmp6_problem(struct stack_core *sc, const uint8_t *p, const struct ip_hdr 
 	};
 	uint8_t *frame;
 
-	if (!deserves_problem(p, in) || !may_complain(sc, now))
+	if (ip_is_any(&ip.src) || !deserves_problem(p, len, in) || !may_complain(sc, now))
 		return;
 	frame = tx_reply_frame(sc);
 	if (!frame)

@@ -22,7 +22,7 @@ static bool small_frames(const struct nic_pkt *p, unsigned n)
 
 /* Many small frames at once use what one brings into the cache for the next ones. Large ones would
  * drive it out, and a turn of them would be a window's worth: nothing of it acknowledged before its
- * end, the peer idle till then (docs/performance.md, Stack and scheduling). */
+ * end, the peer idle till then (docs/performance.md, Fast path). */
 unsigned stack_rx(struct stack_core *sc)
 {
 	const struct nic *nic = sc->nic;

@@ -9,7 +9,9 @@ static const struct ip_addr *our_addr(const struct stack_core *sc, uint16_t i)
 	return &sc->addrs.addr[i].addr;
 }
 
-/* Not yet known to be unique: used, but nobody is told to forget another's (RFC 4429). */
+/* Not yet known to be unique: used, and who answers or asks for routers tells nobody to forget
+ * another's (RFC 4429). Who solicits does: without our station in it Linux leaves a solicitation
+ * unanswered, and a connection of the first second would wait for the next one. */
 static bool optimistic(const struct stack_core *sc, uint16_t i, mt_time now)
 {
 	return now < sc->addrs.proven_at[i];
@@ -60,7 +62,8 @@ void ndp_ask_routers(struct stack_core *sc, uint8_t *frame, mt_time now)
 	uint16_t i = addr_near(&sc->addrs, &ip.dst);
 	struct ndp_msg m = {.type = ICMP6_RS};
 
-	if (!optimistic(sc, i, now)) {
+	/* With every address another's there is none to speak from (RFC 4862 5.4.5). */
+	if (sc->addrs.state[i] != ADDR_GONE && !optimistic(sc, i, now)) {
 		ip.src = *our_addr(sc, i);
 		m.has_mac = true;
 		m.mac = sc->mac;

@@ -105,6 +105,12 @@ static bool evict(struct stack_core *sc, mt_time now)
 	return unanswered != NULL;
 }
 
+static uint32_t next_gen(struct neigh_table *t)
+{
+	t->last_gen = t->last_gen < NEIGH_GEN_MAX ? t->last_gen + 1 : 1;
+	return t->last_gen;
+}
+
 static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_time now)
 {
 	struct neigh_table *t = &sc->neighs;
@@ -118,11 +124,10 @@ static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_
 	}
 	id = pool_get(&t->pool);
 	n = pool_at(&t->pool, id);
-	t->last_gen = t->last_gen < NEIGH_GEN_MAX ? t->last_gen + 1 : 1;
 	*n = (struct neigh){
 		.ip = *ip,
 		.state = NEIGH_ST_INCOMPLETE,
-		.gen = t->last_gen,
+		.gen = next_gen(t),
 		.hash_next = *head,
 		.timer.kind = TIMER_NEIGH,
 		.vlan = sc->vlan,
@@ -132,6 +137,18 @@ static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_
 	/* In front: what nobody has sent anything to is the first to give way. */
 	rlist_append(rlist_next(&t->lru), &n->lru);
 	return n;
+}
+
+void neigh_reroute(struct stack_core *sc, const struct ip_addr *hop)
+{
+	struct neigh *n = find(&sc->neighs, hop);
+
+	if (!n)
+		return;
+	n->gen = next_gen(&sc->neighs);
+	for (struct rlist *at = rlist_next(&n->waiting); at != &n->waiting; at = rlist_next(at))
+		container_of(at, struct conn, tx_node)->neigh_gen = 0;
+	release_waiting(sc, n);
 }
 
 static void note_use(struct neigh_table *t, struct neigh *n, mt_time now)

@@ -40,7 +40,7 @@ struct neigh {
 	uint8_t state;
 	uint8_t n_tries;
 	bool router;  /* IPv6: says it is one */
-	uint32_t gen; /* 24 bits; changes when the entry stops naming this neighbour */
+	uint32_t gen; /* 24 bits; who remembers another looks for the next hop again */
 	uint32_t hash_next;
 	mt_time used_at;      /* of the LRU order, refreshed once a second at most; 0: never */
 	mt_time check_at;     /* REACHABLE: ask again when used after this */
@@ -83,6 +83,9 @@ struct neigh *neigh_get(struct stack_core *, const struct ip_addr *hop, mt_time 
 bool neigh_add_static(struct stack_core *, const struct ip_addr *, const struct eth_addr *);
 /* A packet is about to be sent to this neighbour, whose address is known. */
 void neigh_used(struct stack_core *, struct neigh *, mt_time now);
+/* Connections that send by way of this neighbour look for their next hop again (RFC 4861 6.3.5).
+ * O(those that wait for it). */
+void neigh_reroute(struct stack_core *, const struct ip_addr *hop);
 /* Somebody says that ip is at mac, by ARP. create: also if nobody asked. */
 struct neigh_claim {
 	struct ip_addr ip;

@@ -171,7 +171,7 @@ static void filled(struct conn *c)
 static ssize_t put(struct stack_core *sc, struct conn *c, const struct iovec *iov, int n)
 {
 	size_t len = iov_bytes(iov, n);
-	uint32_t room, take;
+	uint32_t room, want, take = 0;
 
 	if (c->error)
 		return -stack_take_error(sc, c->id);
@@ -180,15 +180,15 @@ static ssize_t put(struct stack_core *sc, struct conn *c, const struct iovec *io
 	if (!len)
 		return 0;
 	room = send_room(sc, c);
-	take = len < room ? (uint32_t)len : room;
-	if (take) {
-		take = make_room(sc, c, take);
+	want = len < room ? (uint32_t)len : room;
+	if (want) {
+		take = make_room(sc, c, want);
 		if (!take)
 			starve(sc, c);
 	}
 	if (take)
 		gather(sc, c, iov, take);
-	if (take == room)
+	if (take == room || (take && take < want)) /* memory is short: room of its own frees first */
 		filled(c);
 	return take ? (ssize_t)take : -EAGAIN;
 }

@@ -18,8 +18,8 @@ enum trace_kind {
 	TRACE_DROP,  /* segment received and dropped; low: enum tcp_drop */
 	TRACE_OUT,   /* segment sent; low: state */
 	TRACE_AGAIN, /* ... in part not for the first time */
-	TRACE_TIMER, /* seq: SND.UNA, ack: RCV.NXT, len: TCP_EV_* bits, flags: retries; low: state
-		      */
+	TRACE_TIMER, /* seq: SND.UNA, ack: RCV.NXT, len: the low 16 TCP_EV_* bits, flags: retries;
+		      * low: state */
 	TRACE_CALL   /* seq, ack as for a timer, flags: enum trace_call, len: errno; low: state */
 };
 

@@ -26,10 +26,15 @@ static inline const char *trace_flags(uint8_t flags, char text[9])
 static inline const char *trace_drop_name(unsigned drop)
 {
 	static const char *const names[16] = {
-		[TCP_DROP_SEQ] = "sequence",	 [TCP_DROP_ACK] = "acknowledgment",
-		[TCP_DROP_PAWS] = "PAWS",	 [TCP_DROP_RST] = "reset",
-		[TCP_DROP_SYN] = "SYN",		 [TCP_DROP_STATE] = "state",
-		[TCP_DROP_OOO_FULL] = "no room", [TCP_DROP_AFTER_CLOSE] = "after close",
+		[TCP_DROP_SEQ] = "sequence",
+		[TCP_DROP_ACK] = "acknowledgment",
+		[TCP_DROP_PAWS] = "PAWS",
+		[TCP_DROP_RST] = "reset",
+		[TCP_DROP_SYN] = "SYN",
+		[TCP_DROP_STATE] = "state",
+		[TCP_DROP_OOO_FULL] = "too many holes",
+		[TCP_DROP_AFTER_CLOSE] = "after close",
+		[TCP_DROP_NO_ROOM] = "no room",
 	};
 
 	return names[drop] ? names[drop] : "other";

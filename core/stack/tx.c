@@ -413,7 +413,7 @@ static void unpark(struct stack_core *sc, mt_time now)
 	for (unsigned i = 0; i < sc->cfg.tx_batch && !rlist_empty(&sc->tx_unparked); i++) {
 		struct conn *c = container_of(rlist_next(&sc->tx_unparked), struct conn, tx_node);
 
-		if (parked_at(sc, c)->gen != c->neigh_gen) {
+		if (c->neigh_gen && parked_at(sc, c)->gen != c->neigh_gen) {
 			/* Its entry was taken away: asking again at once would take another's. */
 			sc->stats.arp_overflow++;
 			lose(sc, c, now);
@@ -425,9 +425,11 @@ static void unpark(struct stack_core *sc, mt_time now)
 }
 
 /* Writers that found no buffer memory are told when there is some. A few at a time; one that needs
- * a large block does not stand in the way of the others. */
-static void feed_starved(struct stack_core *sc)
+ * a large block does not stand in the way of the others. True: there was some, and more wait. */
+static bool feed_starved(struct stack_core *sc)
 {
+	bool fed = false;
+
 	for (unsigned i = 0; i < STARVED_LOOK && !rlist_empty(&sc->starved); i++) {
 		struct rlist *node = rlist_pop(&sc->starved);
 		struct conn *c = container_of(node, struct conn, queue_node);
@@ -437,10 +439,12 @@ static void feed_starved(struct stack_core *sc)
 			continue;
 		}
 		c->flags &= (uint16_t)~CONN_STARVED;
+		fed = true;
 		conn_raise(sc, c, STACK_OUT);
 		if (c->flags & CONN_ORPHAN)
 			conn_linger(sc, c, sc->turn_at);
 	}
+	return fed && !rlist_empty(&sc->starved);
 }
 
 static bool lists_empty(const struct stack_core *sc)
@@ -551,6 +555,7 @@ static void serve_lists(struct stack_core *sc, mt_time now)
 mt_time stack_tx(struct stack_core *sc, mt_time now)
 {
 	mt_time timer;
+	bool hungry;
 
 	/* Each visit sends at least a segment, or takes the connection off the lists: twice the
 	 * frames is a bound that only connections without a neighbour reach. */
@@ -568,8 +573,8 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	sc->vlan = sc->cfg.vlan;
 	rlist_move_all(&sc->tx_deferred[0], place_list(sc, CONN_TX_ACK));
 	rlist_move_all(&sc->tx_deferred[1], &sc->tx_deferred[0]);
-	feed_starved(sc);
-	if (sc->n_out || !lists_empty(sc))
+	hungry = feed_starved(sc);
+	if (sc->n_out || hungry || !lists_empty(sc))
 		return now;
 	release_spare(sc);
 	/* A busy core leaves timers to the next connections; who sleeps must not wake for them. */

@@ -304,6 +304,66 @@ static void second_router(void **state)
 	net_free(n);
 }
 
+/* RFC 4861 6.3.5: of a router that is none any more, though it answers as a host, open connections
+ * and those that wait for its station look for another. */
+static void connections_leave_a_router(void **state)
+{
+	static const struct eth_addr other = {{2, 0, 0, 0, 0, 3}};
+	struct ndp_msg m = advertisement(), of_second = m;
+
+	(void)state;
+	of_second.mac = other;
+	for (int known = 0; known < 2; known++) {
+		struct net *n = open_net(true);
+		struct raw6 r;
+
+		m.has_mac = known;
+		m.router_lifetime = 1800;
+		net_turn(n);
+		advertise(n, &peer_link, &m);
+		advertise(n, &second, &of_second);
+		assert_true(connect6(n, &far6) >= 0);
+		net_turns(n, 2);
+		assert_int_equal(raw6_get_type(n, &r, 0), known);
+		if (known)
+			assert_memory_equal(&r.eth.dst, &raw_mac, 6);
+		m.router_lifetime = 0;
+		advertise(n, &peer_link, &m);
+		net_run_ms(n, 1100);
+		assert_true(raw6_get_type(n, &r, 0));
+		assert_memory_equal(&r.eth.dst, &other, 6);
+		assert_int_equal(stack_stats(n->a.sc)->arp_overflow, 0);
+		net_free(n);
+	}
+}
+
+/* RFC 4862 5.4.5: an address that is another's is no source, be it the only one. */
+static void a_duplicate_is_no_source(void **state)
+{
+	static const struct eth_addr other = {{2, 0, 0, 0, 0, 3}};
+	struct icmp_msg ping = {.type = ICMP6_ECHO_REQUEST, .id = 7};
+	struct ip_addr all = ip_all_nodes();
+	struct net *n = open_net(true);
+	unsigned asked = 0;
+	struct raw6 r;
+
+	(void)state;
+	net_turn(n);
+	raw6_advertise(n, &us_link, NDP_NA_OVERRIDE, &other);
+	net_turn(n);
+	while (raw6_get(n, &r))
+		;
+	raw6_icmp(n, &peer_link, &all, &ping);
+	net_run_ms(n, 9000);
+	while (raw6_get(n, &r)) {
+		asked += r.icmp.type == ICMP6_RS;
+		assert_false(ip_eq(&r.ip.src, &us_link));
+		assert_true(r.icmp.type != ICMP6_ECHO_REPLY);
+	}
+	assert_int_equal(asked, 2);
+	net_free(n);
+}
+
 /* A prefix with nothing to say keeps no place in the list from one that has. */
 static void empty_prefixes_keep_no_place(void **state)
 {
@@ -396,6 +456,8 @@ int main(void)
 		cmocka_unit_test(connections_end_with_their_address),
 		cmocka_unit_test(two_hours),
 		cmocka_unit_test(second_router),
+		cmocka_unit_test(connections_leave_a_router),
+		cmocka_unit_test(a_duplicate_is_no_source),
 		cmocka_unit_test(fault_17_forged_advertisements),
 		cmocka_unit_test(empty_prefixes_keep_no_place),
 		cmocka_unit_test(not_asked_for),

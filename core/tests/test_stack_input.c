@@ -389,6 +389,7 @@ static void expect_invalid(const struct stack_config *cfg, size_t less)
 
 static void test_config(void **state)
 {
+	static struct stack_addr many[STACK_MAX_ADDRS];
 	struct stack_addr addr = {ip_from_v4(US), 24};
 	struct stack_config good = net_config(), cfg;
 
@@ -407,6 +408,11 @@ static void test_config(void **state)
 	cfg = good, cfg.tx_batch = 257;
 	expect_invalid(&cfg, 0);
 	cfg = good, cfg.buf_bytes = 100;
+	expect_invalid(&cfg, 0);
+	for (unsigned i = 0; i < STACK_MAX_ADDRS; i++)
+		many[i] = (struct stack_addr){ip_from_v4(US + i), 16};
+	many[0] = (struct stack_addr){{.b = {0x20, 1, [15] = 1}}, 64}; /* it has a second one */
+	cfg = good, cfg.addrs = many, cfg.n_addrs = STACK_MAX_ADDRS;
 	expect_invalid(&cfg, 0);
 	addr.prefix = 33;
 	expect_invalid(&good, 0);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "stack/trace_print.h"
 #include "test_stack_raw.h"
 
 #define PORT 80
@@ -256,6 +257,13 @@ static void test_text(void **state)
 	close_pair(&o);
 }
 
+static void test_drops_have_names(void **state)
+{
+	(void)state;
+	for (unsigned drop = 1; drop < TCP_DROP_COUNT; drop++)
+		assert_string_not_equal(trace_drop_name(drop), "other");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_off),
 		cmocka_unit_test(test_ids_never_used_and_bad_lengths),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_drops_have_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, net_explain);
 }

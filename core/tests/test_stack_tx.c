@@ -364,6 +364,82 @@ static void test_starved_writer(void **state)
 	net_free(n);
 }
 
+/* However many wait for memory that one frees. */
+static void test_all_starved_writers_are_told(void **state)
+{
+	static uint8_t data[1 << 16];
+	struct stack_config cfg = net_config();
+	struct stack_event ev[8];
+	unsigned told = 0, got;
+	struct net *n;
+	uint32_t id[7];
+
+	(void)state;
+	cfg.buf_bytes = 64 << 10;
+	n = open_static(&cfg);
+	for (int i = 0; i < 7; i++) {
+		id[i] = (uint32_t)to_peer(n);
+		answer_syn(n, 0);
+	}
+	while (stack_events(n->a.sc, ev, 8))
+		;
+	assert_int_equal(stack_send(n->a.sc, id[0], data, sizeof(data), n->now), sizeof(data));
+	for (int i = 1; i < 7; i++)
+		assert_int_equal(stack_send(n->a.sc, id[i], data, 10, n->now), -EAGAIN);
+	net_turns(n, 3);
+	stack_abort(n->a.sc, id[0], n->now);
+	for (int i = 0; i < 9 && stack_poll(n->a.sc, n->now) == n->now; i++)
+		n->now += 10 * MT_US;
+	while ((got = stack_events(n->a.sc, ev, 8)) > 0) {
+		for (unsigned i = 0; i < got; i++)
+			told += (ev[i].ready & STACK_OUT) != 0;
+	}
+	assert_int_equal(told, 6);
+	net_free(n);
+}
+
+/* A write cut short by scarce memory: who takes that for a full buffer (epoll(7)) hears of the room
+ * that its own bytes leave. */
+static void test_short_write(void **state)
+{
+	static uint8_t data[1 << 16];
+	struct tcp_seg s = {.flags = TCPF_ACK, .seq = seq_of(2), .wnd = 60000};
+	struct stack_config cfg = net_config();
+	struct ip_endpoint local, remote;
+	struct stack_event ev[4];
+	struct raw_frame r;
+	struct net *n;
+	uint32_t id[3];
+
+	(void)state;
+	cfg.buf_bytes = 128 << 10;
+	n = open_static(&cfg);
+	for (int i = 0; i < 3; i++) {
+		id[i] = (uint32_t)to_peer(n);
+		answer_syn(n, i == 1 ? 60000 : 0);
+	}
+	while (stack_events(n->a.sc, ev, 4))
+		;
+	assert_int_equal(stack_send(n->a.sc, id[0], data, 64 << 10, n->now), 64 << 10);
+	assert_int_equal(stack_send(n->a.sc, id[2], data, 32 << 10, n->now), 32 << 10);
+	assert_int_equal(stack_send(n->a.sc, id[1], data, 64 << 10, n->now), 32 << 10);
+	net_turn(n);
+	stack_names(n->a.sc, id[1], &local, &remote);
+	do
+		assert_true(raw_get_tcp(n, &r));
+	while (r.sport != local.port);
+	raw_skip(n);
+	assert_false(stack_has_events(n->a.sc));
+	s.ack = seq_add(r.tcp.seq, (uint32_t)r.tcp.len);
+	raw_tcp(n, PEER, 80, r.sport, &s);
+	net_turn(n);
+	assert_int_equal(stack_events(n->a.sc, ev, 4), 1);
+	assert_int_equal(ev[0].id, id[1]);
+	assert_int_equal(ev[0].edge, STACK_OUT);
+	assert_true(ev[0].ready & STACK_OUT);
+	net_free(n);
+}
+
 /* The same of one whose application is gone: it is told, and then stands in line to give way. */
 static void test_starved_orphan(void **state)
 {
@@ -556,6 +632,8 @@ int main(void)
 		cmocka_unit_test(test_writable),
 		cmocka_unit_test(test_blocked_cost_nothing),
 		cmocka_unit_test(test_starved_writer),
+		cmocka_unit_test(test_all_starved_writers_are_told),
+		cmocka_unit_test(test_short_write),
 		cmocka_unit_test(test_starved_orphan),
 		cmocka_unit_test(test_starved_reader),
 		cmocka_unit_test(test_shares),

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "base/check.h"
 #include "wire/bytes.h"
 #include "wire/wire.h"
 

@@ -118,6 +118,18 @@ static enum wire_err step(struct chain *c)
 	return err;
 }
 
+bool ipv6_is_error(const uint8_t *p, size_t len)
+{
+	uint8_t proto = p[6];
+	size_t at = IPV6_HLEN;
+
+	while (is_extension(proto) && proto != NEXT_FRAGMENT && at + EXT_UNIT <= len) {
+		proto = p[at];
+		at += (p[at + 1] + 1u) * EXT_UNIT;
+	}
+	return proto == IP_ICMPV6 && at < len && p[at] < ICMP6_ECHO_REQUEST;
+}
+
 static enum wire_err walk(struct ip_hdr *h, unsigned n_before)
 {
 	struct chain c = {.h = h, .start = h->hdr_len, .next_field = 6, .n = n_before};

@@ -23,6 +23,9 @@ enum wire_err ipv6_parse(const uint8_t *p, size_t len, struct ip_hdr *out);
 /* The extension headers that a reassembled payload begins with: h->payload, payload_len and proto
  * stand behind them afterwards. */
 enum wire_err ipv6_skip_ext(struct ip_hdr *h);
+/* An ICMPv6 error, whatever is wrong with its extension headers: about it none is sent (RFC 4443
+ * 2.4 (e.1)). len: the packet's, IPV6_HLEN at least. */
+bool ipv6_is_error(const uint8_t *p, size_t len);
 /* Writes 40 bytes for payload_len bytes that follow. */
 size_t ipv6_build(uint8_t *p, const struct ip_hdr *h);
 

@@ -16,7 +16,6 @@
 
 #define ET_FLAG	     ((uint32_t)1 << 31)
 #define ONESHOT_FLAG ((uint32_t)1 << 30)
-#define MODE_BITS    (ET_FLAG | ONESHOT_FLAG | (uint32_t)3 << 28) /* not events */
 #define ALWAYS	     ((uint32_t)(MTCP_EPOLLERR | MTCP_EPOLLHUP))
 
 #define RING_FIRST   256u /* tokens before the first growth */

@@ -205,8 +205,8 @@ static int setconf_locked(const struct mtcp_conf *conf)
 	c = &default_stack->rt->cfg;
 	if (!list_empty(&default_stack->contexts))
 		return -EBUSY;
-	if (conf->num_cores > default_stack->rt->nic.n_queues)
-		return -EINVAL; /* the device is open, its queues are counted */
+	if (conf->num_cores > 0 && conf->num_cores != default_stack->rt->nic.n_queues)
+		return -EINVAL; /* the device is open, and frames come to each of its queues */
 	r = set_all(c, conf);
 	rt_config_derive(c);
 	return r;
@@ -230,7 +230,7 @@ static _Atomic(mtcp_sighandler_t) handlers[MAX_SIGNAL + 1];
 
 unsigned api_signals(void)
 {
-	return atomic_load_explicit(&n_signals, memory_order_relaxed);
+	return atomic_load_explicit(&n_signals, memory_order_acquire);
 }
 
 /* A wait that spins would not notice a signal: the count makes every context's wait end with EINTR.
@@ -239,9 +239,9 @@ static void on_signal(int signum)
 {
 	mtcp_sighandler_t h = atomic_load(&handlers[signum]);
 
-	atomic_fetch_add(&n_signals, 1);
 	if (h)
 		h(signum);
+	atomic_fetch_add(&n_signals, 1); /* last: who sees it looks for what the handler did */
 }
 
 API mtcp_sighandler_t mtcp_register_signal(int signum, mtcp_sighandler_t handler)

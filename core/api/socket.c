@@ -313,7 +313,8 @@ static void linger(struct ctx *c, struct fd *f)
 	mt_time until = rt_now() + f->linger_s * MT_SEC, now;
 
 	if (!(f->flags & FD_LINGER) || f->linger_s == 0 || (f->flags & FD_NONBLOCK) ||
-	    f->id == RT_ID_NONE || c->core.ops->readable(&c->core, f->id) > 0 ||
+	    f->id == RT_ID_NONE || c->core.ops->state(&c->core, f->id) == TCPS_SYN_SENT ||
+	    c->core.ops->readable(&c->core, f->id) > 0 ||
 	    c->core.ops->shutdown(&c->core, f->id, SHUT_WR) < 0)
 		return;
 	do

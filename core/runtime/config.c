@@ -328,7 +328,7 @@ static const struct rt_key keys[] = {
 	 "last events kept per connection, a power of two; 0: none"},
 	{"seed", parse_seed, 0, 0, 0, "random",
 	 "of all randomness, for repeatable runs; makes sequence numbers guessable"},
-	{"buffer_mb", parse_u32, AT(buffer_mb), 1, 1 << 20, "max_num_buffers * (rcvbuf + sndbuf)",
+	{"buffer_mb", parse_u32, AT(buffer_mb), 1, (1 << 20) - 1, "max_num_buffers * (rcvbuf + sndbuf)",
 	 "send and receive buffer memory per core, MiB"},
 	{"max_syn_backlog", parse_u32, AT(stack.n_half_open), 1, 10000000, "65536",
 	 "half-open connections per core, all listeners together"},

@@ -37,7 +37,7 @@ struct rt_config {
 	uint32_t max_num_buffers; /* 0: max_concurrency */
 	uint32_t buffer_mb;	  /* 0: max_num_buffers * (rcvbuf + sndbuf) */
 	int32_t tcp_timeout_s;	  /* -1: off */
-	int32_t tcp_timewait_s;	  /* -1: the stack's default */
+	int32_t tcp_timewait_s;
 	uint32_t n_desc, n_bufs;
 	uint16_t mtu;
 	uint32_t job_ring_kb, event_ring_kb;

@@ -55,8 +55,11 @@ static int64_t in_accept(struct rt_core *c, uint32_t lid, const struct rt_opts *
 {
 	int64_t id = stack_accept(sc_of(c), lid);
 
-	if (id >= 0 && opts)
+	if (id >= 0 && opts) {
 		rt_apply_opts(sc_of(c), (uint32_t)id, opts, c->now);
+		if (opts->set)
+			c->own.next = c->now; /* keepalive has a timer */
+	}
 	return id;
 }
 

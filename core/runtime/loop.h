@@ -59,7 +59,6 @@ struct loop {
 	struct account *account;   /* by calls: the_account; else NULL */
 	struct account the_account;
 	struct mtcp_stats printed; /* as of the last line of statistics */
-	uint64_t printed_idle;
 	mt_time printed_at;
 };
 

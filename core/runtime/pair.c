@@ -103,7 +103,8 @@ static STACK_PHASE void pair_idle(struct pair *p)
 {
 	if (!p->loop.busy_poll)
 		atomic_fetch_add(&p->n_asleep, 1);
-	(void)loop_idle(&p->loop, MT_NEVER);
+	if (!spsc_ready(&p->jobs)) /* else posted since the turn looked, and nobody to wake then */
+		(void)loop_idle(&p->loop, MT_NEVER);
 	if (!p->loop.busy_poll)
 		atomic_fetch_sub(&p->n_asleep, 1);
 }

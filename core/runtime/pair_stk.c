@@ -139,8 +139,11 @@ static bool push_accepts(struct pair *p, struct stk_sock *l)
 		sock_init(s, SOCK_CONN, id, (uint32_t)sid);
 		s->rx_credit = p->rx_credit;
 		stack_set_cookie(sc_of(p), s->sid, id + 1);
-		if (l->opts)
+		if (l->opts) {
 			rt_apply_opts(sc_of(p), s->sid, l->opts, p->loop.now);
+			if (l->opts->set)
+				p->loop.next = p->loop.now; /* keepalive has a timer */
+		}
 		stack_names(sc_of(p), s->sid, &names.local, &names.remote);
 		m->type = EV_ACCEPT;
 		m->arg = l->id;

@@ -114,7 +114,7 @@ struct pair;
 struct rt_core {
 	const struct rt_ops *ops;
 	struct rt_stack *stack;
-	mt_time now;	   /* of the last poll or flush */
+	mt_time now;	   /* of the last poll; inline: or flush */
 	struct loop *loop; /* paired: belongs to the stack's thread, only counters are read here */
 	struct loop own;   /* inline's loop */
 	struct pair *pair;

@@ -171,10 +171,12 @@ static void tell_all(struct share *s, uint16_t from, const struct nic_pkt *p, ui
 			(void)tell(s, from, to, p, len); /* full: it asks again */
 }
 
-/* Anybody can forge errors: they leave a quarter of the ring to news. */
+/* Anybody can forge errors: they leave a quarter of the ring to news. One of a peer with a larger
+ * MTU need not fit a frame of ours. */
 static bool tell_error(struct share *s, uint16_t from, uint16_t to, const struct nic_pkt *p)
 {
-	return spsc_room(ring(s, from, to)) == RING_BYTES / 4 && tell(s, from, to, p, p->len);
+	return p->len <= ETH_HLEN + VLAN_HLEN + s->ports[0].real->mtu &&
+	       spsc_room(ring(s, from, to)) == RING_BYTES / 4 && tell(s, from, to, p, p->len);
 }
 
 /* True: it was for one other core, which has a copy. With that one's ring full, or an unknown

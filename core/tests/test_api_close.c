@@ -151,6 +151,11 @@ static void linger_does_not_wait_in_vain(void **state)
 	assert_int_equal(mtcp_setsock_nonblock(w->m[CLI], c), 0);
 	fake_wires[0].full = true;
 	assert_int_equal(mtcp_close(w->m[CLI], c), 0);
+	c = stream(w->m[CLI]);
+	FAILS(try_connect(w->m[CLI], c, 1, PORT), EINPROGRESS);
+	assert_int_equal(mtcp_socket_ioctl(w->m[CLI], c, FIONBIO, &(int){0}), 0);
+	set_linger(w->m[CLI], c, 60); /* nothing was sent yet, and nobody answers */
+	assert_int_equal(mtcp_close(w->m[CLI], c), 0);
 	fake_wires[0].full = false;
 	set_linger(w->m[SRV], s, 60);
 	mtcp_destroy_context(w->m[SRV]); /* nor does the end of a context */

@@ -5,6 +5,8 @@
 
 #include <linux/tcp.h>
 
+#include "api/ctx.h"
+
 static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
@@ -157,6 +159,30 @@ static void test_inherited(void **state)
 	assert_memory_equal(&in, &out, sizeof(in));
 }
 
+/* A core on which nothing else happens knows of the timer. IPv6 has timers of its own. */
+static void test_inherited_keepalive_has_its_timer(void **state)
+{
+	char text[128], err[MTCP_ERR_LEN];
+	struct world w;
+	int l, s;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), "device = fake:w:%d\naddress = 10.0.0.%d/24\n", i, i + 1);
+		w.stack[i] = mtcp_stack_open(NULL, text, err);
+		assert_non_null(w.stack[i]);
+		w.m[i] = mtcp_create_context_on(w.stack[i], 0);
+		assert_non_null(w.m[i]);
+		w.drive[i] = mtcp_epoll_create(w.m[i], 1);
+	}
+	l = listener(w.m[SRV], 80, 4);
+	assert_int_equal(set(w.m[SRV], l, SOL_SOCKET, SO_KEEPALIVE, 1), 0);
+	connected(&w, l, 80, &s);
+	world_turns(&w, 3);
+	assert_true(ctx_of(w.m[SRV])->core.own.next < MT_NEVER);
+	world_close(&w);
+}
+
 static struct tcp_info info(mctx_t m, int s)
 {
 	struct tcp_info i;
@@ -281,8 +307,10 @@ int main(void)
 		T(test_read_only_and_unknown),
 	};
 	const struct CMUnitTest of_family[] = {T(test_told_by_the_syn_ack)};
+	const struct CMUnitTest own[] = {cmocka_unit_test(test_inherited_keepalive_has_its_timer)};
 	int failed = cmocka_run_group_tests_name("options, inline", tests, inline_mode, NULL);
 
+	failed += cmocka_run_group_tests_name("timers, inline", own, inline_mode, NULL);
 	failed += cmocka_run_group_tests_name("options, paired", tests, paired_mode, NULL);
 	failed += cmocka_run_group_tests_name("IPv6, inline", of_family, inline_v6, NULL);
 	return failed + cmocka_run_group_tests_name("IPv6, paired", of_family, paired_v6, NULL);

@@ -104,9 +104,9 @@ static size_t ether(uint8_t *p, bool v6)
 }
 
 /* What a router says of that segment. */
-static size_t error(uint8_t *p, const struct flow *f, uint8_t type)
+static size_t long_error(uint8_t *p, const struct flow *f, uint8_t type, uint16_t padding)
 {
-	uint8_t quote[128];
+	uint8_t quote[1200] = {0};
 	bool v6 = !ip_is_v4(&f->local);
 	struct icmp_msg m = {.type = type, .code = v6 ? 0 : ICMP_FRAG_NEEDED, .payload = quote};
 	struct ip_hdr ip = {.src = v6 ? f->remote : ip_from_v4(0x0a0000feu),
@@ -115,10 +115,15 @@ static size_t error(uint8_t *p, const struct flow *f, uint8_t type)
 			    .ttl = 64};
 	size_t len = ether(p, v6);
 
-	m.payload_len = (uint16_t)segment(quote, f, false);
+	m.payload_len = (uint16_t)(segment(quote, f, false) + padding);
 	ip.payload_len = (uint16_t)(8 + m.payload_len);
 	len += v6 ? ipv6_build(p + len, &ip) : ipv4_build(p + len, &ip);
 	return len + (v6 ? icmp6_build(p + len, &ip.src, &ip.dst, &m) : icmp_build(p + len, &m));
+}
+
+static size_t error(uint8_t *p, const struct flow *f, uint8_t type)
+{
+	return long_error(p, f, type, 0);
 }
 
 /* The queue that the device would give the remote's segments to. */
@@ -234,6 +239,29 @@ static void test_others_stay(void **state)
 	close_world(&w);
 }
 
+/* A frame has room for the MTU: a longer error, of a peer with a larger one, stays. */
+static void test_an_error_has_to_fit(void **state)
+{
+	struct world w;
+	struct flow f = flow_of_the_second();
+	uint8_t frame[1300];
+	size_t len;
+
+	(void)state;
+	open_world(&w, true);
+	w.nic.mtu = 576;
+	len = long_error(frame, &f, ICMP_UNREACHABLE, 576 - 20 - 8 - 40);
+	assert_int_equal(len, ETH_HLEN + 576);
+	give(frame, len);
+	assert_int_equal(heard(&w, 0, frame, len), 0);
+	assert_int_equal(heard(&w, 1, frame, len), 1);
+	len = long_error(frame, &f, ICMP_UNREACHABLE, 1000);
+	give(frame, len);
+	assert_int_equal(heard(&w, 0, frame, len), 1);
+	assert_int_equal(heard(&w, 1, frame, len), 0);
+	close_world(&w);
+}
+
 /* Without a known hash all hear it; whose it is, they know. */
 static void test_an_unknown_owner(void **state)
 {
@@ -340,6 +368,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors_reach_the_owner),
 		cmocka_unit_test(test_others_stay),
+		cmocka_unit_test(test_an_error_has_to_fit),
 		cmocka_unit_test(test_an_unknown_owner),
 		cmocka_unit_test(test_a_flood_is_bounded),
 		cmocka_unit_test(test_a_flood_leaves_room_for_news),

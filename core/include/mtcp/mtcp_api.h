@@ -70,8 +70,8 @@ int mtcp_socket(mctx_t mctx, int domain, int type, int protocol);
 int mtcp_bind(mctx_t mctx, int sockid, const struct sockaddr *addr, socklen_t addrlen);
 int mtcp_listen(mctx_t mctx, int sockid, int backlog);
 int mtcp_accept(mctx_t mctx, int sockid, struct sockaddr *addr, socklen_t *addrlen);
-/* Source addresses for later connects to daddr:dport: num_addr of them from saddr_base (network order;
- * INADDR_ANY: the configured ones). */
+/* Source addresses for all later connects: num_addr of them from saddr_base (network order;
+ * INADDR_ANY: the configured ones). daddr and dport are not looked at. */
 int mtcp_init_rss(mctx_t mctx, in_addr_t saddr_base, int num_addr, in_addr_t daddr, in_addr_t dport);
 int mtcp_connect(mctx_t mctx, int sockid, const struct sockaddr *addr, socklen_t addrlen);
 int mtcp_close(mctx_t mctx, int sockid);

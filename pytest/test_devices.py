@@ -28,7 +28,8 @@ def sh(*command):
 
 def start_tool(tool, *args):
     env = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # the libraries below af_xdp do leak
-    process = subprocess.Popen([tool, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    guard = ["setpriv", "--pdeathsig", "KILL", "--"]  # a frame that is lost ends this script at once, and would leave the tool
+    process = subprocess.Popen([*guard, tool, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     if process.stdout.readline() != "ready\n":
         process.wait()
         print(json.dumps({"error": process.stderr.read().strip().splitlines()[-1]}))
@@ -68,8 +69,8 @@ def inside(tool, device, *options):
     tap = device.startswith("tap:")
     if not tap:
         sh("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1")
-        sh("ip", "link", "set", "v0", "up")
-        sh("ip", "link", "set", "v1", "up")
+        for end in ("v0", "v1"):
+            sh("ip", "link", "set", end, "mtu", os.environ.get("IFACE_MTU", "1500"), "up")
     process = start_tool(tool, *options, "reflect", device)
     mine = "t0" if tap else "v1"
     right = exchange(mine, bytes(6) if tap else hardware_address("v0"))
@@ -84,6 +85,7 @@ def inside(tool, device, *options):
 
 if __name__ != "__main__":
     import pytest
+    from apps import wait_for
 
     @pytest.fixture(scope="module")
     def tool(build_dir):
@@ -95,12 +97,12 @@ if __name__ != "__main__":
     def unshare():
         return ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
 
-    def in_namespace(tool, device, *options):
+    def in_namespace(tool, device, *options, **env):
         if subprocess.run([*unshare(), "true"], capture_output=True).returncode:
             pytest.skip("no network namespaces here")
         run = subprocess.run(
             [*unshare(), sys.executable, __file__, tool, device, *options],
-            capture_output=True, text=True, timeout=60,
+            capture_output=True, text=True, timeout=60, env=os.environ | env,
         )
         assert run.returncode == 0, run.stderr
         return json.loads(run.stdout)
@@ -112,13 +114,42 @@ if __name__ != "__main__":
     )
     def test_frames_over_a_kernel_interface(tool, device, options):
         result = in_namespace(tool, device, *options)
-        if "error" in result and not device.startswith("af_packet"):
+        if "error" in result and device.startswith(("af_xdp", "tap")):
             pytest.skip(result["error"])  # no /dev/net/tun, no right to load XDP programs
-        assert result["right"] == FRAMES, result
+        assert result.get("right") == FRAMES, result
         assert result["status"] == 0
         assert result["sent"] == result["received"] >= FRAMES
         assert result["tx_errors"] == result["rx_missed"] == 0
         assert "t0" not in result["left"]
+
+    def test_an_interface_of_the_largest_mtu(tool):
+        """65535, as of lo: lengths of our buffers have 16 bits."""
+        result = in_namespace(tool, "pcap:iface=v0", IFACE_MTU="65535")
+        assert result.get("right") == FRAMES, result
+
+    def test_a_port_that_cannot_start_says_so(tool):
+        """Of two queues the second finds no descriptor left; the driver still has buffers for the first."""
+        for limit in range(10, 40):
+            words = ["prlimit", f"--nofile={limit}", tool, "--queues", "2", "info", "tap:t0"]
+            run = subprocess.run([*unshare(), *words], capture_output=True, text=True, timeout=60)
+            assert run.returncode >= 0, (limit, run)
+
+    def runs(pid):
+        try:
+            return "zombie" not in Path("/proc", pid, "status").read_text()
+        except OSError:
+            return False
+
+    @pytest.mark.slow
+    def test_a_lost_frame_leaves_no_tool_behind(tmp_path):
+        """A tool that is ready and reflects nothing."""
+        quiet = tmp_path / "quiet"
+        quiet.write_text(f"#!/bin/sh\necho $$ >{tmp_path}/pid\necho ready\nexec sleep 60\n")
+        quiet.chmod(0o755)
+        with pytest.raises(AssertionError, match="TimeoutError"):
+            in_namespace(str(quiet), "af_packet:v0")
+        pid = (tmp_path / "pid").read_text().strip()
+        assert wait_for(lambda: not runs(pid), 2.0)
 
     def frames(n=1000):
         numbers = random.Random(7)
@@ -193,19 +224,21 @@ if __name__ != "__main__":
         lines = run.stderr.splitlines()
         assert len(lines) == 2 and "stops here: File too large" in lines[0] and "lacks" in lines[1]
 
-    def ordinary_user():
-        if os.geteuid():
-            return []
-        return ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-
-    def test_ring_needs_no_privilege(tool, tmp_path):
-        if subprocess.run([*ordinary_user(), tool], capture_output=True).returncode == 126:
+    def for_a_user(tool):
+        """Words that start it for somebody who is not root; skips where he may not."""
+        user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
+        if subprocess.run([*user, tool], capture_output=True).returncode == 126:
             pytest.skip("the build folder is closed to other users")
+        return [*user, tool]
+
+    @pytest.mark.parametrize("options", [(), ("--eal", "--file-prefix x")])
+    def test_ring_needs_no_privilege(tool, tmp_path, options):
+        words = [*for_a_user(tool), *options]
         temporary = tmp_path / "tmp"
         temporary.mkdir()
         temporary.chmod(0o777)
         env = {**os.environ, "TMPDIR": str(temporary)}
-        run = subprocess.run([*ordinary_user(), tool, "info", "ring:x:0"], capture_output=True, text=True, env=env)
+        run = subprocess.run([*words, "info", "ring:x:0"], capture_output=True, text=True, env=env)
         assert run.returncode == 0, run.stderr
         assert run.stderr == ""
         assert json.loads(run.stdout)["rss_known"] is True
@@ -213,7 +246,7 @@ if __name__ != "__main__":
 
     @pytest.mark.parametrize("device", ["af_packet:lo", "pcap:iface=lo"])
     def test_no_permission(tool, device):
-        run = subprocess.run([*ordinary_user(), tool, "info", device], capture_output=True, text=True)
+        run = subprocess.run([*for_a_user(tool), "info", device], capture_output=True, text=True)
         assert run.returncode == 1
         assert len(run.stderr.splitlines()) == 1
         assert "Operation not permitted; run as root or" in run.stderr

@@ -332,11 +332,16 @@ static int parse_tap(const struct nic_params *p, const char *text, struct device
 static int parse_pcap(const struct nic_params *p, const char *text, struct device_spec *s,
 		      char err[NIC_ERR_LEN])
 {
-	char file[256], arg[300];
+	char file[sizeof s->args], arg[sizeof s->args + 16];
 	int ret = check_options(s->kind, text, err);
 
 	if (ret)
 		return ret;
+	if (strlen(text) >= sizeof file) {
+		snprintf(err, NIC_ERR_LEN, "%.64s...: longer than %zu bytes", p->device,
+			 sizeof file - 1);
+		return -E2BIG;
+	}
 	if (option(text, "iface", s->iface, sizeof s->iface)) {
 		/* rx_iface would also give us back what we sent. */
 		snprintf(arg, sizeof arg, "rx_iface_in=%s,tx_iface=%s", s->iface, s->iface);

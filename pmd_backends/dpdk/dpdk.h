@@ -102,6 +102,7 @@ struct port_plan {
 	uint16_t mtu;
 	uint16_t n_tx; /* transmit queues, at least params->n_queues */
 };
+#define PORT_MTU_MAX 65280u /* lengths of frames, and of buffers with their headroom, have 16 bits */
 /* The MTU asked for, or the usual one. */
 int port_mtu(const struct nic_params *, uint16_t usual, uint16_t most, uint16_t *mtu,
 	     char err[NIC_ERR_LEN]);

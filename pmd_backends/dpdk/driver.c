@@ -48,22 +48,22 @@ static int probe(const struct nic_params *p, const struct device_spec *s, uint16
 	return ret;
 }
 
-/* The smaller of what the interface does and what the PMD can be told. */
+/* The smallest of what the interface does, the PMD can be told and our buffers hold. */
 static uint16_t most_mtu(const struct device_spec *s, uint16_t port, uint8_t mac[6])
 {
-	uint32_t most = UINT16_MAX, overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+	uint32_t most = PORT_MTU_MAX, overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 	struct rte_eth_dev_info info;
 	uint16_t mtu = RTE_ETHER_MTU;
 
 	rte_eth_dev_get_mtu(port, &mtu);
 	if (s->iface[0])
 		device_iface(s->iface, mac, &mtu);
-	if (rte_eth_dev_info_get(port, &info))
-		return mtu;
-	if (info.max_mtu < UINT16_MAX)
-		most = info.max_mtu;
-	else if (info.max_rx_pktlen > overhead)
-		most = info.max_rx_pktlen - overhead;
+	if (rte_eth_dev_info_get(port, &info) == 0) {
+		if (info.max_mtu < UINT16_MAX)
+			most = RTE_MIN(most, (uint32_t)info.max_mtu);
+		else if (info.max_rx_pktlen > overhead)
+			most = RTE_MIN(most, info.max_rx_pktlen - overhead);
+	}
 	return most < mtu ? (uint16_t)most : mtu;
 }
 
@@ -87,9 +87,7 @@ static int start(const struct nic_params *p, const struct device_spec *s, struct
 	if (ret)
 		return ret;
 	ret = port_start(d, &plan, nic, err);
-	if (ret)
-		port_free_pools(d);
-	else if (s->kind->wait_domain)
+	if (ret == 0 && s->kind->wait_domain)
 		wait_sockets(d, s, nic);
 	return ret;
 }
@@ -109,8 +107,10 @@ static int open_port(const struct nic_params *p, const struct device_spec *s, st
 	ret = probe(p, s, &d->port, err);
 	if (ret == 0) {
 		ret = start(p, s, d, nic, err);
-		if (ret)
+		if (ret) {
 			port_stop(d);
+			port_free_pools(d); /* now that the PMD holds none of their buffers */
+		}
 	}
 	if (ret == 0) {
 		in_use[d->port] = true;

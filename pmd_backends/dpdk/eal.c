@@ -49,9 +49,10 @@ static ssize_t log_write(void *cookie, const char *buf, size_t len)
 	if (!eal_log.collecting) {
 		fwrite(buf, 1, len, stderr);
 	} else if (!eal_log.line[0]) {
-		size_t n = strcspn(buf, "\n");
+		const char *end = memchr(buf, '\n', len);
+		size_t n = end ? (size_t)(end - buf) : len;
 
-		n = RTE_MIN(RTE_MIN(n, len), sizeof eal_log.line - 1);
+		n = RTE_MIN(n, sizeof eal_log.line - 1);
 		memcpy(eal_log.line, buf, n);
 		eal_log.line[n] = '\0';
 	}
@@ -211,10 +212,11 @@ static bool lend_directory(char *dir, size_t size)
 
 static void take_directory_back(const char *dir)
 {
-	static const char *const inside[] = {"/dpdk/rte", "/dpdk", ""};
+	static const char *const inside[] = {"/dpdk", ""};
 	char path[256];
 
 	unsetenv("RUNTIME_DIRECTORY");
+	rmdir(rte_eal_get_runtime_dir()); /* named by --file-prefix */
 	for (size_t i = 0; i < RTE_DIM(inside); i++) {
 		snprintf(path, sizeof path, "%s%s", dir, inside[i]);
 		rmdir(path);

@@ -146,12 +146,13 @@ static bool set_reta(uint16_t port, uint16_t reta_size, uint16_t n_queues)
 static void set_rss(struct dpdk_dev *d, const struct rte_eth_dev_info *info,
 		    const struct rte_eth_conf *conf, struct nic *nic)
 {
+	const uint64_t ports = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP;
 	uint64_t hash = conf->rx_adv_conf.rss_conf.rss_hf;
 
 	nic->reta_len = RSS_RETA_LEN;
 	memcpy(nic->rss_key, rss_default_key, sizeof nic->rss_key);
 	d->rss_known = d->n_queues == 1 || d->wire;
-	if (hash && set_rss_key(d->port, info, hash) &&
+	if ((hash & ports) == ports && set_rss_key(d->port, info, hash) &&
 	    set_reta(d->port, info->reta_size, d->n_queues)) {
 		nic->reta_len = info->reta_size;
 		d->rss_known = true;

@@ -206,6 +206,7 @@ static int plug_in(struct ring_wire *w, unsigned end, const struct port_plan *p,
 		   char err[NIC_ERR_LEN])
 {
 	struct dpdk_dev *d = &w->dev[end];
+	bool first = w->shape[end].n_bufs == 0;
 	int ret;
 
 	d->wire = w;
@@ -221,6 +222,10 @@ static int plug_in(struct ring_wire *w, unsigned end, const struct port_plan *p,
 		ret = plug_queue(d, q, p, nic, err);
 		if (ret) {
 			unplug(d, q);
+			if (first) { /* no frame of these has left */
+				port_free_pools(d);
+				w->shape[end].n_bufs = 0;
+			}
 			return ret;
 		}
 	}

@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(__x86_64__) || defined(__i386__)
 #include <x86intrin.h>
+#endif
 
 #include "mtcp/nic.h"
 
@@ -142,23 +144,36 @@ static int send_back(const struct options *o, bool swap)
 	return 0;
 }
 
+/* The cycle counter where there is one, else nanoseconds. */
+static uint64_t ticks(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __rdtsc();
+#else
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+#endif
+}
+
 /* Cycles of alloc, send, receive and release of one burst; a reading of the counter is about 20. */
 static void hop(struct nic *a, struct nic *b, struct nic_pkt *p, uint16_t burst, uint64_t cycles[4])
 {
 	uint64_t t[5];
 	uint16_t k;
 
-	t[0] = __rdtsc();
+	t[0] = ticks();
 	k = a->ops->alloc(a->dev, 0, p, burst);
 	for (uint16_t j = 0; j < k; j++)
 		p[j].len = 64;
-	t[1] = __rdtsc();
+	t[1] = ticks();
 	k = a->ops->tx_burst(a->dev, 0, p, k);
-	t[2] = __rdtsc();
+	t[2] = ticks();
 	k = b->ops->rx_burst(b->dev, 0, p, burst);
-	t[3] = __rdtsc();
+	t[3] = ticks();
 	b->ops->release(b->dev, 0, p, k);
-	t[4] = __rdtsc();
+	t[4] = ticks();
 	for (int s = 0; s < 4; s++)
 		cycles[s] += t[s + 1] - t[s];
 }

@@ -46,6 +46,23 @@ static void test_wrong_strings(void **state)
 	}
 }
 
+/* Without its input, whose name is long, such a device would open and receive nothing. */
+static void test_long_names(void **state)
+{
+	static const size_t lens[] = {260, 600};
+	static const int expected[] = {-ENOENT, -E2BIG};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char device[700] = "pcap:rx=/nonexistent/";
+		struct nic_params p = small(device, 1);
+
+		memset(device + strlen(device), 'x', lens[i]);
+		strcat(device, ",tx=/dev/null");
+		open_fails(&p, expected[i], i ? "longer than" : "/nonexistent/");
+	}
+}
+
 static void test_wrong_numbers(void **state)
 {
 	struct nic_params p = small("ring:t:0", 0);
@@ -114,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_pmd_by_devargs), /* first: it wants EAL memory */
 		cmocka_unit_test(test_wrong_strings),
+		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_wrong_numbers),
 		cmocka_unit_test(test_nothing_is_left_behind),
 	};

@@ -93,6 +93,14 @@ static void test_queues_beyond_dpdks_ports(void **state)
 	pc.n_queues = 1;
 	open_ok(&pc, &c);
 	nic_driver.close(&c);
+	nic_driver.close(&b);
+	pc.n_queues = 14; /* with the other end open, too, its shape is free */
+	open_ok(&pc, &c);
+	pb = small("ring:c:1", 14);
+	assert_int_equal(nic_driver.open(&pb, &b, err), -ENODEV);
+	pb.n_queues = 2;
+	open_ok(&pb, &b);
+	nic_driver.close(&c);
 	close_wire(&a, &b);
 }
 

@@ -115,6 +115,26 @@ static void test_faults_come_as_often_as_asked(void **state)
 	assert_in_range(o.corrupt, 4000, 6000); /* the other half hits headers we do not check */
 }
 
+/* A frame of the MTU with a tag, too. */
+static void test_the_largest_frame_is_duplicated(void **state)
+{
+	struct nic_params pa = small("ring:f:0", 1), pb = small("fault:dup=1/ring:f:1", 1);
+	struct nic_pkt p[4];
+	struct nic a, b;
+
+	(void)state;
+	open_ok(&pa, &a);
+	open_ok(&pb, &b);
+	assert_int_equal(alloc(&a, 0, p, 1), 1);
+	make_frame(&p[0], a_flow, 1518, 1);
+	assert_int_equal(tx(&a, 0, p, 1), 1);
+	assert_int_equal(rx(&b, 0, p, 4), 2);
+	assert_int_equal(p[1].len, 1518);
+	release(&b, 0, p, 2);
+	nic_driver.close(&b);
+	nic_driver.close(&a);
+}
+
 static void test_same_seed_same_fate(void **state)
 {
 	struct outcome a = run("fault:loss=0.05,dup=0.05,reorder=0.1,seed=7/ring:f:1", 32);
@@ -188,6 +208,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_fault_changes_nothing),
 		cmocka_unit_test(test_faults_come_as_often_as_asked),
+		cmocka_unit_test(test_the_largest_frame_is_duplicated),
 		cmocka_unit_test(test_same_seed_same_fate),
 		cmocka_unit_test(test_bursts_of_one),
 		cmocka_unit_test(test_capture_keeps_what_was_sent),

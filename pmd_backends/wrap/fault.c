@@ -64,7 +64,7 @@ static void duplicate(struct fault *f, uint16_t queue, struct output *out, const
 
 	if (out->n == out->max || f->w.inner.ops->alloc(f->w.inner.dev, queue, &copy, 1) == 0)
 		return;
-	if (p->len > f->w.inner.mtu + 14u) { /* from a peer with a larger MTU: may not fit */
+	if (p->len > f->w.inner.mtu + 18u) { /* from a peer with a larger MTU: may not fit */
 		drop(f, queue, &copy);
 		return;
 	}

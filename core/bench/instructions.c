@@ -28,18 +28,15 @@ static int counter_open(void)
 	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
 }
 
-static double by_counter(const struct bench *b, int fd)
+static double by_counter(const struct bench *b, void *state, int fd)
 {
-	void *state = b->setup();
 	uint64_t n = 0;
 	ssize_t r;
 
-	b->run(state, b->n);
 	ioctl(fd, PERF_EVENT_IOC_ENABLE, 0);
 	b->run(state, b->n);
 	ioctl(fd, PERF_EVENT_IOC_DISABLE, 0);
 	r = read(fd, &n, sizeof(n));
-	b->teardown(state);
 	return r == sizeof(n) ? (double)n / (double)b->n : -1;
 }
 
@@ -101,10 +98,10 @@ static double by_valgrind(const struct bench *b)
 	return n < 0 ? -1 : n / (double)b->n;
 }
 
-double instructions_of(const struct bench *b)
+double instructions_of(const struct bench *b, void *state)
 {
 	int fd = counter_open();
-	double n = fd >= 0 ? by_counter(b, fd) : by_valgrind(b);
+	double n = fd >= 0 ? by_counter(b, state, fd) : by_valgrind(b);
 
 	if (fd >= 0)
 		close(fd);

@@ -112,7 +112,7 @@ static void prepare(struct measure *m, struct measure_row *r)
 	took = run_ns(r);
 	r->loops = took < REPETITION ? (unsigned)(REPETITION / (took + 1)) + 1 : 1;
 	if (m->instructions)
-		r->instructions = instructions_of(r->bench);
+		r->instructions = instructions_of(r->bench, r->state);
 }
 
 static int ascending(const void *a, const void *b)

@@ -34,6 +34,6 @@ int measure_all(struct measure *);
 
 /* instructions.c: of one run of n operations by the bench of this name, per operation; negative
  * (said on stderr, once) when nothing here can count. */
-double instructions_of(const struct bench *);
+double instructions_of(const struct bench *, void *state);
 
 #endif

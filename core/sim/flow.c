@@ -228,8 +228,15 @@ static bool client_turn(struct end *e, int *err)
 /* The server's: it answers, and closes after its client. */
 static bool server_turn(struct end *e, int *err)
 {
+	const struct scn_flow *c = e->flow->cfg;
+
 	*err = write_all(e);
-	return *err == 0 && e->eof && e->to_send == 0;
+	if (*err != 0 || !e->eof || e->to_send > 0)
+		return false;
+	/* Its client sends whole requests before its FIN. */
+	if (c->bytes > 0 && (e->got == 0 || e->got % c->bytes != 0))
+		e->flow->run->result->corrupted = true;
+	return true;
 }
 
 static void advance(struct end *e, uint32_t ready)

@@ -210,7 +210,8 @@ struct frame *frame_too_big(struct sim *sim, const struct frame *f, uint16_t mtu
 	uint32_t quote = f->len - at < most ? f->len - at : most;
 	struct frame *reply;
 
-	if (at == 0)
+	/* About ICMP none is told: two links too small for it would answer each other for ever. */
+	if (at == 0 || f->data[at + (version == 4 ? 9 : 6)] == (version == 4 ? IP_ICMP : IP_ICMPV6))
 		return NULL;
 	reply = frame_new(sim, at + hdr + ICMP_HLEN + quote);
 	memcpy(reply->data, f->data + 6, 6);

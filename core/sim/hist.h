@@ -17,7 +17,8 @@ struct hist {
 };
 
 void hist_add(struct hist *, mt_time);
-/* The least value that `share` of all are not above; 0 if there is none. share: 0..1. */
+/* The least value that more than `share` of all are not above, for 1 the largest; 0 if there is
+ * none. share: 0..1. */
 mt_time hist_quantile(const struct hist *, double share);
 
 #endif

@@ -16,10 +16,6 @@ static uint16_t host_rx_burst(void *dev, uint16_t queue, struct nic_pkt *pkts, u
 
 	for (; k < n && (f = frame_pop(&node->cores[queue].rx)) != NULL; k++) {
 		pkts[k] = (struct nic_pkt){.data = f->data, .len = (uint16_t)f->len, .handle = f};
-		if (node->rss_hash) {
-			pkts[k].rss = rss_of(node->sim, f);
-			pkts[k].flags = NIC_RX_RSS;
-		}
 		node->n_held++;
 	}
 	return k;
@@ -171,7 +167,6 @@ struct sim_node *sim_host(struct sim *sim, const struct sim_host_config *cfg)
 
 	node->n_cores = cfg->n_cores ? cfg->n_cores : 1;
 	node->n_bufs = cfg->n_bufs ? cfg->n_bufs : 65536;
-	node->rss_hash = cfg->rss_hash;
 	node->nic.ops = &host_ops;
 	node->nic.dev = node;
 	node->nic.mtu = cfg->mtu ? cfg->mtu : 1500;
@@ -180,7 +175,7 @@ struct sim_node *sim_host(struct sim *sim, const struct sim_host_config *cfg)
 	memcpy(node->nic.mac, node->mac.b, sizeof(node->nic.mac));
 	memcpy(node->nic.rss_key, rss_default_key, RSS_KEY_LEN);
 	node->cores = sim_alloc(node->n_cores, sizeof(*node->cores));
-	if (node->n_cores > 1 || node->rss_hash)
+	if (node->n_cores > 1)
 		toeplitz_init(&sim->toeplitz, rss_default_key);
 	for (unsigned i = 0; i < node->n_cores; i++)
 		core_start(node, i, cfg->stack);

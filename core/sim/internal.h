@@ -61,7 +61,6 @@ struct sim_node {
 	void *app_ctx;
 	uint32_t n_bufs, n_held;
 	uint16_t tx_max;
-	bool rss_hash;
 };
 
 struct event { /* a frame leaves a pipe */

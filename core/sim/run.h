@@ -34,7 +34,7 @@ struct scn_result {
 	uint64_t frames; /* sent by hosts */
 	uint64_t retransmits, timeouts;
 	double jain; /* fairness of all endless connections (Jain 1984); 1 if there is none */
-	bool corrupted; /* a byte arrived that was not sent */
+	bool corrupted; /* a byte arrived that was not sent, or one is missing before a FIN */
 	bool drained;	/* nothing left: no connection, buffer, record, frame */
 	struct sim_pipe_stats trunks[SCN_MAX_TRUNKS][2];
 	uint32_t n_flows;

@@ -44,7 +44,6 @@ struct sim_host_config {
 	uint16_t n_cores;                 /* queues of its device, one stack each; 0: 1 */
 	uint16_t mtu;                     /* 0: 1500 */
 	uint32_t n_bufs;                  /* packet buffers of its device; 0: 65536 */
-	bool rss_hash;                    /* the device reports the hash of received segments */
 };
 
 struct sim_node *sim_host(struct sim *, const struct sim_host_config *);

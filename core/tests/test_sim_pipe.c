@@ -200,6 +200,25 @@ static void too_big_v4_is_told(void **state)
 	sim_destroy(n.sim);
 }
 
+/* A router sends no error about an error (RFC 1122 3.2.2). */
+static void an_answer_too_big_is_not_answered(void **state)
+{
+	struct sim_pipe pipe = {.mtu = 500, .tell_mtu = true};
+	struct net n;
+
+	(void)state;
+	net_init(&n);
+	sim_link(n.from, SIM_UP, &pipe);
+	sim_link(n.from, SIM_DOWN, &pipe);
+	net_packet(&n, 4, 1000, 0);
+	net_send(&n);
+	sim_run_for(n.sim, MT_MS);
+	assert_int_equal(sim_link_stats(n.from, SIM_UP)->too_big, 1);
+	assert_int_equal(sim_link_stats(n.from, SIM_DOWN)->too_big, 1);
+	assert_int_equal(net_recv(&n, n.from) + net_recv(&n, n.to), 0);
+	sim_destroy(n.sim);
+}
+
 static void too_big_v6_is_told(void **state)
 {
 	struct sim_pipe pipe = {.mtu = 1280, .tell_mtu = true};
@@ -355,6 +374,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(black_hole_is_silent),
 		cmocka_unit_test(too_big_v4_is_told),
 		cmocka_unit_test(too_big_v6_is_told),
+		cmocka_unit_test(an_answer_too_big_is_not_answered),
 		cmocka_unit_test(a_new_rate_serves_the_queue),
 		cmocka_unit_test(a_link_goes_down_and_up),
 		cmocka_unit_test(trunk_is_shared),

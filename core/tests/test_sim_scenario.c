@@ -276,6 +276,18 @@ static void flows_do_what_they_say(void **state)
 	free(r);
 }
 
+/* An upload that lost its end would be as good as one that arrived. */
+static void fault_02_uploads_arrive_whole(void **state)
+{
+	struct scn_result *r = run("duration=100s\n" HOSTS "loss=1%\n" FLOW
+				   "bytes=100k\nconnections=20\n",
+				   seed, NULL);
+
+	(void)state;
+	assert_int_equal(r->flows[0].done, 20);
+	free(r);
+}
+
 /* A rate that changes shows in what arrives; a path that goes away for a while does not end the
  * flow. */
 static void events_happen(void **state)
@@ -323,6 +335,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(capture_is_whole),
 		cmocka_unit_test(flows_do_what_they_say),
 		cmocka_unit_test(events_happen),
+		cmocka_unit_test(fault_02_uploads_arrive_whole),
 		cmocka_unit_test(histogram_quantiles),
 	};
 

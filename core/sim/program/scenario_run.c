@@ -100,7 +100,7 @@ static int run(const struct scenario *s, const struct program_options *o, FILE *
 	fprintf(stderr, "%.3f s in %.3f s of processor time: %.0f times faster than real time\n",
 		(double)r->ran / 1e9, took, (double)r->ran / 1e9 / took);
 	if (corrupted)
-		fprintf(stderr, "mtcp-sim: a byte arrived that was not sent\n");
+		fprintf(stderr, "mtcp-sim: a byte arrived that was not sent, or one is missing\n");
 	free(r);
 	return corrupted ? 1 : 0;
 }

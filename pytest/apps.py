@@ -10,7 +10,21 @@ import threading
 import time
 from contextlib import contextmanager
 
+import pytest
+from runner import doctor
+
 SIZES = {"empty": 0, "one.txt": 1, "page.html": 1500, "mega.bin": 1 << 20, "big.bin": 100 << 20}
+
+
+def need_stack(stack):
+    """Skips where this machine does not allow what a server with that stack needs."""
+    if stack == "kernel-uring" and (why := doctor.uring_refusal()):
+        pytest.skip(f"io_uring: {why}")
+
+
+def capless():
+    """Words before a program that must not raise its own limits; who is not root cannot anyway, and may not say so."""
+    return ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"] if os.geteuid() == 0 else []
 
 
 def make_site(folder, sizes=SIZES):

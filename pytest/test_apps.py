@@ -13,8 +13,8 @@ import subprocess
 import time
 
 import pytest
-from apps import SIZES, Peer, best_of, make_site, row_of, serving, wait_for
-from runner import doctor, gather
+from apps import SIZES, Peer, best_of, capless, make_site, need_stack, row_of, serving, wait_for
+from runner import gather
 
 KERNEL = ("kernel", "kernel-reuseport", "kernel-uring")
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -54,6 +54,7 @@ def web(program, site):
 
 @pytest.fixture(params=KERNEL)
 def echo(program, request):
+    need_stack(request.param)
     with serving(program("mtcp-server"), "--stack", request.param, "--listen", "127.0.0.1:0") as server:
         yield server
 
@@ -74,13 +75,13 @@ def test_curl_gets_every_byte(web, site, tmp_path, name):
 
 
 def test_a_large_file_takes_little_memory(web, site):
-    before = web.memory_kb()
+    before = web.memory_kb("VmRSS")  # not its highest so far: it has just served the same file
     with Peer(web.address) as slow:
         slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.send(GET % b"big.bin")
         time.sleep(0.5)  # the server fills what buffers there are, and stops
         assert slow.exactly(100)[:15] == b"HTTP/1.1 200 OK"
-    assert web.memory_kb() - before < 10000
+        assert web.memory_kb("VmRSS") - before < 10000
 
 
 def test_types_dates_and_heads(web):
@@ -257,7 +258,7 @@ def test_requests_are_answered_after_half_a_close(web):
 
 def test_a_client_that_only_sends_is_held_back(web):
     """Pipelined requests without reading: the server stops reading; it neither grows nor spins."""
-    before, sent = web.memory_kb(), 0
+    before, sent = web.memory_kb("VmRSS"), 0
     with Peer(web.address, timeout=1) as peer:
         with pytest.raises(TimeoutError):
             while sent < 200 << 20:
@@ -265,7 +266,7 @@ def test_a_client_that_only_sends_is_held_back(web):
         cpu = web.cpu_seconds()
         time.sleep(0.5)
         assert web.cpu_seconds() - cpu < 0.2
-    assert web.memory_kb() - before < 20000
+        assert web.memory_kb("VmRSS") - before < 20000
 
 
 def test_garbage_never_ends_the_server(web):
@@ -449,11 +450,20 @@ def test_the_generator_of_an_open_loop_is_judged_by_its_lag(program, rate, conne
     cores = sorted(os.sched_getaffinity(0))[:2]
     if len(cores) < 2:
         pytest.skip("one core is of the server, one of the load")
-    with serving(program("mtcp-server"), "--stack", "kernel", "--listen", "127.0.0.1:0", "--cores", cores[0]) as server:
+
+    def measured():
         row = row_of([program("mtcp-load"), "--stack", "kernel", "--cores", cores[1], "--watch-server-cpus", cores[0], "--target", target(server),
                       "--rate", rate, "--concurrency", connections, "--warmup", "0.2", "--seconds", "1", "--json", "-"])
-    assert row["generator_limited"] == (row["generator_lag"] > 1000 and row["server_busy"] < 0.95), row
-    assert row["generator_lag"] > 1000 or connections > 1
+        assert row["generator_limited"] == (row["generator_lag"] > 1000 and row["server_busy"] < 0.95), row
+        return row
+
+    def as_wanted(row):
+        """One that does not keep up is late by a good part of the window; on a machine that is busy with other things, by some ms."""
+        return (row["generator_lag"] > 100_000) is (connections == 1)
+
+    with serving(program("mtcp-server"), "--stack", "kernel", "--listen", "127.0.0.1:0", "--cores", cores[0]) as server:
+        row = best_of(measured, as_wanted)
+    assert as_wanted(row), row
 
 
 def test_what_failed_before_the_window_is_counted_too(program):
@@ -494,9 +504,10 @@ def low_limit(count):
 @pytest.mark.parametrize("stack", KERNEL)
 def test_more_connections_than_one_table_holds(program, stack, tmp_path):
     """Each worker has a table of its own, on server and load, and the row says how many there were."""
-    with serving("setpriv", "--bounding-set", "-all", "--inh-caps", "-all", program("mtcp-server"), "--stack", stack,
+    need_stack(stack)
+    with serving(*capless(), program("mtcp-server"), "--stack", stack,
                  "--listen", "127.0.0.1:0", "--max-conns", "1000", "--json", tmp_path / "server.json", preexec_fn=low_limit(400)) as server:
-        done = subprocess.run(["setpriv", "--bounding-set", "-all", "--inh-caps", "-all", program("mtcp-load"), "--stack", "kernel",
+        done = subprocess.run([*capless(), program("mtcp-load"), "--stack", "kernel",
                                "--target", target(server), "--concurrency", "1000", "--messages", "2", "--warmup", "1",
                                "--seconds", "1", "--json", "-"], capture_output=True, text=True, preexec_fn=low_limit(400))
         assert done.returncode == 0, done.stderr
@@ -665,8 +676,7 @@ def test_a_server_takes_as_many_events_at_a_time_as_told(program, mode):
 
 @pytest.mark.parametrize("stack", ["kernel", "kernel-uring"])
 def test_a_kernel_server_takes_one_event_at_a_time(program, stack):
-    if stack == "kernel-uring" and doctor.uring_refusal():
-        pytest.skip(doctor.uring_refusal())
+    need_stack(stack)
     with serving(program("mtcp-server"), "--stack", stack, "--events", "1", "--listen", "127.0.0.1:0") as server:
         row = row_of([program("mtcp-load"), "--stack", "kernel", "--target", "%s:%d" % server.address, "--concurrency", 50,
                       "--messages", 3, "--connections", 500, "--json", "-"])

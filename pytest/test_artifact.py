@@ -66,6 +66,19 @@ def test_the_container_is_of_known_instructions_and_an_ordinary_user():
             assert (ROOT / rest.split()[-2]).exists()
 
 
+@pytest.mark.parametrize("failures, status, well", [([], 0, True), ([], 1, True), ([{"run": "x", "why": "y"}], 1, False), ([], 3, False)])
+def test_an_image_whose_first_run_failed_is_none(tmp_path, failures, status, well):
+    """Status 1 is a claim's, too: the manifest tells which."""
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "manifest.json").write_text(json.dumps({"failures": failures}))
+    (tmp_path / "repro").write_text(f"#!/bin/sh\nexit {status}\n")
+    (tmp_path / "repro").chmod(0o755)
+    line, = (rest for word, rest in instructions() if word == "RUN" and "./repro" in rest)
+    done = subprocess.run(["sh", "-c", line.replace("/tmp/first", str(first))], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode == 0) is well and first.exists() is not well, done.stderr
+
+
 @pytest.mark.parametrize("path", [*WORKFLOWS, TESTS], ids=lambda path: path.name)
 def test_workflows_are_of_known_steps(path):
     for step in steps(path):

@@ -182,6 +182,19 @@ def test_nine_tenths_of_the_points_have_to_agree(far, holds):
     assert found.outside[0][1].count("[") == 2  # both medians with their intervals
 
 
+MANY = (*range(8192, 8192 + 17), 49152)
+
+
+@pytest.mark.parametrize("points, moved, holds, said", [
+    (POINTS, POINTS[1:2], True, "A and B agree"), (POINTS, POINTS[1:4], None, "cannot say whether A and B agree: too few repeats"),
+    (MANY, MANY[1:-1], False, "A and B do not agree")])
+def test_with_too_few_repeats_it_cannot_say_unless_chance_would_not_do_it(points, moved, holds, said):
+    """Three repeats: the same thing twice gives 81% in the mean. Of twelve points 75% are nothing unusual, of 36 a little more than half is."""
+    found = agreement(run(repeats=3, points=points), run(lambda stack, point: 1.2 if stack == "kernel" and point in moved else 1.0, repeats=3, points=points))
+    assert not found.differ and found.share == pytest.approx(1 - len(moved) / len(points) / 2)
+    assert found.holds is holds and found.words()[-1] == said
+
+
 def test_a_claim_that_only_one_run_judges_is_no_difference():
     found = agree.of(run(), run() + run(experiment="messages"))
     assert found.verdicts and all(first.claim["experiment"] in ("concurrency", claims.EVERYWHERE) for first, _ in found.verdicts)

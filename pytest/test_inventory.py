@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from runner import agent as agents
-from runner import cluster, deploy, gather, inventory, manifest, plan, ports, remote, resume, rows, scenario, upkeep, words
+from runner import cluster, conclude, deploy, gather, inventory, manifest, plan, ports, remote, resume, rows, scenario, tuning, upkeep, words
 from runner.cpustat import CpuTime
 from runner.errors import CannotRun, UsageError
 from runner.procs import ChildFailed
@@ -226,6 +226,36 @@ def test_no_quantile_is_above_the_longest():
 @pytest.mark.parametrize("lags, idle, limited", [((0.5, 0.98), 0.25, True), ((0.5, 0.9), 0.25, False), ((0.98, 0.98), 0.01, False)])
 def test_one_load_at_its_limit_is_the_limit_unless_the_server_is(lags, idle, limited):
     assert joined(*(load(generator_lag=lag) for lag in lags), server={"cpu_idle": idle})["generator_limited"] is limited
+
+
+@pytest.mark.parametrize("load, idle, spins, wanted", [
+    ({"rate": 1e4, "generator_lag": 5000}, 0.6, False, (0.4, True)), ({"rate": 1e4, "generator_lag": 5000}, 0.01, False, (0.99, False)),
+    ({"rate": 1e4, "generator_lag": 900}, 0.6, False, (0.4, False)), ({"rate": None, "generator_lag": 0.98}, 0.6, False, (0.4, True)),
+    ({"rate": 1e4, "generator_lag": 5000}, None, True, (None, True)), ({"rate": 1e4, "generator_lag": 900}, None, True, (None, False)),
+    ({"rate": None, "generator_lag": 0.98}, None, True, (None, None)), ({"rate": 1e4, "generator_lag": 5000}, None, False, (1.0, False))])
+def test_a_server_that_polls_is_no_excuse_for_a_late_load(load, idle, spins, wanted):
+    """Seen from outside it is busy whatever it does; the last one is a kernel's that sleeps, and is."""
+    row = {"generator_limited": False, "server_busy": 1.0, "cpu_idle": idle} | load
+    conclude.judge_load(row, spins)
+    assert (row["server_busy"], row["generator_limited"]) == wanted
+    shared = row | {"generator_limited": None, "server_busy": 1.0}  # both ends on one core
+    conclude.judge_load(shared, spins)
+    assert (shared["server_busy"], shared["generator_limited"]) == (1.0, None)
+
+
+def test_on_several_hosts_a_kernel_that_spins_is_none_either():
+    found = parse()
+    hosts = cluster.Cluster(found, told={host.name: {"interfaces": {}, "boot": host.name} for host in found.hosts})
+    run = next(run for run in runs("latency-load") if (run.part.name, run.stack) == ("veth, polls", "kernel-tuned"))
+    row = joined(load(rate=1e4, generator_lag=5000.0), server={"cpu_idle": None})
+    assert (row["server_busy"], row["generator_limited"]) == (1.0, False)
+    row = hosts._finish(row, run, list(found.clients), window(0, 2))
+    assert (row["server_busy"], row["generator_limited"]) == (None, True)
+
+
+def test_which_servers_spin_is_told_by_their_settings():
+    found = {(run.part.name, run.stack): tuning.spins(run.stack, run.part.tuning) for run in runs("latency") + runs("concurrency")}
+    assert [key for key, spins in found.items() if spins] == [("polls", "kernel-tuned")] and ("polls", "mtcp") in found
 
 
 def test_a_kernel_server_is_busy_by_its_cores():

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from runner import claims, cpustat, figure_data, layout, measure, plan, resume, rows, scenario, session, summary, tuning, words
+from runner import claims, cpustat, doctor, figure_data, layout, measure, plan, resume, rows, scenario, session, summary, tuning, words
 from runner.device import parse
 from runner.errors import UsageError
 from test_apps import want_only_stalls_repeated
@@ -221,6 +221,16 @@ def test_several_server_cores_over_veth(netns_pair, tmp_path, monkeypatch, progr
     assert about["set"]["server srv0 receive queues"] == str(1 if run.ours else len(usable)) and about["set"]["client cli0 receive queues"] == "1"
 
 
+@pytest.mark.parametrize("pairs, level, said", [
+    (((0, 1), (2, 3)), doctor.TELLS, "2 usable cores: server on CPU 0, load generator on CPU 2"), (((0,), (1,), (2,)), doctor.TELLS, "3 usable cores: server on CPU 0, load generator on CPU 1"),
+    (((4, 5),), doctor.SPOILS, "CPUs 4 and 5 are hardware threads of one core"), (((3,),), doctor.SPOILS, "one usable core")])
+def test_doctor_names_the_cores_that_runs_have(threads, monkeypatch, pairs, level, said):
+    threads |= {core: list(pair) for pair in pairs for core in pair}
+    monkeypatch.setattr(cpustat, "usable_cores", lambda: sorted(threads))
+    found, = doctor._cores()
+    assert found.level == level and said in found.text and bool(found.mend) is (level == doctor.SPOILS)
+
+
 # --- time instead of cores
 
 @pytest.mark.parametrize("files, wanted", [
@@ -231,8 +241,6 @@ def test_several_server_cores_over_veth(netns_pair, tmp_path, monkeypatch, progr
     ({"proc/self/cgroup": "1:cpu:/\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1", "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000"}, None),
     ({"proc/self/cgroup": "0::/\n"}, None), ({}, None)])
 def test_a_quota_is_time_not_cores(tmp_path, monkeypatch, files, wanted):
-    from runner import doctor
-
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)

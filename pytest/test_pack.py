@@ -2,6 +2,7 @@
 """./repro pack: whole, checksummed, the same bytes each time, and enough to judge again."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -123,3 +124,18 @@ def test_what_cannot_be_packed_says_why(results, tmp_path):
     (results / "manifest.json").write_text(json.dumps({"source": {"commit": "0" * 40}}))
     with pytest.raises(CannotRun, match="git archive"):
         pack.main(results, None)
+
+
+# Programs that experiments/runner starts by name, and the packages that have them. The others are there on any Debian, or asked for only to be told of.
+PACKAGES = {
+    "ansible-inventory": "ansible-core", "cc": "gcc", "cmake": "cmake", "ctest": "cmake", "ethtool": "ethtool", "gcov": "gcc", "git": "git",
+    "gnuplot": "gnuplot-nox", "ip": "iproute2", "ninja": "ninja-build", "nm": "binutils", "nsenter": "util-linux", "perf": "linux-perf",
+    "pkg-config": "pkg-config", "setpriv": "util-linux", "unshare": "util-linux", "valgrind": "valgrind"}
+EVERYWHERE = {"dpkg-query", "env", "sh", "systemd-detect-virt"}
+STARTED = re.compile(r'(?:\w*(?:call|run|Child|Popen|output|which|Holder)\(|(?:argv|guard\w*|git|configure|user) = )\[?"([a-z][a-z0-9-]*)"')
+
+
+def test_what_the_runner_starts_is_of_listed_packages():
+    started = {name for path in (ROOT / "experiments" / "runner").glob("*.py") for name in STARTED.findall(path.read_text())}
+    assert started == set(PACKAGES) | EVERYWHERE
+    assert set(PACKAGES.values()) <= set(manifest.packages_listed())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """report.html as a browser shows it: whole without a network, figures visible, verdicts there."""
 import base64
+import json
 import re
 import shutil
 import struct
@@ -134,6 +135,20 @@ def test_runs_far_from_the_others_are_kept_and_marked(tmp_path):
     text = (tmp_path / "report.html").read_text()
     assert [re.findall(r"<td>([^<]*)</td>", line)[1] for line in text.splitlines() if "far from the others" in line] == ["40"]
     assert "100 [40, 102]" in text and text.count("<td>2.0%</td>") == 5
+
+
+def test_a_range_of_three_is_not_called_an_interval(tmp_path):
+    """Also where another experiment of the same run has more repeats."""
+    found = [make_row(concurrency=1, repeat=repeat, experiment="latency", variant="ring", latency_p50_us=5.0 + repeat) for repeat in range(1, 6)]
+    found += [make_row(stack, at, repeat, 1000.0 + repeat) for stack in ("mtcp", "kernel") for at in (8192, 49152) for repeat in (1, 2, 3)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    report.rebuild(tmp_path)
+    captions = re.findall(r"<caption>([^<]*low and high[^<]*)</caption>", (tmp_path / "report.html").read_text())
+    assert captions and all("of fewer than five repeats, their range" in caption for caption in captions)
+    fewer = [row for row in found if row["repeat"] <= 3]
+    report.write(tmp_path, fewer, {}, scenario.load_all())
+    captions = re.findall(r"<caption>([^<]*low and high[^<]*)</caption>", (tmp_path / "report.html").read_text())
+    assert captions and all(caption.endswith("ends of the range") for caption in captions)
 
 
 @pytest.mark.parametrize("command, wanted", [

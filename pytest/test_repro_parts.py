@@ -117,6 +117,14 @@ def test_all_experiments_together_are_as_long_as_promised():
     assert minutes["quick"] < 11 and minutes["normal"] < 81 and minutes["full"] < 149, minutes
 
 
+def test_numbers_of_runs_are_as_told():
+    """By docs/experiments.md, of two cores, as ./repro list adds them up."""
+    two, known = layout.usual([0, 1]), list(scenario.load_all().values())
+    found = [sum(not two.lacks(run)[1] for run in plan.make(known, plan.Options(size))) for size in scenario.SIZES]
+    told = re.findall(r"\| ([\d,]+) runs, \d+ minutes \|$", (ROOT / "docs" / "experiments.md").read_text(), re.MULTILINE)
+    assert [int(count.replace(",", "")) for count in told] == found
+
+
 def test_numbers_of_repeats_are_as_told():
     """By docs/experiments.md alone: the command's help points there."""
     words = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
@@ -400,7 +408,7 @@ def test_below_the_second_bound_is_not_reproduced():
 
 
 def test_a_skipped_stack_is_not_testable_and_says_why():
-    verdict = judge("cycles-ratio", [make_row(experiment="cpu-breakdown")], {"kernel": "no namespaces"})
+    verdict = judge("cycles-ratio", [make_row(experiment="cpu-breakdown")], {"cpu-breakdown kernel": "no namespaces"})
     assert verdict.outcome == claims.UNTESTED and "no namespaces" in verdict.ours and not claims.failed([verdict])
 
 

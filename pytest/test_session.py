@@ -4,10 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import threading
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from runner import claims, conclude, cpustat, doctor, guard, hop, layout, measure, pace, plan, procs, rows, scenario, session, summary
+from apps import wait_for
+from runner import claims, cli, conclude, cpustat, doctor, guard, hop, layout, main_job, measure, pace, plan, procs, rows, scenario, session, summary
 from runner.errors import CannotRun
 from runner.procs import ChildFailed
 from test_repro_parts import make_row
@@ -109,6 +113,27 @@ def test_doctor_says_whether_accesses_to_memory_are_counted(tmp_path, monkeypatc
     assert found.level == doctor.TELLS and (why or "may look") in found.text
 
 
+def test_doctor_wants_the_packages_of_a_run_and_no_others(tmp_path, monkeypatch):
+    """What ./repro run installs is enough; a dpkg-query that knows these only."""
+    (tmp_path / "dpkg-query").write_text(f'#!/bin/sh\nshift 3\nfor name; do ! grep -qxF "$name" {tmp_path}/known || echo "$name installed"; done\n')
+    (tmp_path / "dpkg-query").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    wanted = doctor.packages_listed("run")
+    assert set(wanted) < set(doctor.packages_listed("run", "cluster")) < set(doctor.packages_listed())
+    for known, level in ((wanted, doctor.TELLS), (wanted[1:], doctor.STOPS)):
+        (tmp_path / "known").write_text("".join(f"{name}\n" for name in known))
+        found, = doctor._packages()
+        assert found.level == level, found.text
+    assert found.text == f"missing packages: {wanted[0]}" and found.mend.endswith(f" {wanted[0]}")
+
+
+@pytest.mark.parametrize("gib, level", [(0.9, doctor.STOPS), (1.5, doctor.SPOILS), (2.1, doctor.TELLS)])
+def test_doctor_wants_the_memory_that_runs_took(monkeypatch, gib, level):
+    monkeypatch.setattr(doctor, "text_of", lambda _: f"MemTotal: 1 kB\nMemAvailable: {gib * 2**20:.0f} kB")
+    found, = doctor._memory()
+    assert found.level == level
+
+
 def test_a_line_goes_from_core_to_core(program):
     def told(*cores):
         return subprocess.run([program("mtcp-hop"), *map(str, cores)], capture_output=True, text=True, timeout=20)
@@ -147,7 +172,39 @@ def test_what_is_too_much_for_this_machine_takes_nothing_else_away(tmp_path, mon
     work = made(tmp_path, monkeypatch, runs, measured)
     work.work()
     assert tried.count(1_000_000) == 1 and len(work.rows) == len(runs) - 2 and not work.about["failures"]
-    assert work.about["skipped"] == {"mtcp": "no memory (many at 1,000,000)"}
+    assert work.about["skipped"] == {"many mtcp": "no memory (from 1,000,000 on)"}
+
+
+def test_what_is_skipped_is_told_of_each_experiment_and_part(tmp_path, monkeypatch):
+    def measured(run):
+        if run.point >= 1_000_000:
+            raise ChildFailed(f"no memory for {run.scenario.name}", CannotRun.status)
+        return row_of(run)
+
+    runs = plan.make(scenario.choose(["many", "idle"], scenario.load_all()), plan.Options("full", baselines=(), repeats=1))
+    work = made(tmp_path, monkeypatch, runs, measured)
+    work.work()
+    assert work.about["skipped"] == {"many mtcp": "no memory for many (from 1,000,000 on)", "idle mtcp on ring": "no memory for idle (from 1,000,000 on)",
+                                     "idle one message on each mtcp on ring": "no memory for idle (from 5,000,000 on)"}
+    work._tell("complete")
+    assert (tmp_path / "skipped.csv").read_text().count("\n") == 4
+
+
+def test_what_cannot_be_built_is_told_of_each_experiment_and_not_run(tmp_path, monkeypatch, fakes):
+    def fail(name):
+        if name == "malloc":
+            raise CannotRun("no compiler")
+
+    begun = []
+    monkeypatch.setenv("MTCP_BIN", str(fakes))
+    monkeypatch.setattr(session.builds, "make", fail)
+    monkeypatch.setattr(main_job, "_work", lambda work, _: begun.append(work) or 0)
+    words = ["run", "ablation", "memory", "--full", "--out", str(tmp_path / "out")]
+    assert main_job.run(cli.parse(words), words) == 0
+    work, = begun
+    lost = [run for run in plan.make(scenario.choose(words[1:3], scenario.load_all()), plan.Options("full")) if run.part.build == "malloc"]
+    assert {run.part.build for run in work.plan} == {"", "no-prefetch", "guided"}
+    assert work.about["skipped"] == {run.line: "no compiler" for run in lost} and {run.scenario.name for run in lost} == {"ablation", "memory"}
 
 
 def test_what_was_possible_before_is_a_failure(tmp_path, monkeypatch):
@@ -169,6 +226,7 @@ def test_a_signal_leaves_a_row_whole_in_both_files(tmp_path, monkeypatch):
     def handler(*_):
         raise Asked
 
+    threading.Thread(target=threading.Event().wait, daemon=True).start()  # as the live display has one: it may be the one that gets the signal
     real = rows._append
     monkeypatch.setattr(rows, "_append", lambda path, text: (os.kill(os.getpid(), signal.SIGTERM), real(path, text)))
     before = signal.signal(signal.SIGTERM, handler)
@@ -239,3 +297,41 @@ def test_a_program_that_does_not_end_is_told_and_ended():
     with pytest.raises(ChildFailed, match="short ended with status 3") as told:
         short.wait_end(5.0)
     assert told.value.code == 3
+
+
+def gone(path):
+    """Has the process whose number is in the file ended?"""
+    try:
+        return "zombie" in (Path("/proc") / path.read_text().strip() / "status").read_text()
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_helper_that_is_given_up_ends_what_it_started(tmp_path, asked):
+    """As ninja does its compilers, where it is asked. It took too long, or (asked) we are to end ourselves."""
+    begin = time.monotonic()
+
+    class Asked(BaseException):
+        pass
+
+    def handler(*_):
+        raise Asked
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5 if asked else 0.0)
+        with pytest.raises(Asked if asked else ChildFailed):
+            procs.call(["sh", "-c", f"trap 'kill $!; exit 1' TERM; sleep 60 & echo $! >{tmp_path}/pid; wait"], timeout=20.0 if asked else 0.5)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert (tmp_path / "pid").read_text() and wait_for(lambda: gone(tmp_path / "pid"), 1.0)
+    assert time.monotonic() - begin < 10.0
+
+
+def test_a_helper_that_is_deaf_is_made_to_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(procs, "_GRACE_S", 0.1)
+    begin = time.monotonic()
+    with pytest.raises(ChildFailed, match="no end within 0 s"):
+        procs.call(["sh", "-c", f"trap '' TERM; echo $$ >{tmp_path}/pid; for i in $(seq 100); do sleep 0.05; done"], timeout=0.3)
+    assert (tmp_path / "pid").read_text() and gone(tmp_path / "pid") and time.monotonic() - begin < 3.0

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 
 import pytest
-from apps import Peer, row_of, serving
+from apps import Peer, need_stack, row_of, serving
 
 URING_TOO = ("kernel", "kernel-uring")
 SHORT = ["--concurrency", 10, "--connections", 60, "--json", "-"]
@@ -32,6 +32,7 @@ def context(version):
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @pytest.mark.parametrize("stack", URING_TOO)
 def test_over_the_kernel(program, version, stack):
+    need_stack(stack)
     with tls_server(program, "--tls-version", version, stack=stack) as server:
         row = load(program, server, "--tls-version", version, "--messages", 3)
     assert row["failed"] == 0 and row["transactions"] == 180

@@ -2,15 +2,17 @@
 """The stack kernel-uring: the same server behind io_uring. What all kernel stacks do is in test_apps.py; here what could go
 wrong with shared buffers, with sends that are under way, and where io_uring is not allowed."""
 import json
+import os
 import random
 import resource
+import signal
 import socket
 import struct
 import subprocess
 import time
 
 import pytest
-from apps import Peer, make_site, row_of, serving, wait_for
+from apps import Peer, Server, make_site, row_of, serving, wait_for
 
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
 URING = ("--stack", "kernel-uring", "--listen", "127.0.0.1:0")
@@ -138,15 +140,36 @@ def test_bulk(program, direction):
 
 
 def test_more_connections_than_one_table_holds(program):
+    from apps import capless
+
     def low():
         resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400))
 
-    capless = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
-    with serving(*capless, program("mtcp-server"), *URING, "--max-conns", "1000", preexec_fn=low) as server:
-        done = subprocess.run([*capless, program("mtcp-load"), "--stack", "kernel", "--target", target(server), "--concurrency", "700",
+    with serving(*capless(), program("mtcp-server"), *URING, "--max-conns", "1000", preexec_fn=low) as server:
+        done = subprocess.run([*capless(), program("mtcp-load"), "--stack", "kernel", "--target", target(server), "--concurrency", "700",
                                "--messages", "2", "--warmup", "1", "--seconds", "1", "--json", "-"], capture_output=True, text=True, preexec_fn=low)
     row = json.loads(done.stdout)
     assert done.returncode == 0 and row["failed"] == 0 and row["transactions"] > 700
+
+
+def faults_of(program, limit):
+    """Pages that a server touched which had one connection and may have so many descriptors."""
+    server = Server(["prlimit", f"--nofile={limit}:{limit}", program("mtcp-server"), *URING, "--max-conns", "100"])
+    with Peer(server.address) as peer:
+        peer.send(b"m" * 64)
+        assert len(peer.exactly(64)) == 64
+    server.process.send_signal(signal.SIGTERM)
+    _, status, used = os.wait4(server.process.pid, 0)
+    server.process.returncode = os.waitstatus_to_exitcode(status)
+    assert server.process.returncode == 130
+    return used.ru_minflt
+
+
+def test_what_may_be_opened_costs_nothing_until_it_is(program):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most < 10_000:
+        pytest.skip(f"descriptor limit {most}: too few to tell")
+    assert faults_of(program, most) - faults_of(program, 1000) < 100
 
 
 @pytest.mark.parametrize("name, words, said", [

@@ -224,6 +224,63 @@ def test_a_run_that_failed_is_missed():
     for other in ("concurrency mtcp 16384 #2", "concurrency mtcp 81920 #2", "concurrency mtcp-paired 8192 #2", "messages mtcp 8192 #2"):
         assert verdict(RATIO, found, [{"run": other, "why": "x"}]).outcome == claims.REPRODUCED
     assert f"{label} failed: status 1" in verdict(RATIO, found[:1], [{"run": label, "why": "status 1"}]).ours
+    rival = verdict(RATIO, found, [{"run": "concurrency kernel 8192 #2", "why": "status 1"}]).ours
+    assert "kernel at 8K: 1 of 2 runs failed: status 1" in rival and "no rows" not in rival
+
+
+def all_failed(line):
+    return [{"run": f"{line} #{repeat}", "why": "status 1"} for repeat in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("claim", [RATIO, WORST])
+def test_a_rival_all_of_whose_runs_failed_may_have_been_the_best(claim):
+    reached, missed = (MAKE[claim["measure"]](claim, value) for value in (2 * claim["reach"], bad(claim)))
+    lost = all_failed(f"{claim['experiment']} kernel-tuned 8192")
+    found = verdict(claim, reached, lost)
+    assert found.outcome == claims.UNTESTED and "no rows at 8K of kernel-tuned" in found.ours
+    assert verdict(claim, missed, lost).outcome == claims.NOT  # a better rival would not have mended it
+    for other in ("kernel-tuned 16384", "mtcp-paired 8192", "kernel-tuned 81920"):
+        assert verdict(claim, reached, all_failed(f"{claim['experiment']} {other}")).outcome == claims.REPRODUCED, other
+    assert verdict(claim, reached, all_failed("messages kernel-tuned 8192")).outcome == claims.REPRODUCED
+
+
+@pytest.mark.parametrize("place", ["at", "base"])
+def test_a_rival_that_is_gone_leaves_no_ratio_of_gains(place):
+    claim = next(claim for claim in ALL.values() if claim["measure"] == "gain-ratio")
+    lost = all_failed(f"{claim['experiment']} kernel-tuned {claim[place]}")
+    for value in (good(claim), bad(claim)):
+        assert verdict(claim, by_gain_ratio(claim, value), lost).outcome == claims.UNTESTED
+
+
+def test_a_point_of_ours_all_of_whose_runs_failed_may_have_been_the_worst():
+    """Also one that the claim does not name: it is about all that both have."""
+    found, lost = by_worst_ratio(WORST, 2.0), all_failed("concurrency mtcp 16384")
+    assert verdict(WORST, found, lost).outcome == claims.REPRODUCED  # no rival there, either
+    both = verdict(WORST, [*found, of(WORST, "kernel", 16384)], lost)
+    assert both.outcome == claims.UNTESTED and "no rows at 16K of mtcp" in both.ours
+
+
+def test_what_failed_of_another_variant_is_no_rival():
+    claim = ALL["gap"]
+    for variant, wanted in (("TCP", claims.UNTESTED), ("packet I/O", claims.REPRODUCED)):
+        assert verdict(claim, MAKE["stack-ratio"](claim, good(claim)), all_failed(f"gap {variant} kernel-tuned 8192")).outcome == wanted
+
+
+def test_the_reason_is_what_concerns_the_claim():
+    def told(name, found, *skipped, failed=()):
+        return claims.judge(ALL[name], found, dict.fromkeys(skipped, "none here"), [{"run": run, "why": "status 1"} for run in failed]).ours
+
+    fewer = [make_row(experiment="idle", concurrency=1000)]
+    others = ("mtcp on af_xdp", "mtcp", "many mtcp", "idle mtcp on ring", "idle kernel-tuned", "idle one message on each kernel-tuned")  # the first two of old folders
+    assert told("goal-10m-memory", fewer, *others, failed=("idle mtcp 1000000 #1",)) == "no row of mtcp, one message on each, at 5,000,000"
+    own = "idle one message on each mtcp"
+    assert told("goal-10m-memory", fewer, *others, f"{own} on ring") == f"{own} on ring was skipped: none here"
+    assert told("goal-10m-memory", fewer, failed=(f"{own} 5000000 #1",)) == f"{own} 5000000 #1 failed: status 1"
+    assert told("goal-idle-memory", fewer, "idle mtcp on ring") == "idle mtcp on ring was skipped: none here"
+    packets = [of(ALL["gap"], "packet-io", 8192)]
+    assert told("gap", packets, "gap TCP kernel", "gap packet I/O kernel", "gap packet I/O, veth packet-io on af_packet") == "gap TCP kernel was skipped: none here"
+    assert told("never-below", [make_row()], "concurrency kernel", "messages kernel") == "concurrency kernel was skipped: none here"
+    assert told("filter-cost", [], "filter-cost") == "filter-cost was skipped: none here"
 
 
 def test_nothing_is_a_value_and_a_bad_one():

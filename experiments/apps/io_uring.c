@@ -251,11 +251,10 @@ static struct io *uring_open(struct io_stack *stack, unsigned worker, char err[E
 static void uring_shut(struct io *io)
 {
 	struct uring_io *u = uring_self(io);
-	uint64_t n = kernel_stack_of(io->stack)->fd_limit;
 
 	io_uring_submit(&u->ring);
 	io_uring_queue_exit(&u->ring);
-	for (uint64_t fd = 0; fd < n; fd++) {
+	for (int fd = 0; fd < u->fd_end; fd++) {
 		free(u->conns[fd].tx);
 		free(u->conns[fd].aside);
 	}
@@ -318,6 +317,7 @@ static int uring_ctl(struct io *io, enum io_ctl op, int fd, struct io_event ev)
 					 .next = {c->next[0], c->next[1]},
 					 .listed = c->listed,
 					 .first = NO_BUFFER};
+		u->fd_end = fd >= u->fd_end ? fd + 1 : u->fd_end;
 		uring_receive(u, fd);
 	}
 	c->ptr = ev.ptr;
@@ -375,14 +375,12 @@ static bool anything_ready(struct uring_io *u)
 
 static void feed_the_starved(struct uring_io *u)
 {
-	uint64_t n = kernel_stack_of(u->base.stack)->fd_limit;
-
-	for (uint64_t fd = 0; u->n_starved > 0 && fd < n; fd++)
+	for (int fd = 0; u->n_starved > 0 && fd < u->fd_end; fd++)
 		if (u->conns[fd].n_held > 0 && (u->conns[fd].watch & IO_IN) == 0)
-			uring_set_aside(u, (int)fd);
-	for (uint64_t fd = 0; u->n_starved > 0 && fd < n; fd++)
+			uring_set_aside(u, fd);
+	for (int fd = 0; u->n_starved > 0 && fd < u->fd_end; fd++)
 		if (u->conns[fd].starved)
-			uring_receive_again(u, (int)fd);
+			uring_receive_again(u, fd);
 }
 
 static int uring_wait(struct io *io, struct io_event events[IO_MAX_EVENTS], int max, int timeout)

@@ -51,6 +51,7 @@ struct uring_io {
 	struct held *held; /* by buffer */
 	struct uring_conn *conns;
 	size_t conns_len;
+	int fd_end;	  /* above every descriptor that was watched */
 	int listener;	  /* watched; NO_FD: none */
 	int accept_error; /* to be told by the next accept */
 	bool accepting;

@@ -94,6 +94,8 @@ static void loop(mctx_t mctx, int ep, int total)
 
 		while (started < total && started - finished - failed < AT_ONCE)
 			start(mctx, ep);
+		if (started == finished + failed)
+			break; /* all failed at once: there is nothing to wait for */
 		n = mtcp_epoll_wait(mctx, ep, events, MAX_EVENTS, -1);
 		if (n < 0 && errno != EINTR)
 			perror("mtcp_epoll_wait");

@@ -2,6 +2,7 @@
 """Do two runs say the same? Each claim's verdict, and each point's median within the other's interval."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from runner.stats import Estimate
 from runner.summary import Key, Line, kilo, lines, metric_of, metric_text
 
 SHARE = 0.9  # of the points
+_FAR = 3  # standard deviations of that share: what chance alone does not do
 # Of two medians of so many values of one distribution: how often either lies in the other's interval, and how often both do
 # (docs/experiments.md; simulated, the same for normal values, skewed ones and those of two states).
 CHANCE = {2: (0.53, 0.25), 3: (0.81, 0.40), 4: (0.89, 0.62), 5: (0.96, 0.73), 6: (0.94, 0.71), 7: (0.88, 0.55), 9: (0.96, 0.76)}
@@ -42,9 +44,21 @@ class Agreement:
         return len(self.inside) + len(self.outside) + len(self.one_sided)
 
     @property
+    def by_chance(self) -> bool:
+        """Are there too few repeats to ask for that share, and lies it no further below what the same thing twice gives than chance alone may put it?"""
+        if self.share is None or self.chance is None or self.chance[0] >= SHARE:
+            return False
+        usual = self.chance[0]
+        return self.share >= usual - _FAR * math.sqrt(usual * (1 - usual) / self.points)
+
+    @property
     def holds(self) -> bool | None:
         """None: cannot say."""
-        return None if self.share is None else not self.differ and self.share >= SHARE
+        if self.share is None:
+            return None
+        if self.differ or self.share >= SHARE:
+            return not self.differ
+        return None if self.by_chance else False
 
     def words(self) -> list[str]:
         told = [f"verdicts: {len(self.verdicts) - len(self.differ)} of {len(self.verdicts)} alike"]
@@ -60,7 +74,8 @@ class Agreement:
         told += [f"a value in {name} only: {told_of(key)}" for key, name in self.one_sided]
         if self.single:
             told.append(f"{self.single} points have one repeat in each run, and no interval")
-        told.append({True: "A and B agree", False: "A and B do not agree", None: "cannot say whether A and B agree: no intervals"}[self.holds])
+        why = "no intervals" if self.share is None else "too few repeats"
+        told.append({True: "A and B agree", False: "A and B do not agree", None: f"cannot say whether A and B agree: {why}"}[self.holds])
         return told
 
 

@@ -11,6 +11,7 @@ from runner.evidence import Evidence, Untestable
 from runner.measures import MEASURES, Claim
 from runner.places import CLAIMS
 from runner.rows import Row
+from runner.scenario import BASELINES, STACKS
 from runner.stats import Estimate
 from runner.summary import METRICS
 from runner.words import cores_of
@@ -132,22 +133,30 @@ def _weigh(claim: Claim, found: Evidence, value: Estimate) -> Verdict:
     return Verdict(claim, outcome, value, "; ".join([*dict.fromkeys(found.notes), *[f"rates drifted: {drifted}"] * bool(drifted)]))
 
 
-def _concerns(claim: Claim, skipped: str) -> bool:
-    """Of points that are numbers of cores only the claim's own, where it has one."""
-    at = _AT_CORES.search(skipped)
-    return not at or int(at[1]) == claim.get("at", int(at[1]))
+def _is_about(claim: Claim, stack: str, variant: str) -> bool:
+    """The stack's line of that variant; what the claim does not name may be any."""
+    wanted = claim.get("variant", variant)
+    rivals = claim.get("under", BASELINES if claim["measure"] == "worst-ratio" else ())
+    return (stack == claim["over"] and variant in claim.get("variants", [wanted])) or (stack in rivals and variant == claim.get("under_variant", wanted))
+
+
+def _concerns(claim: Claim, told: str) -> bool:
+    """told: what was skipped, or a run that failed: an experiment; a variant, if it has one, and a stack of it; or points that are numbers of cores."""
+    experiment, *words = told.split()
+    place = next((place for place, word in enumerate(words) if word in STACKS), None)
+    at = _AT_CORES.search(told)
+    return (experiment == claim["experiment"] and (place is None or _is_about(claim, words[place], " ".join(words[:place])))
+            and (not at or int(at[1]) == claim.get("at", int(at[1]))))
 
 
 def judge(claim: Claim, rows: list[Row], skipped: dict[str, str], failures: Sequence[dict[str, str]] = ()) -> Verdict:
-    """skipped: reason by stack, for stacks that could not run here; failures: runs that gave no row, as the manifest has them."""
+    """skipped: what could not run here, and why; failures: runs that gave no row, as the manifest has them."""
     found = Evidence([row for row in rows if claim["experiment"] in (EVERYWHERE, row["experiment"])], list(failures))
     try:
         return _weigh(claim, found, MEASURES[claim["measure"]](claim, found))
     except Untestable as error:
-        involved = [claim["experiment"], claim["over"], *claim.get("under", [])]
-        reasons = [f"{arm} was skipped: {why}" for arm, why in skipped.items() if arm.split()[0] in involved and _concerns(claim, arm)]
-        reasons += [f"{item['run']} failed: {item['why']}" for item in failures
-                    if item["run"].split()[0] == claim["experiment"] and {claim["over"], *claim.get("under", [])} & set(item["run"].split())]
+        reasons = [f"{what} was skipped: {why}" for what, why in skipped.items() if _concerns(claim, what)]
+        reasons += [f"{item['run']} failed: {item['why']}" for item in failures if _concerns(claim, item["run"])]
         return Verdict(claim, UNTESTED, None, "; ".join(reasons) or str(error))
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from runner import device, packetdrill, scenario
 from runner.errors import Stop, UsageError, nearest
@@ -28,15 +28,25 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (./repro {self.prog.split()[-1]} --help)")
 
 
-def _positive(kind: type) -> Any:
-    def parse(text: str) -> Any:
-        value = kind(text)
-        if not 0 < value <= 10**6:
-            raise ValueError(text)
-        return value
+def _count(text: str) -> int:
+    value = int(text)
+    if not 0 < value <= 10**6:
+        raise ValueError(text)
+    return value
 
-    parse.__name__ = "positive whole number" if kind is int else "positive number"
-    return parse
+
+_count.__name__ = "positive whole number"
+
+
+def _seconds(text: str) -> float:
+    """As the programs take them (experiments/apps/load_opts.c)."""
+    value = float(text)
+    if not 0.01 <= value <= 86400:
+        raise ValueError(text)
+    return value
+
+
+_seconds.__name__ = "number of seconds (0.01 to 86400)"
 
 
 def _percent(text: str) -> float:
@@ -74,8 +84,8 @@ def _parser() -> _Parser:
                      "(docs/testbed.md); it says the devices, too")
     run.add_argument("--baseline", metavar="LIST", help=f"kernel stacks to compare with: {', '.join(scenario.BASELINES)}; none: no kernel")
     run.add_argument("--seed", metavar="N", type=_seed, default=1, help="of the order of runs and of all that is random (default: 1)")
-    run.add_argument("--repeats", type=_positive(int), metavar="N")
-    run.add_argument("--seconds", type=_positive(float), metavar="S", help="measured in each run")
+    run.add_argument("--repeats", type=_count, metavar="N")
+    run.add_argument("--seconds", type=_seconds, metavar="S", help="measured in each run (0.01 to 86400)")
     run.add_argument("--server-cores", metavar="LIST", help="the server's CPUs, as 0,2-5 (default: one; scaling-apart: the first half, 8 at most)")
     run.add_argument("--client-cores", metavar="LIST", help="the load generator's: others (default: one; scaling-apart: the rest, 16 at most)")
     run.add_argument("--out", metavar="DIR", help="a new folder for results (default: results/<time>)")

@@ -302,6 +302,7 @@ class Cluster:
                 "device": wire(self.inventory).name if run.ours else interface.get("driver", "kernel"),
                 "hosts": f"{server.name} < {', '.join(host.name for host in clients)}", "rate_drift": rates.drift(),
                 "memory_per_connection": row["memory_bytes"] / run.concurrency}
+        conclude.judge_load(row, tuning.spins(run.stack, run.part.tuning))
         conclude.per_core(row, float(self.told[server.name].get("cpu_mhz") or 0) * 1e6)
         row["breakdown"] = [found for found in [sampling.from_row(row, run.part.set | run.part.server_set | server.set)] if found]
         if not run.ours:

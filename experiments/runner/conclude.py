@@ -2,7 +2,7 @@
 """What follows from a row's own numbers, whichever way it was measured."""
 from __future__ import annotations
 
-from runner import pace, rows
+from runner import gather, pace, rows
 
 
 def per_core(row: rows.Row, clock_hz: float) -> None:
@@ -12,6 +12,17 @@ def per_core(row: rows.Row, clock_hz: float) -> None:
         row["transactions_per_server_cpu_s"] = row.get("transactions", 0) / row["server_cpu_s"]
     if not row.get("cycles_per_transaction") and row.get("transactions_per_server_cpu_s"):
         row["cycles_per_transaction"] = (row.get("tsc_hz") or clock_hz) / row["transactions_per_server_cpu_s"] or None
+
+
+def judge_load(row: rows.Row, spins: bool) -> None:
+    """Was the load the limit? A server that polls looks busy from outside: its own account, where the row has it, tells. Of a kernel's server
+    that spins nothing does: a load with a timing of its own is then judged by its lateness alone, of another it is not known."""
+    idle = row.get("cpu_idle")
+    if row.get("generator_limited") is None or (idle is None and not spins):
+        return
+    row["server_busy"] = None if idle is None else 1 - idle
+    unknown = 0.0 if gather.open_loop(row) else None
+    row["generator_limited"] = gather.limited([row], unknown if idle is None else 1 - idle)
 
 
 def choose_breakdown(row: rows.Row) -> None:

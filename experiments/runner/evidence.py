@@ -38,6 +38,11 @@ def name_of(row: Row) -> str:
     return " ".join(filter(None, (row["stack"], row.get("variant"), f"at {kilo(point(row))}")))
 
 
+def _line_of(row: Row) -> str:
+    """As the manifest names it where one of its runs failed."""
+    return " ".join(filter(None, (row["experiment"], row.get("variant"), row["stack"], str(point(row)))))
+
+
 def failed_share(row: Row) -> float:
     failed = row.get("failed") or 0
     return failed / (row.get("transactions", 0) + failed) if failed else 0.0
@@ -116,11 +121,18 @@ class Evidence:
         """Lines of these rows of which not every run gave one."""
         found = []
         for row in {key(row): row for row in rows}.values():
-            name = " ".join(filter(None, (row["experiment"], row.get("variant"), row["stack"], str(point(row)))))
+            name = _line_of(row)
             lost = [item["why"] for item in self.failures if item["run"].startswith(f"{name} #")]
             if lost:
                 found.append(Flaw(f"{name_of(row)}: {len(lost)} of {len(lost) + sum(key(other) == key(row) for other in rows)} runs failed: {lost[0]}", 1))
         return found
+
+    def gone(self, experiment: str) -> list[tuple[str, str, int]]:
+        """Lines of which every run failed, any of which may have been the best or the worst: variant, stack, point."""
+        there = set(map(_line_of, self.rows))
+        lost = dict.fromkeys(item["run"].rpartition(" #")[0] for item in self.failures)
+        parts = [name.rsplit(" ", 2) for name in lost if name.startswith(f"{experiment} ") and name not in there]
+        return [(head.removeprefix(experiment).strip(), stack, int(at)) for head, stack, at in parts]
 
     def drift(self, metric: str) -> tuple[float, str]:
         """How many times off the value may be for rates that drifted, and whose did; 1 where none did by much."""

@@ -110,14 +110,18 @@ def _busy(server: Row, window: Window, cores: int) -> float | None:
     return server["server_cpu_s"] / available if available > 0 else None
 
 
-def _limited(loads: list[Row], server_busy: float | None) -> bool | None:
+def open_loop(load: Row) -> bool:
+    """Has it a timing of its own, which it can be behind?"""
+    return bool(load.get("rate")) or load.get("app") == "replay"
+
+
+def limited(loads: list[Row], server_busy: float | None) -> bool | None:
     """Was a load the bottleneck? One is enough: the others' share did not grow for it."""
     if server_busy is None or any(row.get("generator_lag") is None for row in loads):
         return None
     if server_busy >= _SERVER_BUSY:
         return False
-    return any(row["generator_lag"] > _GENERATOR_LATE_US if row.get("rate") or row.get("app") == "replay" else row["generator_lag"] >= _GENERATOR_BUSY
-               for row in loads)
+    return any(row["generator_lag"] > _GENERATOR_LATE_US if open_loop(row) else row["generator_lag"] >= _GENERATOR_BUSY for row in loads)
 
 
 def _notes(loads: dict[str, Row]) -> list[str]:
@@ -141,7 +145,7 @@ def join(server: Row, loads: dict[str, Row], watched: Window, windows: dict[str,
     row |= {name: max((found[name] for found in each if found.get(name) is not None), default=None) for name in _WORST}
     row |= quantiles([latency], row["latency_max_us"]) | {"latency_histogram": latency, "lateness_histogram": lateness}
     row["server_busy"] = _busy(server, watched, cores)
-    row["generator_limited"] = _limited(each, row["server_busy"])
+    row["generator_limited"] = limited(each, row["server_busy"])
     row["ramp_incomplete"] = any(found.get("ramp_incomplete") for found in each)
     row["steady"] = None if any(found.get("steady") is None for found in each) else all(found["steady"] for found in each)
     row["fairness"] = _fairness(each)

@@ -60,7 +60,7 @@ class Layout:
         if run.cores > len(self.servers):
             return f"{run.scenario.name} {at_cores(run.cores)}", self._too_few(run.cores)
         server, client = self.of(run)
-        return f"{run.scenario.name} {run.arm} on {len(server)} cores", _queues(run, len(server), len(client))
+        return f"{run.line} on {len(server)} cores", _queues(run, len(server), len(client))
 
     def _too_few(self, cores: int) -> str:
         if self.chosen:

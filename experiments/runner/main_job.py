@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace, words: list[str]) -> int:
         site = session.make_site(runs, folder, _capture(arguments, chosen, folder), about, cores, hosts)
         if before:
             resume.check_network(folder, before, about)
-        session.make_builds(runs, about)
+        runs = session.make_builds(runs, about)
         work = session.Session(runs, site, folder, shown, about, kept)
         if before and (other := resume.other_programs(before, about)):
             shown.say(f"built otherwise than for the earlier rows: {', '.join(other)}")
@@ -126,8 +126,8 @@ def _close(work: session.Session, folder: Path, verdicts: list[claims.Verdict]) 
         console = table.console()
         for item in [*table.results(work.rows), table.verdicts(verdicts)]:
             console.print(item)
-    for stack, why in work.about["skipped"].items():
-        print(f"skipped: {stack}: {why}")
+    for what, why in work.about["skipped"].items():
+        print(f"skipped: {what}: {why}")
     for failure in work.about["failures"]:
         print(f"failed: {failure['run']}: {failure['why']}")
     if work.rows and work.about["state"] == "complete" and (refused := pdf.write(folder)):

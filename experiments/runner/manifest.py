@@ -42,10 +42,11 @@ def cpu_field(name: str) -> str | None:
     return None
 
 
-def packages_listed() -> list[str]:
-    """Names in experiments/packages.txt."""
+def packages_listed(*kinds: str) -> list[str]:
+    """Names in experiments/packages.txt: of these kinds, or all."""
     text = (EXPERIMENTS / "packages.txt").read_text()
-    return [line.split()[0] for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    listed = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return [name for name, kind, *_ in listed if not kinds or kind in kinds]
 
 
 def installed() -> dict[str, str]:

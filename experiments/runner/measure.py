@@ -281,6 +281,7 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
     row["flood_sent_per_s"] = flood.sent_per_s(sender.tail) if sender else None
     if server_result.exists():
         _join(row, rows.read_program(server_result), site.net_kind != "lo")
+    conclude.judge_load(row, tuning.spins(run.stack, run.part.tuning))
     return row
 
 

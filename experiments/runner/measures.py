@@ -9,7 +9,7 @@ from runner import evidence, stats, summary
 from runner.evidence import Evidence, Untestable
 from runner.parts import LABELS, PARTS
 from runner.rows import Row
-from runner.scenario import OURS
+from runner.scenario import BASELINES, OURS
 from runner.stats import Estimate
 from runner.summary import METRICS, kilo, point
 
@@ -17,12 +17,16 @@ Claim = dict[str, Any]
 _PART_NAMES = dict(zip(PARTS, LABELS))
 
 
+def _told(variant: str, stack: str, at: int) -> str:
+    return " ".join(filter(None, (kilo(at), variant, "of", stack)))
+
+
 def _gain(claim: Claim, found: Evidence, at: int) -> Estimate:
-    """One stack (or variant) over the best of others; those without a row are named."""
-    metric, rivals = claim["metric"], {}
+    """One stack (or variant) over the best of others; those without a row are named, and those of which every run failed may have been the best."""
+    metric, variant, rivals = claim["metric"], claim.get("under_variant", claim.get("variant")), {}
     for stack in claim["under"]:
         try:
-            rivals[stack] = found.at(stack, at, claim.get("under_variant", claim.get("variant")))
+            rivals[stack] = found.at(stack, at, variant)
         except Untestable:
             if len(claim["under"]) == 1:
                 raise
@@ -34,6 +38,8 @@ def _gain(claim: Claim, found: Evidence, at: int) -> Estimate:
     if len(claim["under"]) > 1:
         missing = [stack for stack in claim["under"] if stack not in rivals]
         found.notes.append(f"over {best}" + f", no row of {', '.join(missing)} at {kilo(at)}" * bool(missing))
+    found.missing += [_told(*line) for line in found.gone(claim["experiment"])
+                      if line[1] in claim["under"] and line[2] == at and variant in (None, line[0])]
     return found.ratio(over, rivals[best], metric)
 
 
@@ -44,6 +50,8 @@ def _stack_ratio(claim: Claim, found: Evidence) -> Estimate:
 def _gain_ratio(claim: Claim, found: Evidence) -> Estimate:
     """The same at two points, the first over the second."""
     first, second = _gain(claim, found, claim["base"]), _gain(claim, found, claim["at"])
+    if found.missing:  # a better rival would have made the first gain less, or the second, and so the ratio more
+        raise Untestable(f"no rows at {', '.join(found.missing)}")
     if not second.lower:
         raise Untestable(f"{claim['over']} at {kilo(claim['at'])} is 0")
     single = first.low is None or second.low is None
@@ -95,6 +103,14 @@ def _value(claim: Claim, found: Evidence) -> Estimate:
     return stats.median(evidence.values(found.over, claim["metric"]))
 
 
+def _gone(claim: Claim, found: Evidence, all_lines: list[summary.Line]) -> list[str]:
+    """Lines of which every run failed where the other side has one: a point of ours, or a rival, that may have made the worst."""
+    ours = {line.key.point for line in all_lines if line.key.stack == claim["over"]}
+    theirs = {line.key.point for line in all_lines if line.key.stack in BASELINES}
+    return [_told(variant, stack, at) for variant, stack, at in found.gone(claim["experiment"])
+            if (stack in BASELINES and at in ours) or (stack == claim["over"] and at in theirs)]
+
+
 def _worst_ratio(claim: Claim, found: Evidence) -> Estimate:
     """The smallest factor over the best kernel line, of all points that both have. Those that the claim names have to be among them."""
     metric, all_lines = claim["metric"], summary.lines(found.rows)
@@ -103,6 +119,7 @@ def _worst_ratio(claim: Claim, found: Evidence) -> Estimate:
     there = {(line.key.point, variant) for line, _ in pairs for variant in (None, line.key.variant)}
     found.missing = [" ".join(filter(None, (kilo(at), variant))) for at in claim["at"]
                      for variant in claim.get("variants", (None,)) if (at, variant) not in there]
+    found.missing += _gone(claim, found, all_lines)
     if not pairs:
         raise Untestable(f"no kernel row under the same load as one of {claim['over']}")
     tried = [Evidence(found.rows, found.failures) for _ in pairs]

@@ -64,9 +64,9 @@ class Run:
         return f"{self.stack}{place}{lossy}{late}{f' built with {self.part.build}' if self.part.build else ''}"
 
     @property
-    def line(self) -> tuple[str, str]:
-        """Points of the same load, of which one may be more than a machine can, and lower ones not."""
-        return self.scenario.name, f"{self.arm} {self.part.name}"
+    def line(self) -> str:
+        """Points of the same load, of which one may be more than a machine can, and lower ones not: as it is told where it is skipped."""
+        return " ".join(filter(None, (self.scenario.name, self.part.name, self.arm)))
 
     @property
     def row_point(self) -> int:

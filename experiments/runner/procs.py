@@ -17,6 +17,7 @@ from pathlib import Path
 from runner.errors import Stop
 
 _TAIL = 20
+_GRACE_S = 5.0  # that a helper command has to end what it started
 _living: list["Child"] = []
 
 
@@ -41,14 +42,29 @@ def _ended(process: subprocess.Popen[str], timeout: float) -> int | None:
     return process.poll()
 
 
+def _end(process: subprocess.Popen[str], number: int, grace: float) -> None:
+    """Asks a leader of a group to end; after so many seconds the group is made to."""
+    if process.poll() is None:
+        process.send_signal(number)
+        if _ended(process, grace) is None:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                process.kill()
+
+
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """What is done in here is done whole: signals that ask us to end come behind it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    held: list[int] = []  # not a mask: of another thread's signal our handler runs in the main one, too
+    before = {number: signal.signal(number, lambda got, _: held.append(got)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 class Child:
@@ -109,20 +125,11 @@ class Child:
 
     def stop(self, number: int = signal.SIGTERM, grace: float = 3.0) -> int:
         """Asks it to end, then makes it. The exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-            if _ended(self.process, grace) is None:
-                self._kill_group()
+        _end(self.process, number, grace)
         self.process.wait()
         self._reader.join(1.0)
         self._forget()
         return self.process.returncode
-
-    def _kill_group(self) -> None:
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            self.process.kill()
 
     def _forget(self) -> None:
         if self in _living:
@@ -138,13 +145,18 @@ def stop_all() -> None:
 def call(argv: list[str], timeout: float = 20.0) -> str:
     """Runs a short helper command; its output, or ChildFailed with its last line."""
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout,
-                              start_new_session=True, check=False)
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     except OSError as error:
         raise ChildFailed(f"cannot start {argv[0]}: {error.strerror}") from error
-    except subprocess.TimeoutExpired:
-        raise ChildFailed(f"{' '.join(argv)}: no end within {timeout:.0f} s") from None
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise ChildFailed(f"{' '.join(argv)}: {said[-1] if said else 'failed'}", done.returncode)
-    return done.stdout
+    with child:
+        try:
+            output, errors = child.communicate(timeout=timeout)
+        except BaseException as error:  # also when we are asked to end: a build ends its compilers only where it is asked itself
+            _end(child, signal.SIGTERM, _GRACE_S)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ChildFailed(f"{' '.join(argv)}: no end within {timeout:.0f} s") from None
+            raise
+    if child.returncode:
+        said = (errors or output).strip().splitlines()
+        raise ChildFailed(f"{' '.join(argv)}: {said[-1] if said else 'failed'}", child.returncode)
+    return output

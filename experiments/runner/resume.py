@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from runner import manifest, rows, summary
+from runner import manifest, rows
 from runner.errors import UsageError
 from runner.plan import Run
 
@@ -78,6 +78,8 @@ def rows_of(folder: Path) -> list[rows.Row]:
 
 def missing(plan: list[Run], found: list[rows.Row]) -> list[Run]:
     """Runs of the plan that have no row."""
+    from runner import summary  # its packages may not be there when words are checked
+
     there = {(key.experiment, key.variant, key.stack, key.point, row["repeat"]) for row in found for key in [summary.key(row)]}
     return [run for run in plan if (run.scenario.name, run.part.name, run.stack, run.row_point, run.repeat) not in there]
 

@@ -45,9 +45,8 @@ class Session:
         self.scenarios |= {name: known[name] for name in names if name in known and name not in self.scenarios}
         self._kept = len(self.rows)
         self._file = rows.RowFile(folder, self.rows)
-        self._could: dict[tuple[str, str], int] = {}     # by experiment and arm: the highest point that gave a row ...
-        self._cannot: dict[tuple[str, str], float] = {}  # ... and the lowest that is more than this machine can
-        self._missing = set(about["skipped"])  # what could not be built
+        self._could: dict[str, int] = {}     # by line: the highest point that gave a row ...
+        self._cannot: dict[str, float] = {}  # ... and the lowest that is more than this machine can
         site.settings |= about["settings"]
         self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
         self._undrawn: set[str] = set()  # experiments with rows that their figures do not have yet
@@ -85,8 +84,8 @@ class Session:
             self.display.end()
 
     def _refused(self, run: Run) -> bool:
-        """Is it of what cannot run here?"""
-        return run.arm in self._missing or run.point >= self._cannot.get(run.line, math.inf)
+        """Is it of what was too much for this machine?"""
+        return run.point >= self._cannot.get(run.line, math.inf)
 
     def _hop(self, server: list[int], client: list[int]) -> hop.Hop:
         """Of these ends; each pair of cores has its own best."""
@@ -128,8 +127,8 @@ class Session:
     def _note_failure(self, run: Run, error: ChildFailed) -> None:
         if error.code == CannotRun.status and run.point > self._could.get(run.line, -1):
             self._cannot[run.line] = run.point
-            self.about["skipped"][run.arm] = f"{error} ({run.scenario.name} at {kilo(run.point)})"
-            self.display.say(f"skipped: {run.scenario.name} with {run.arm} from {kilo(run.point)} on: {error}")
+            self.about["skipped"][run.line] = f"{error} (from {kilo(run.point)} on)"
+            self.display.say(f"skipped: {run.line} from {kilo(run.point)} on: {error}")
         else:
             self.about["failures"].append({"run": run.label, "why": str(error)})
             self.display.say(f"failed: {run.label}: {error}")
@@ -207,10 +206,13 @@ def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[s
                 sum(run.ours for run in plan) > 1)
 
 
-def make_builds(plan: list[Run], about: dict[str, Any]) -> None:
-    """Builds that parts of experiments want beside the usual one."""
-    for arm, build in {(run.arm, run.part.build) for run in plan if run.part.build}:
+def make_builds(plan: list[Run], about: dict[str, Any]) -> list[Run]:
+    """Builds that parts of experiments want beside the usual one. The runs that can be made with them; the others are told as skipped."""
+    missing = set()
+    for build in sorted({run.part.build for run in plan if run.part.build}):
         try:
             builds.make(build)
         except CannotRun as error:
-            about["skipped"][arm] = str(error)
+            missing.add(build)
+            about["skipped"] |= {run.line: str(error) for run in plan if run.part.build == build}
+    return [run for run in plan if run.part.build not in missing]

@@ -10,6 +10,7 @@ from runner.errors import CannotRun
 from runner.netns import CLIENT, PEER, SERVER, NetPair
 from runner.places import EXPERIMENTS
 from runner.procs import ChildFailed
+from runner.scenario import BASELINES
 
 _LATE_FRAMES = 1_000_000  # that may wait for their delay: no queue of ours may be what loses them
 _TABLES = ("ethtool", "iface", "server", "load")  # by name: interface features, interface files in /sys, --set of mtcp-server, of mtcp-load
@@ -28,6 +29,11 @@ def profile(name: str, change: dict[str, Any] | None = None) -> dict[str, Any]:
     for kind in _TABLES:
         found[kind] = base.get(kind, {}) | own.get(kind, {}) | change.get(kind, {})
     return found
+
+
+def spins(stack: str, change: dict[str, Any] | None = None) -> bool:
+    """Is it a kernel's server that never sleeps? Nothing tells how busy that is."""
+    return stack in BASELINES and bool(profile(stack, change)["server"].get("spin"))
 
 
 def _proc(key: str) -> str:

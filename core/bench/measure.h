@@ -33,7 +33,7 @@ int measure_count(struct measure *, const char *name);
 int measure_all(struct measure *);
 
 /* instructions.c: of one run of n operations by the bench of this name, per operation; negative
- * (said on stderr, once) when nothing here can count. */
+ * (said on stderr, once) when nothing here can count. state: of its setup, and run before. */
 double instructions_of(const struct bench *, void *state);
 
 #endif

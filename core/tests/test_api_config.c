@@ -86,6 +86,7 @@ static void test_mistakes(void **state)
 	wrong("num_cores = 3x", "is not a number");
 	wrong("num_cores = 17", "out of range; give 1 to 16");
 	wrong("rcvbuf = 99999999999999999999", "not a number");
+	wrong("buffer_mb = 1048576", "out of range; give 1 to 1048575");
 	wrong("io = netmap", "io = 'netmap' is not supported any more; write io = dpdk");
 	wrong("io = psio", "not supported any more");
 	wrong("io = onvm", "not supported any more");

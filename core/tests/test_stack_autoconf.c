@@ -256,6 +256,50 @@ static void connections_end_with_their_address(void **state)
 	net_free(n);
 }
 
+/* Its last ACK waits for the device until the address has ended: then nothing can come in for a
+ * TIME-WAIT record of it, which would stand there longer than the address's index. */
+static void no_time_wait_of_an_address_that_has_ended(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct ndp_msg m = advertisement();
+	struct tcp_seg s = {.flags = TCPF_SYN | TCPF_ACK, .seq = seq_of(1000), .wnd = 1000};
+	struct stack_usage u;
+	struct flow f;
+	struct net *n;
+	struct raw6 r;
+	uint32_t id;
+
+	(void)state;
+	cfg.ipv6_autoconf = true;
+	cfg.time_wait_ms = 60000;
+	n = raw6_net(&cfg);
+	m.prefix[0].valid_s = m.prefix[0].preferred_s = 2;
+	net_turn(n);
+	advertise(n, &peer_link, &m);
+	id = (uint32_t)connect6(n, &peer6);
+	net_turn(n);
+	raw6_advertise(n, &peer6, NDP_NA_OVERRIDE, &raw_mac);
+	net_turns(n, 2);
+	assert_true(raw6_get_type(n, &r, 0));
+	f = (struct flow){.local = peer6, .remote = made, .lport = 80, .rport = r.sport};
+	s.ack = seq_add(r.tcp.seq, 1);
+	raw6_tcp(n, &f, &s);
+	net_turn(n);
+	stack_close(n->a.sc, id, n->now); /* FIN */
+	net_turn(n);
+	s = (struct tcp_seg){.flags = TCPF_ACK | TCPF_FIN, .seq = seq_of(1001), .wnd = 1000};
+	s.ack = seq_add(r.tcp.seq, 2);
+	n->a.bufs_left = 0;
+	raw6_tcp(n, &f, &s);
+	net_run_ms(n, 20000);
+	n->a.bufs_left = UINT32_MAX;
+	net_turns(n, 3);
+	stack_usage(n->a.sc, &u);
+	assert_int_equal(u.time_wait, 0);
+	assert_int_equal(u.conns, 0);
+	net_free(n);
+}
+
 /* RFC 4862 5.5.3 (e): nobody can end an address within two hours by an advertisement. */
 static void two_hours(void **state)
 {
@@ -454,6 +498,7 @@ int main(void)
 		cmocka_unit_test(fault_17_prefixes_that_come_and_go),
 		cmocka_unit_test(lifetimes_end),
 		cmocka_unit_test(connections_end_with_their_address),
+		cmocka_unit_test(no_time_wait_of_an_address_that_has_ended),
 		cmocka_unit_test(two_hours),
 		cmocka_unit_test(second_router),
 		cmocka_unit_test(connections_leave_a_router),

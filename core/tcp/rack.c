@@ -4,7 +4,7 @@
 #include "tcp/ranges.h"
 
 #define PERSIST	     16u	/* recoveries without D-SACK after which the window shrinks again */
-#define LOST_AGE_MAX (1u << 30) /* microseconds: longer than anything is in flight */
+#define LOST_AGE_MAX (1u << 30) /* microseconds; what is in flight for longer counts as sent then */
 
 void rack_init(struct tcb *t)
 {
@@ -187,6 +187,9 @@ void rack_lose_all(struct tcb *t)
 
 	k->lost_us = cold_of(t)->xmit.last_us + 1;
 	k->lost_end = t->snd_una;
+	/* A series of timeouts, each at most two minutes after the last, outlives half of the clock
+	 * where the peer answers with a closed window, or the user timeout is long. */
+	xmit_bound_age(&cold_of(t)->xmit, k->lost_us - LOST_AGE_MAX);
 }
 
 void rack_lose_none(struct tcb *t)

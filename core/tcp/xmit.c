@@ -149,6 +149,20 @@ void xmit_resent(struct xmit *x, struct seq_range r, uint32_t now_us)
 	again_insert(x, i, (struct xmit_again){r, stamp(x, now_us)});
 }
 
+static void no_earlier(struct xmit_stamp *s, uint32_t us)
+{
+	if ((int32_t)(s->at_us - us) < 0)
+		s->at_us = us;
+}
+
+void xmit_bound_age(struct xmit *x, uint32_t us)
+{
+	for (uint8_t i = 0; i < x->n; i++)
+		no_earlier(&mark_at(x, i)->s, us);
+	for (uint8_t i = 0; i < x->n_again; i++)
+		no_earlier(&x->again[i].s, us);
+}
+
 void xmit_app_limited(struct xmit *x, uint32_t in_flight)
 {
 	x->limited = true;

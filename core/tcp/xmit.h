@@ -77,6 +77,8 @@ void xmit_init(struct xmit *, uint32_t now_us);
 void xmit_sent(struct xmit *, tcp_seq snd_una, tcp_seq end, uint32_t now_us, uint32_t grain_us);
 /* The range left again. */
 void xmit_resent(struct xmit *, struct seq_range, uint32_t now_us);
+/* What left before `us` counts as sent then: half of the clock ago would seem to lie ahead. */
+void xmit_bound_age(struct xmit *, uint32_t us);
 /* The application has no more to send although the window would allow it; in_flight bytes are out.
  */
 void xmit_app_limited(struct xmit *, uint32_t in_flight);

@@ -302,6 +302,23 @@ CASE(rack_a_window_long_closed_does_not_wrap)
 	all_acked(s, at + 20 * MS);
 }
 
+CASE(rack_a_window_long_taken_back_does_not_wrap)
+{
+	mt_time at = 100 * MS;
+
+	be_flying_sack(s, 10, 20);
+	IN(s, 10 * MS, .seq = 1, .ack = SEG(1), .wnd = 0);
+	script_until(s, at); /* the tail loss probe */
+	script_skip(s);
+	IN(s, at, .seq = 1, .ack = SEG(1), .wnd = 0);
+	while (at < 2600000 * MS) { /* half of the clock is 2147 s */
+		at = tcp_deadline(&s->t, s->now) - SCRIPT_T0;
+		OUT(s, at, .seq = SEG(1), .len = 1000, .again = 1);
+		IN(s, at, .seq = 1, .ack = SEG(1), .wnd = 0);
+	}
+	all_acked(s, at + 1 * MS);
+}
+
 CASE(rack_round_of_a_dsack_ends)
 {
 	be_flying_sack(s, 10, 20);
@@ -735,6 +752,7 @@ static const struct CMUnitTest tests[] = {
 	T(rack_what_was_lost_long_ago_does_not_wrap),
 	T(rack_what_was_sent_long_ago_does_not_wrap),
 	T(rack_a_window_long_closed_does_not_wrap),
+	T(rack_a_window_long_taken_back_does_not_wrap),
 	T(rack_round_of_a_dsack_ends),
 	T(tlp_after_two_round_trips),
 	T(tlp_sends_new_data_if_there_is),

@@ -357,6 +357,24 @@ CASE(dsack_after_the_recovery_undoes)
 }
 
 /* A probe of what was sent later is none of the recovery's retransmissions. */
+CASE(dsack_after_an_ece_takes_nothing_back)
+{
+	s->peer_flags = TCPF_ECE | TCPF_CWR;
+	recover(s);
+	app_write(s, 20 * MS, 3000);
+	script_skip(s);
+	IN(s, 22 * MS, .seq = 1, .ack = SEG(10));
+	script_skip(s);
+	IN(s, 40 * MS, .seq = 1, .ack = SEG(11), .flags = TCPF_ACK | TCPF_ECE);
+	assert_true(s->ev.flags & TCP_EV_ECE);
+	assert_int_equal(s->t.cc.ssthresh, 2000);
+	IN(s, 41 * MS, .seq = 1, .ack = SEG(11), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_false(s->ev.flags & TCP_EV_UNDO);
+	assert_int_equal(s->t.cc.ssthresh, 2000);
+	script_skip(s);
+	all_acked(s, 60 * MS);
+}
+
 CASE(dsack_after_a_later_probe_undoes)
 {
 	recover(s);
@@ -529,6 +547,7 @@ int main(void)
 		T(eifel_counts_the_first_advance_only),
 		T(dsack_of_all_that_was_sent_again_undoes),
 		T(dsack_after_the_recovery_undoes),
+		T(dsack_after_an_ece_takes_nothing_back),
 		T(dsack_after_a_later_probe_undoes),
 		T(dsack_alone_begins_no_recovery),
 		T(dsack_of_a_part_does_not_undo),

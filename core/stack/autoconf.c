@@ -87,7 +87,7 @@ static unsigned router_find(const struct autoconf *ac, const struct ip_addr *a)
 	return i;
 }
 
-/* O(routers). */
+/* O(routers), and what neigh_reroute() takes. */
 static void router_remove(struct stack_core *sc, unsigned i)
 {
 	struct autoconf *ac = &sc->autoconf;

@@ -139,16 +139,26 @@ static struct neigh *create(struct stack_core *sc, const struct ip_addr *ip, mt_
 	return n;
 }
 
+/* Those in a list that would send to this entry ask for their way again. */
+static void forget_hop(struct rlist *l, uint32_t id, uint32_t gen)
+{
+	for (struct rlist *at = rlist_next(l); at != l; at = rlist_next(at)) {
+		struct conn *c = container_of(at, struct conn, tx_node);
+
+		if (c->neigh == id && c->neigh_gen == gen)
+			c->neigh_gen = 0;
+	}
+}
+
 void neigh_reroute(struct stack_core *sc, const struct ip_addr *hop)
 {
 	struct neigh *n = find(&sc->neighs, hop);
 
 	if (!n)
 		return;
-	n->gen = next_gen(&sc->neighs);
-	for (struct rlist *at = rlist_next(&n->waiting); at != &n->waiting; at = rlist_next(at))
-		container_of(at, struct conn, tx_node)->neigh_gen = 0;
 	release_waiting(sc, n);
+	forget_hop(&sc->tx_unparked, pool_id(&sc->neighs.pool, n), n->gen);
+	n->gen = next_gen(&sc->neighs);
 }
 
 static void note_use(struct neigh_table *t, struct neigh *n, mt_time now)

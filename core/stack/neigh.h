@@ -84,7 +84,7 @@ bool neigh_add_static(struct stack_core *, const struct ip_addr *, const struct 
 /* A packet is about to be sent to this neighbour, whose address is known. */
 void neigh_used(struct stack_core *, struct neigh *, mt_time now);
 /* Connections that send by way of this neighbour look for their next hop again (RFC 4861 6.3.5).
- * O(those that wait for it). */
+ * O(those that wait for it, or were released this turn). */
 void neigh_reroute(struct stack_core *, const struct ip_addr *hop);
 /* Somebody says that ip is at mac, by ARP. create: also if nobody asked. */
 struct neigh_claim {

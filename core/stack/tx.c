@@ -433,8 +433,11 @@ static bool feed_starved(struct stack_core *sc)
 	for (unsigned i = 0; i < STARVED_LOOK && !rlist_empty(&sc->starved); i++) {
 		struct rlist *node = rlist_pop(&sc->starved);
 		struct conn *c = container_of(node, struct conn, queue_node);
+		uint32_t cap = buf_capacity(&sc->bufs, &c->snd);
 
-		if (!bufmem_has(&sc->bufs, bufmem_order(buf_capacity(&sc->bufs, &c->snd) + 1))) {
+		/* In its own block, once some was acknowledged, or in a larger one. */
+		if (buf_len(&sc->bufs, &c->snd) == cap &&
+		    !bufmem_has(&sc->bufs, bufmem_order(cap + 1))) {
 			rlist_append(&sc->starved, node);
 			continue;
 		}

@@ -372,6 +372,7 @@ static void connections_leave_a_router(void **state)
 		if (known)
 			assert_memory_equal(&r.eth.dst, &raw_mac, 6);
 		m.router_lifetime = 0;
+		m.has_mac = true; /* who waits for it is released in the same turn */
 		advertise(n, &peer_link, &m);
 		net_run_ms(n, 1100);
 		assert_true(raw6_get_type(n, &r, 0));

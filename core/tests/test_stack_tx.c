@@ -423,6 +423,7 @@ static void test_short_write(void **state)
 	assert_int_equal(stack_send(n->a.sc, id[0], data, 64 << 10, n->now), 64 << 10);
 	assert_int_equal(stack_send(n->a.sc, id[2], data, 32 << 10, n->now), 32 << 10);
 	assert_int_equal(stack_send(n->a.sc, id[1], data, 64 << 10, n->now), 32 << 10);
+	assert_int_equal(stack_send(n->a.sc, id[1], data, 1, n->now), -EAGAIN);
 	net_turn(n);
 	stack_names(n->a.sc, id[1], &local, &remote);
 	do

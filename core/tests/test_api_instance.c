@@ -70,6 +70,7 @@ static void test_init_as_old_programs_do(void **state)
 	assert_int_equal(conf.tcp_timeout, -1);
 	conf.max_concurrency = 600;
 	assert_int_equal(mtcp_setconf(&conf), 0);
+	conf.max_concurrency = 700;
 	for (conf.num_cores = 1; conf.num_cores <= 3; conf.num_cores += 2) /* it has two queues */
 		FAILS(mtcp_setconf(&conf), EINVAL);
 	conf.num_cores = 2;

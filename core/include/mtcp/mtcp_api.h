@@ -53,7 +53,8 @@ typedef void (*mtcp_sighandler_t)(int);
 int mtcp_init(const char *config_file);
 void mtcp_destroy(void);
 int mtcp_getconf(struct mtcp_conf *conf);
-int mtcp_setconf(const struct mtcp_conf *conf); /* before the first context */
+/* Before the first context; after mtcp_init not with other num_cores: EINVAL, nothing is taken. */
+int mtcp_setconf(const struct mtcp_conf *conf);
 int mtcp_core_affinitize(int cpu);              /* pins the calling thread */
 
 mctx_t mtcp_create_context(int cpu);            /* NULL with errno */

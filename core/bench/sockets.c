@@ -6,26 +6,36 @@
 
 #include "bench.h"
 #include "echo.h"
+#include "memory_nic.h"
 
 #define TURN_NS 5000u
+#define STUCK	1000000u /* turns: 5 s of the clock, longer than any lost segment waits */
 #define NOTICES 64u
 
 struct sockets {
 	struct echo echo;
 	mtcp_stack_t stack[2];
+	int wire;
 };
 
 static void run_sockets(void *state, uint64_t n)
 {
 	static uint64_t last = 1000000000u; /* the clock goes on from run to run */
-	struct echo *e = &((struct sockets *)state)->echo;
-	uint64_t until = e->n_ended + n / e->n_messages;
+	struct sockets *s = state;
+	struct echo *e = &s->echo;
+	uint64_t until = e->n_ended + n / e->n_messages, ended = 0;
+	uint32_t idle = 0;
 
 	echo_clock_ns = last;
 	while (e->n_ended < until) {
 		client_turn(e, until);
 		server_turn(e);
+		memory_level(s->wire);
 		echo_clock_ns += TURN_NS;
+		idle = e->n_ended == ended ? idle + 1 : 0;
+		ended = e->n_ended;
+		if (idle == STUCK)
+			bench_fail("no connection comes to its end");
 	}
 	last = echo_clock_ns;
 	echo_clock_ns = 0;
@@ -42,6 +52,7 @@ static void *setup(int wire, uint32_t n_messages, uint32_t concurrency)
 	echo_open_server(&s->echo, s->stack[0]);
 	echo_open_client(&s->echo, s->stack[1]);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
+	s->wire = wire;
 	s->echo.n_messages = n_messages;
 	s->echo.concurrency = concurrency;
 	return s;

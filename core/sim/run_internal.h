@@ -54,7 +54,7 @@ struct host {
 	struct run *run;
 	struct sim_node *node;
 	uint32_t kind; /* index in the scenario */
-	char name[SCN_NAME_LEN + 8];
+	char name[SCN_NAME_LEN + 10]; /* and the number of a 32-bit count */
 	struct stack_addr addr;
 };
 

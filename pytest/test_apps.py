@@ -415,11 +415,21 @@ def test_a_load_that_is_held_can_be_interrupted(echo, program):
     assert "interrupted before the window" in load.communicate(timeout=10)[1] and load.returncode == 130
 
 
+@pytest.mark.parametrize("head", [b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n", b"POST / HTTP/1.0\r\n"])
+def test_a_body_that_is_not_read_resets_nothing(web, head):
+    with Peer(web.address) as peer:
+        peer.send(head + b"Content-Length: 20000\r\n\r\n" + b"x" * 20000)
+        status, _, body = peer.response()
+        assert status == 405 and body and peer.closed()
+
+
 def test_open_loop_keeps_its_rate(echo, program):
     def rate(messages):
         row = row_of([program("mtcp-load"), "--stack", "kernel", "--target", target(echo), "--rate", "1000", "--concurrency", "100",
                       "--messages", messages, "--warmup", "0.3", "--seconds", "2", "--json", "-"])
         assert row["failed"] == 0
+        # where each arrival opens its own, none is opened before
+        assert row["opened_per_s"] is None if messages == "1" else 0 < row["opened_per_s"] < 100_000
         return row["transactions_per_s"]
 
     for messages in ("1", "1000000"):

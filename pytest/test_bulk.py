@@ -13,6 +13,7 @@ SHORT = ["--warmup", "0.2", "--seconds", "0.5", "--json", "-"]
 def check(row, least):
     assert row["failed"] == 0 and row["failures"] == {} and row["app"] == "bulk"
     assert row["bytes_per_s"] > least
+    assert row["stuck"] == 0 and not any("whole window" in note for note in row["notes"])
     assert row["transactions"] == pytest.approx(row["bytes_per_s"] * row["seconds"] / row["message_bytes"], abs=row["concurrency"] + 1)
     # Jain's index lies between 1/n, all to one, and 1
     assert 0.999 / row["concurrency"] <= row["fairness"] <= 1.0001 and (row["concurrency"] > 1 or row["fairness"] > 0.9999)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """mtcp-descriptors: sockets closed and opened beside others, ours and the kernel's."""
 import os
+import resource
 import signal
 import subprocess
 
 import pytest
-from apps import row_of
+from apps import capless, row_of
 
 RING = ("--device", "ring:alone:0", "--address", "10.0.0.1/24")
 SHORT = ("--warmup", "0.05", "--seconds", "0.2", "--json", "-")
@@ -36,7 +37,19 @@ def test_all_threads_share_the_kernels_table(program, cores):
     assert child.returncode == 130 and 400 - cores <= opened < 450  # one of a thread's may be closed at this moment
 
 
+def test_two_threads_never_get_tables_of_their_own(program):
+    """What they contend for is the one they share."""
+    usable = sorted(os.sched_getaffinity(0))[:2]
+    if len(usable) < 2:
+        pytest.skip("needs two CPUs")
+    done = subprocess.run([*capless(), program("mtcp-descriptors"), "--stack", "kernel", "--cores", ",".join(map(str, usable)), "--concurrency", "500", *SHORT],
+                          capture_output=True, text=True, timeout=20, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (400, 400)))
+    assert done.returncode == 3 and "one table of descriptors" in done.stderr
+
+
 @pytest.mark.parametrize("words, status, said", [
+    (("--stack", "kernel", "--connections", "5"), 2, "runs for --seconds"),
+    (("--stack", "kernel", "--rate", "5"), 2, "runs for --seconds"),
     (("--stack", "kernel-uring"), 2, "as --stack kernel does"),
     (("--stack", "mtcp", *RING, "--bare"), 2, "--bare is for --stack kernel"),
     (("--stack", "mtcp"), 2, "needs a device"),

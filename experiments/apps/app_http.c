@@ -253,8 +253,8 @@ static void answer(struct server_worker *w, struct http_conn *c, const struct ht
 
 	c->skip = req->body_len;
 	c->close_after = !req->keep_alive;
-	if (req->body_len > 0 && (req->expect || req->body_len > MAX_BODY)) {
-		/* whether the body will come is not known, or it is too much to wait for */
+	if (req->body_len > 0 && (c->close_after || req->expect || req->body_len > MAX_BODY)) {
+		/* nothing comes after it, it may not come, or it is too much to wait for */
 		c->close_after = c->linger = true;
 		c->skip = 0;
 	}

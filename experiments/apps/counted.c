@@ -47,6 +47,16 @@ static bool pass(struct watch *w, double seconds)
 	return !interrupted();
 }
 
+int counted_check(struct run_opts *o, enum io_kind kind, char err[ERR_LEN])
+{
+	if (o->load.rate > 0 || o->load.connections > 0)
+		return err_set(-EINVAL, err,
+			       "--rate and --connections are a load generator's: this one runs for "
+			       "--seconds");
+	o->load.under_way = o->load.concurrency; /* none is held back */
+	return run_opts_finish(o, kind, err);
+}
+
 int counted_run(struct counts (*read)(void *arg), void *arg, const struct row_info *info,
 		const struct run_opts *o, char err[ERR_LEN])
 {

@@ -10,6 +10,9 @@ struct counts {
 	uint64_t done, bytes;
 };
 
+/* run_opts_finish() without what only a load generator can do. */
+int counted_check(struct run_opts *, enum io_kind, char err[ERR_LEN]);
+
 /* read: sums since the start, while the threads run. Warm-up, events and row are as load_run's;
  * server_cores of the row are those whose time is taken. An exit status, with err when it is not
  * EXIT_DONE. */

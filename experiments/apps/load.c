@@ -167,7 +167,9 @@ static int warm_up(struct load *l, char err[ERR_LEN])
 		t = totals(l);
 		if (ramped_at == 0 && t.opened >= conf->concurrency) {
 			ramped_at = clock_ns();
-			l->result->opened_per_s = conf->concurrency / since(l->begin);
+			/* Where each arrival opens its own, none is opened before. */
+			if (conf->app == APP_REPLAY || conf->rate <= 0 || conf->messages > 1)
+				l->result->opened_per_s = conf->concurrency / since(l->begin);
 		}
 		if (ramped_at != 0 && settled(l, &t, ramped_at))
 			return 0;

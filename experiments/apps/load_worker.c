@@ -225,7 +225,7 @@ static void follow_phase(struct load_worker *w)
 	}
 	if (phase == LOAD_MEASURE)
 		w->window_begin = w->now;
-	else if (w->phase == LOAD_MEASURE)
+	else if (w->phase == LOAD_MEASURE && w->bulk == NULL) /* a bulk flow lasts as the run does */
 		count_stuck(w);
 	w->phase = phase;
 }

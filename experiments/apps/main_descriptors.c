@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "counted.h"
+#include "kernel_stack.h"
 #include "opts.h"
 
 #define LOOK_EVERY 64u /* transactions between two looks at the end */
@@ -170,7 +171,7 @@ static int run(void *options, char err[ERR_LEN])
 	ret = io_ops_of(conf.kind)->stack_open(&conf, &p.stack, err);
 	if (ret < 0)
 		return exit_status(ret);
-	if (p.stack->n_workers > o->stack.cores.n) /* the kernel's would have several tables */
+	if (!io_is_mtcp(conf.kind) && kernel_stack_of(p.stack)->own_tables)
 		ret = err_set(EXIT_CANNOT, err,
 			      "%u sockets do not fit into one table of descriptors: raise the "
 			      "limit (ulimit -n)",
@@ -195,7 +196,7 @@ static int check(void *options, char err[ERR_LEN])
 	if (o->run.load.concurrency < o->stack.cores.n)
 		return err_set(-EINVAL, err, "--concurrency: a socket for each of %u threads",
 			       o->stack.cores.n);
-	return run_opts_finish(&o->run, (enum io_kind)o->stack.kind, err);
+	return counted_check(&o->run, (enum io_kind)o->stack.kind, err);
 }
 
 int main(int argc, char **argv)

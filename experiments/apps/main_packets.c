@@ -111,7 +111,6 @@ static int measure(const struct options *o, struct poller *p, char err[ERR_LEN])
 				.seed = o->run.load.seed,
 				.repeat = o->run.repeat,
 				.server_cores = o->cores,
-				.client_cores = o->source_cores,
 				.note = o->run.note};
 
 	return counted_run(read_counts, p, &info, &o->run, err);
@@ -158,7 +157,7 @@ static int check(void *options, char err[ERR_LEN])
 		o->cores = cpus_first();
 	if (o->source_cores.n == 0)
 		o->source_cores = cpus_last();
-	return run_opts_finish(&o->run, IO_MTCP, err);
+	return counted_check(&o->run, IO_MTCP, err);
 }
 
 int main(int argc, char **argv)

@@ -175,7 +175,7 @@ static json_t *notes_of(const struct row_info *info, const struct load_conf *con
 		put_note(notes, "generator_lag: 99th percentile of lateness, us");
 	else
 		put_note(notes, "generator_lag: busy share of the load's cores");
-	if (conf->under_way < conf->concurrency && conf->rate <= 0 && conf->app != APP_BULK)
+	if (conf->under_way < conf->concurrency && !is_open_loop(conf) && conf->app != APP_BULK)
 		put_note(notes, "up to %u connections under way, the others open", conf->under_way);
 	if (g->limited)
 		put_note(notes, "the load generator was the limit");
@@ -335,7 +335,8 @@ json_t *row_of_load(const struct row_info *info, const struct load_conf *conf,
 		put(row, "lateness_histogram", histogram_of(&r->lag));
 	put(row, "server_cpu_s",
 	    info->server_cores.n > 0 ? json_real(r->server_cpu.busy) : json_null());
-	put(row, "client_cpu_s", json_real(r->client_cpu.busy));
+	put(row, "client_cpu_s",
+	    info->client_cores.n > 0 ? json_real(r->client_cpu.busy) : json_null());
 	put_shares(row, info->one_thread ? &unknown : &server, info->kind);
 	put(row, "cycles_per_transaction",
 	    r->transactions > 0 ? real(server.busy_cycles / (double)r->transactions) : json_null());

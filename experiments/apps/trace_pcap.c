@@ -44,7 +44,8 @@ struct flow {
 	struct endpoint client, server;
 	uint64_t at_us, answered_us, last_us;
 	uint32_t next_of_bucket;
-	uint32_t seq[2]; /* next byte of client and server, once known */
+	uint32_t seq[2];     /* next byte of client and server, once known */
+	uint32_t missing[2]; /* bytes below it that have not come: overtaken, or not captured */
 	bool known[2], closed, full;
 	uint32_t n_turns, room;
 	struct trace_turn *turns;
@@ -259,7 +260,7 @@ static struct flow *begin(struct conversion *c, const struct segment *s, int *re
 /* Bytes of the segment that the flow had not seen; what was sent again or overtaken counts once. */
 static uint32_t fresh(struct flow *f, unsigned side, const struct segment *s)
 {
-	uint32_t end = s->seq + s->len + ((s->flags & SYN) != 0), from = s->seq;
+	uint32_t end = s->seq + s->len + ((s->flags & SYN) != 0), from = s->seq, late;
 	int32_t ahead;
 
 	if (!f->known[side]) {
@@ -268,10 +269,15 @@ static uint32_t fresh(struct flow *f, unsigned side, const struct segment *s)
 		return s->len;
 	}
 	ahead = (int32_t)(end - f->seq[side]);
-	if (ahead <= 0)
-		return 0;
+	if (ahead <= 0) {
+		late = min_u32(s->len, f->missing[side]);
+		f->missing[side] -= late;
+		return late;
+	}
 	if ((int32_t)(from - f->seq[side]) < 0)
 		from = f->seq[side];
+	else
+		f->missing[side] += from - f->seq[side];
 	f->seq[side] = end;
 	return min_u32((uint32_t)ahead, end - from);
 }

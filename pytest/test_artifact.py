@@ -54,6 +54,11 @@ def test_the_artifact_names_claims_and_experiments_that_exist():
         assert (ROOT / "docs" / name).exists(), name
 
 
+def test_what_was_built_here_does_not_enter_the_container():
+    """At the root of the tree, where every builder looks: programs of the host would be taken for its own."""
+    assert {"build*", "results"} <= set((ROOT / ".dockerignore").read_text().split())
+
+
 def test_the_container_is_of_known_instructions_and_an_ordinary_user():
     found = instructions()
     assert {word for word, _ in found} <= {"FROM", "COPY", "RUN", "WORKDIR", "USER", "ENTRYPOINT", "CMD"}

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from runner import agree, claims, compare, scenario
+from runner import agree, claims, compare, rows, scenario
 from runner.errors import UsageError
 from test_repro_parts import make_row
 
@@ -42,6 +42,19 @@ def test_what_is_not_measured_alike_is_not_compared(more, why):
     found = compare.compare(before, run(lambda *_: 0.5, stacks=("mtcp",), **more) + run(stacks=("kernel",)))
     assert {told for _, told in found.unlike} == {why} and len(found.unlike) == len(POINTS)
     assert not found.regressions(0.05) and not found.lost and {item.pairs[0].key.stack for item in found.points} == {"kernel"}
+
+
+def test_connections_that_fail_in_the_second_run_only_are_a_regression(tmp_path, capsys):
+    folders = [tmp_path / name for name in "ab"]
+    for folder, failed in zip(folders, (0, 200_000)):
+        folder.mkdir()
+        file = rows.RowFile(folder)
+        for row in run(lambda *_: 1.0, stacks=("mtcp", "kernel")):
+            file.add(row | {"failed": failed if (row["stack"], row["concurrency"]) == ("mtcp", 8192) else 0})
+    assert compare.main(*folders, 5.0) == 1
+    told = capsys.readouterr().out
+    assert "failing: concurrency mtcp" in told and told.count("failing:") == 1 and "no regression" not in told
+    assert compare.main(folders[1], folders[1], 5.0) == 0
 
 
 def test_a_loss_at_one_point_shows_there():

@@ -639,7 +639,7 @@ def test_a_row_is_kept_when_settings_cannot_be_put_back(monkeypatch):
 
 
 def test_other_sources_than_ours_are_refused():
-    ours = {"commit": "1" * 40, "dirty": True, "diff": "abc"}
+    ours = {"commit": "1" * 40, "dirty": True, "diff": "abc", "untracked": {}}
     host = parse({"mtcp_sources": "/srv/mtcp"}).server
     for same in (ours, {"commit": None, "dirty": None, "diff": None}):
         cluster.check_source(host, same, ours)

@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 from conftest import ROOT
-from runner import manifest, pack, report, rows
+from runner import manifest, pack, report, resume, rows
 from runner.errors import CannotRun, UsageError
 from test_repro_parts import make_row
 
@@ -64,6 +64,38 @@ def test_it_is_whole_and_can_be_checked_and_judged_again(results, tmp_path, repr
     again = subprocess.run(["./repro", "report", ".."], cwd=inside / "mtcp", capture_output=True, text=True,
                            env=os.environ | {"MTCP_PACKAGES": "assume", "MTCP_CHROMIUM": ""}, timeout=120)
     assert again.returncode in (0, 1) and not again.stderr and "concurrency-8k" in again.stdout
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout of one file, as the sources."""
+    root = tmp_path / "outer"
+    (root / "experiments").mkdir(parents=True)
+    (root / "experiments" / "known").write_text("x")
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-q", "-m", "x"]):
+        subprocess.run(["git", "-C", str(root), *words], check=True)
+    monkeypatch.setattr(manifest, "ROOT", root)
+    return root
+
+
+def test_sources_that_git_does_not_track_are_told_and_not_packed(results, checkout):
+    before = {"source": manifest.source(), "machine": {}}
+    assert before["source"]["untracked"] == {} and before["source"]["commit"]
+    new = checkout / "experiments" / "new.toml"
+    new.write_text("name")
+    then = {"source": manifest.source(), "machine": {}}
+    assert list(then["source"]["untracked"]) == ["experiments/new.toml"] and then["source"]["dirty"] is False
+    assert resume.differences(then, then) == [] and "untracked files" in resume.differences(before, then)[0]
+    new.write_text("other")
+    assert "untracked files" in resume.differences(then, {"source": manifest.source(), "machine": {}})[0]
+    manifest.write(results, manifest.read(results) | {"source": manifest.read(results)["source"] | {"untracked": then["source"]["untracked"]}})
+    with pytest.raises(CannotRun, match=r"does not track: experiments/new\.toml: git add"):
+        pack.archive(results, "x")
+
+
+def test_sources_inside_another_checkout_are_not_of_its_commit(checkout, monkeypatch):
+    monkeypatch.setattr(manifest, "ROOT", checkout / "experiments")
+    assert manifest.source()["commit"] is None
 
 
 def test_the_same_folder_gives_the_same_bytes(results, tmp_path):

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from apps import wait_for
-from runner import claims, cli, conclude, cpustat, doctor, guard, hop, layout, main_job, measure, pace, plan, procs, rows, scenario, session, summary
+from runner import claims, cli, conclude, cpustat, display, doctor, guard, hop, layout, main_job, measure, pace, plan, procs, rows, scenario, session, summary
 from runner.errors import CannotRun
 from runner.procs import ChildFailed
 from test_repro_parts import make_row
@@ -145,12 +145,12 @@ def test_a_line_goes_from_core_to_core(program):
         assert 1.0 < float(told(*cores[:2]).stdout) < 1e6
 
 
-def made(tmp_path, monkeypatch, runs, measured):
+def made(tmp_path, monkeypatch, runs, measured, kept=()):
     """A session that makes these runs, measured so; the keys it needs of a manifest."""
     monkeypatch.setenv("MTCP_GUARD", "off")
     monkeypatch.setattr(session, "measure", lambda run, _: measured(run))
     about = {"repeated": [], "skipped": {}, "failures": [], "settings": {}, "pieces": [{}]}
-    return session.Session(runs, measure.Site("none", tmp_path, ONE), tmp_path, Silent(), about)
+    return session.Session(runs, measure.Site("none", tmp_path, ONE), tmp_path, Silent(), about, list(kept))
 
 
 def row_of(run):
@@ -173,6 +173,33 @@ def test_what_is_too_much_for_this_machine_takes_nothing_else_away(tmp_path, mon
     work.work()
     assert tried.count(1_000_000) == 1 and len(work.rows) == len(runs) - 2 and not work.about["failures"]
     assert work.about["skipped"] == {"many mtcp": "no memory (from 1,000,000 on)"}
+
+
+def test_what_was_possible_at_an_earlier_start_has_failed_if_it_is_not_now(tmp_path, monkeypatch):
+    """Its figures are left out of no verdict."""
+    def refused(run):
+        raise ChildFailed("no memory", CannotRun.status)
+
+    runs = [run for run in plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("normal", baselines=(), repeats=2)) if run.point == 1_000_000]
+    assert [run.repeat for run in runs] == [1, 2]
+    work = made(tmp_path, monkeypatch, runs[1:], refused, kept=[row_of(runs[0])])
+    work.work()
+    assert [item["run"] for item in work.about["failures"]] == [runs[1].label] and not work.about["skipped"]
+
+
+def test_what_is_not_tried_is_not_still_to_come(tmp_path, monkeypatch):
+    def measured(run):
+        if run.repeat == 1:
+            raise ChildFailed("no memory", CannotRun.status)
+        return row_of(run)
+
+    seen = display._Progress()
+    runs = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("quick", baselines=(), repeats=2))
+    work = made(tmp_path, monkeypatch, runs, measured)
+    shown = {"begin": seen.begin, "running": lambda _: seen.start(), "done": lambda run, _: seen.finish(run), "passed": seen.skip}
+    work.display = SimpleNamespace(**dict.fromkeys(("rate", "say", "end"), lambda *_: None), **shown)
+    work.work()
+    assert not work.rows and seen.number == seen.total == len(runs) and seen.left == pytest.approx(0.0, abs=1e-6)
 
 
 def test_what_is_skipped_is_told_of_each_experiment_and_part(tmp_path, monkeypatch):

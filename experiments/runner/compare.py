@@ -13,6 +13,7 @@ import numpy as np
 from runner import agree, manifest, rows, stats
 from runner import table as terminal
 from runner.errors import UsageError
+from runner.evidence import FAILED_MOST, failed_share
 from runner.scenario import OURS
 from runner.stats import Estimate
 from runner.summary import METRICS, Key, Line, kilo, lines, metric_of, metric_text, name_of, with_interval
@@ -130,6 +131,7 @@ class Comparison:
     left_out: list[Key]     # in both, but one has no value above 0
     unlike: list[tuple[Key, str]]  # in both, but not of one thing: why
     lost: list[Key]         # of ours: A has a value, B has none
+    broken: list[Line]      # of ours in B: connections fail, and did not in A
 
     def regressions(self, threshold: float) -> list[Finding]:
         return [found for found in (*self.stacks, *self.points) if found.regressed(threshold)]
@@ -159,6 +161,10 @@ def _sound(values: Sequence[float]) -> bool:
     return bool(values) and min(values) > 0
 
 
+def _fails(line: Line) -> bool:
+    return max(map(failed_share, line.rows)) > FAILED_MOST
+
+
 def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
     """Each experiment by the column that it is about. UsageError when the two have nothing in common."""
     before, after = ({line.key: line for line in lines(found)} for found in (first, second))
@@ -176,7 +182,8 @@ def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
         groups.setdefault((pair.key.experiment, pair.key.variant, pair.key.stack, pair.key.device), []).append(pair)
     return Comparison(_correct([of_stack(group) for group in groups.values()]), _correct([of_line(pair) for pair in pairs]),
                       (len(before.keys() - after.keys()), len(after.keys() - before.keys())),
-                      [pair.key for pair in both if pair.key not in compared], unlike, lost)
+                      [pair.key for pair in both if pair.key not in compared], unlike, lost,
+                      [pair.after for pair in both if pair.key.stack in OURS and _fails(pair.after) and not _fails(pair.before)])
 
 
 def tables(found: Comparison) -> list[Any]:
@@ -220,8 +227,10 @@ def main(first: Path, second: Path, percent: float) -> int:
               f"corrected p {item.corrected:.4f}")
     for key in found.lost:
         print(f"lost: {agree.told_of(key)}: A has a value, B has none")
-    if not regressions and not found.lost:
+    for line in found.broken:
+        print(f"failing: {agree.told_of(line.key)}: {max(map(failed_share, line.rows)):.1%} of the connections in B")
+    if not regressions and not found.lost and not found.broken:
         print(f"no regression beyond {percent:g}%")
     same = agree.of(before, after, [manifest.read(folder) for folder in (first, second)])
     print("\n".join(same.words()))
-    return 1 if regressions or found.lost else 0
+    return 1 if regressions or found.lost or found.broken else 0

@@ -16,6 +16,7 @@ class Display(Protocol):
     def running(self, run: Run) -> None: ...
     def rate(self, per_s: float) -> None: ...
     def done(self, run: Run, row: Row | None) -> None: ...
+    def passed(self, run: Run) -> None: ...
     def say(self, text: str) -> None: ...
     def end(self) -> None: ...
 
@@ -56,6 +57,10 @@ class _Progress:
         self._left -= run.estimate
         self._since = 0.0
 
+    def skip(self, run: Run) -> None:
+        self.number += 1
+        self._left -= run.estimate
+
     @property
     def left(self) -> float:
         """Seconds, less what the run under way has had already."""
@@ -84,6 +89,9 @@ class Plain:
         self._progress.finish(run)
         result = describe(row) if row else "no row"
         self.say(f"[{self._progress.number}/{self._progress.total}] {run.label}: {result} (left {_clock(self._progress.left)})")
+
+    def passed(self, run: Run) -> None:
+        self._progress.skip(run)
 
     def say(self, text: str) -> None:
         print(text, flush=True)
@@ -122,6 +130,10 @@ class Live:
         self._progress.finish(run)
         self._bar.advance(self._task, run.estimate)
         self.say(f"{run.label}: {describe(row) if row else 'no row'}")
+
+    def passed(self, run: Run) -> None:
+        self._progress.skip(run)
+        self._bar.advance(self._task, run.estimate)
 
     def say(self, text: str) -> None:
         self._bar.console.print(text, markup=False)

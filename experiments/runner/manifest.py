@@ -67,13 +67,24 @@ def _virtualisation() -> str:
     return "virtual machine" if "hypervisor" in flags.split() else "none seen"
 
 
+_SOURCES = ("CMakeLists.txt", "repro", "core", "pmd_backends", "experiments", "plots", "traces")
+
+
+def _untracked(git: list[str]) -> dict[str, str]:
+    """Files among the sources that git does not know, by content: neither the commit nor the difference has them."""
+    listed = output(*git, "-c", "core.quotePath=false", "ls-files", "--others", "--exclude-standard", "--", *_SOURCES) or ""
+    return {name: digest((ROOT / name).read_bytes()) for name in listed.splitlines() if (ROOT / name).is_file()}
+
+
 def source() -> dict[str, Any]:
     """What git says of the sources that this is from."""
     git = ["git", "-C", str(ROOT), "-c", "safe.directory=*"]
+    if output(*git, "rev-parse", "--show-prefix"):  # inside some other checkout, whose commit says nothing of these
+        return {"commit": None, "dirty": None, "diff": None, "untracked": {}}
     status = output(*git, "status", "--porcelain", "--untracked-files=no")
     changes = changes_since("HEAD") if status else None
     return {"commit": output(*git, "rev-parse", "HEAD"), "dirty": None if status is None else bool(status),
-            "diff": digest(changes) if changes else None}
+            "diff": digest(changes) if changes else None, "untracked": _untracked(git)}
 
 
 def changes_since(commit: str) -> bytes | None:

@@ -32,7 +32,7 @@ class Prediction:
 
 
 def fit(points: Mapping[int, Sequence[float]]) -> Usl | None:
-    """By least squares on the medians; None with fewer than two numbers of cores."""
+    """By least squares on the medians; None with fewer than two numbers of cores, and where none fits."""
     from scipy.optimize import curve_fit
 
     sizes = np.array(sorted(points), dtype=float)
@@ -50,7 +50,10 @@ def fit(points: Mapping[int, Sequence[float]]) -> Usl | None:
     bounds = ([0.0] * free, [10.0, 1.0, 1.0][:free])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as many points as parameters leave no covariance; intervals come from elsewhere
-        found, _ = curve_fit(law, sizes, rates / scale, p0=[1.0, 0.02, 0.001][:free], bounds=bounds)
+        try:
+            found, _ = curve_fit(law, sizes, rates / scale, p0=[1.0, 0.02, 0.001][:free], bounds=bounds)
+        except RuntimeError:  # no such law
+            return None
     return Usl(float(found[0]) * scale, *(float(value) for value in [*found[1:], 0.0][:2]))
 
 

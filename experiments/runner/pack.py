@@ -75,6 +75,8 @@ def _sources(about: dict[str, object]) -> _Sources:
     commit = str(known.get("commit") or "")
     if not commit:
         raise CannotRun("manifest.json names no commit: the sources were not a git checkout, so they cannot be packed")
+    if known.get("untracked"):
+        raise CannotRun(f"the run was made with files that git does not track: {', '.join(known['untracked'])}: git add them and measure again")
     files = {f"mtcp-{commit[:12]}.tar": _git("archive", "--format=tar", "--prefix=mtcp/", commit)}
     unpack = f"tar xf source/mtcp-{commit[:12]}.tar"
     told = f"commit {commit}"

@@ -46,9 +46,9 @@ def earlier(folder: Path) -> dict[str, Any]:
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Why rows of then and of now would not belong together; empty when they do."""
     said = []
-    for key, name in (("commit", "commit"), ("diff", "uncommitted changes")):
+    for key, name in (("commit", "commit"), ("diff", "uncommitted changes"), ("untracked", "untracked files")):
         old, new = before.get("source", {}).get(key), now["source"].get(key)
-        if old != new:
+        if (old or None) != (new or None):
             said.append(f"{name} {old or 'none'} then, {new or 'none'} now")
     for key, name in _MACHINE.items():
         old, new = before.get("machine", {}).get(key), now["machine"].get(key)

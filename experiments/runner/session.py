@@ -16,7 +16,7 @@ from runner.measure import Site, measure
 from runner.plan import Run
 from runner.procs import ChildFailed
 from runner.scenario import Scenario, load_all
-from runner.summary import kilo
+from runner.summary import kilo, point
 
 _ATTEMPTS = 3
 _SHOW_EVERY_S = 20.0
@@ -45,7 +45,7 @@ class Session:
         self.scenarios |= {name: known[name] for name in names if name in known and name not in self.scenarios}
         self._kept = len(self.rows)
         self._file = rows.RowFile(folder, self.rows)
-        self._could: dict[str, int] = {}     # by line: the highest point that gave a row ...
+        self._could = self._earlier()        # by line: the highest point that gave a row ...
         self._cannot: dict[str, float] = {}  # ... and the lowest that is more than this machine can
         site.settings |= about["settings"]
         self._spare = max(3, len(plan) // 5)  # runs that may be repeated, so that the end stays in sight
@@ -57,6 +57,15 @@ class Session:
             self._hop(*map(words.cores_of, (row["server_cores"], row["client_cores"]))).note(row["core_hop_ns"])
         site.show_rate = display.rate
         self._cpu = cpustat.read(cpustat.usable_cores())
+
+    def _earlier(self) -> dict[str, int]:
+        """By line: the highest point that gave a row at an earlier start."""
+        most: dict[tuple[str, str, str], int] = {}
+        for row in self.rows:
+            line = (row["experiment"], row.get("variant") or "", row["stack"])
+            most[line] = max(point(row), most.get(line, 0))
+        lines = {run.line: (run.scenario.name, run.part.name, run.stack) for run in self.plan}
+        return {name: most[line] for name, line in lines.items() if line in most}
 
     def note_missing(self, chosen: list[Scenario]) -> None:
         """Experiments that cannot run yet are told as skipped, never left out."""
@@ -72,12 +81,13 @@ class Session:
         try:
             for run in self.plan:
                 if self._refused(run):
+                    self.display.passed(run)
                     continue
                 self.display.running(run)
                 row = self._attempt(run)
                 self.display.done(run, row)
                 if row:
-                    self._could[run.line] = max(run.point, self._could.get(run.line, run.point))
+                    self._could[run.line] = max(run.row_point, self._could.get(run.line, 0))
                     self._keep(row)
         finally:
             procs.stop_all()
@@ -85,7 +95,7 @@ class Session:
 
     def _refused(self, run: Run) -> bool:
         """Is it of what was too much for this machine?"""
-        return run.point >= self._cannot.get(run.line, math.inf)
+        return run.row_point >= self._cannot.get(run.line, math.inf)
 
     def _hop(self, server: list[int], client: list[int]) -> hop.Hop:
         """Of these ends; each pair of cores has its own best."""
@@ -125,10 +135,10 @@ class Session:
         return None
 
     def _note_failure(self, run: Run, error: ChildFailed) -> None:
-        if error.code == CannotRun.status and run.point > self._could.get(run.line, -1):
-            self._cannot[run.line] = run.point
-            self.about["skipped"][run.line] = f"{error} (from {kilo(run.point)} on)"
-            self.display.say(f"skipped: {run.line} from {kilo(run.point)} on: {error}")
+        if error.code == CannotRun.status and run.row_point > self._could.get(run.line, -1):
+            self._cannot[run.line] = run.row_point
+            self.about["skipped"][run.line] = f"{error} (from {kilo(run.row_point)} on)"
+            self.display.say(f"skipped: {run.line} from {kilo(run.row_point)} on: {error}")
         else:
             self.about["failures"].append({"run": run.label, "why": str(error)})
             self.display.say(f"failed: {run.label}: {error}")

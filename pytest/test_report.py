@@ -102,6 +102,8 @@ def test_cycles_of_each_part_stand_in_the_page(folder):
     text = (folder / "report.html").read_text()
     table = text[text.index('id="parts-cpu-breakdown"'):].partition("</table>")[0]
     assert "cycles per transaction</th>" in table and re.search(r"<td>\d+\.\d% [\d,]+</td>", table)
+    assert "Shares are means over the repeats" in text.partition('id="parts-cpu-breakdown"')[2]
+    assert "n: repeats; of checks that count, the rows or breakdowns looked at" in text
 
 
 def test_the_papers_numbers_stand_beside_ours_with_source_and_mark(folder):

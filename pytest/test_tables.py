@@ -34,6 +34,14 @@ def test_the_tuned_kernel_comes_first_the_untuned_beside_it_then_the_best_by_nam
     assert any(line.startswith("0.60  1.00  0.48 uring  kernel (veth)") for line in found)
 
 
+@pytest.mark.parametrize("experiment, column", [("message-size", "bytes_per_s"), ("accept-rate", "connections_per_s"), ("syn-flood", "transactions_per_s")])
+def test_rates_are_held_against_each_other_by_busy_core(experiment, column):
+    """As of the kernel's the generator is the limit."""
+    found = [make_row(stack, per_core=rate, experiment=experiment, **{column: value})
+             for stack, rate, value in (("mtcp", 300_000, 300e9), ("kernel-tuned", 20_000, 1e9))]
+    assert any(line.startswith("15.00  -  15.00 tuned  mtcp (ring)") for line in told(found))
+
+
 @pytest.mark.parametrize("rates, wanted", [
     ({"kernel_tuned": 20_000}, ("15.00", "-", "15.00 tuned")), ({"kernel": 10_000}, ("-", "30.00", "30.00 kernel")),
     ({"kernel_reuseport": 20_000}, ("-", "-", "15.00 reuseport")), ({}, ("-", "-", "-"))])

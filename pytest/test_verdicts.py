@@ -157,8 +157,29 @@ def test_failed_transactions_carry_no_verdict_but_a_bad_one(stack):
     few, many = ({"transactions": 1_000_000, "failed": failed} for failed in (900, 1100))
     assert verdict(RATIO, changed(RATIO, good(RATIO), stack, **few)).outcome == claims.REPRODUCED
     found = verdict(RATIO, changed(RATIO, good(RATIO), stack, **many))
-    assert found.outcome == claims.UNTESTED and f"{stack} at 8K: 0.1% of the transactions failed" in found.ours and found.ours.startswith("5.50x")
+    assert found.outcome == claims.UNTESTED and f"{stack} at 8K: 0.1% of the connections failed" in found.ours and found.ours.startswith("5.50x")
     assert verdict(RATIO, changed(RATIO, bad(RATIO), stack, **many)).outcome == claims.NOT
+
+
+def test_many_messages_do_not_hide_connections_that_failed():
+    claim = ALL["messages-128"]
+    for ended, failed, wanted in ((470, 100, claims.UNTESTED), (470, 8, claims.REPRODUCED), (50_000, 90, claims.REPRODUCED)):
+        more = {"connections_per_s": ended, "seconds": 2.0, "concurrency": 8192, "transactions": 120_000, "failed": failed}
+        assert verdict(claim, changed(claim, good(claim), "mtcp", **more)).outcome == wanted
+
+
+@pytest.mark.parametrize("stack, value, stuck, wanted", [
+    ("mtcp", good, 9, claims.REPRODUCED), ("mtcp", good, 20, claims.UNTESTED), ("mtcp", bad, 20, claims.NOT),
+    ("kernel-tuned", good, 20, claims.REPRODUCED), ("kernel-tuned", bad, 20, claims.UNTESTED)])
+def test_answers_that_never_came_are_in_no_percentile(stack, value, stuck, wanted):
+    found = verdict(LATE, changed(LATE, value(LATE), stack, transactions=1000, stuck=stuck))
+    assert found.outcome == wanted and (f"{stack} at" in found.ours) is (wanted == claims.UNTESTED)
+
+
+def test_runs_that_stayed_disturbed_are_told_beside_the_value():
+    found = verdict(RATIO, changed(RATIO, good(RATIO), "kernel", cores_apart=True))
+    assert found.outcome == claims.REPRODUCED and found.ours.endswith("1 of 2 runs stayed disturbed")
+    assert "disturbed" not in verdict(RATIO, changed(RATIO, good(RATIO), "kernel", steal_share=0.05)).ours
 
 
 def test_a_rival_that_failed_may_have_been_the_best():
@@ -202,6 +223,18 @@ def test_a_point_that_is_missing_could_have_been_the_worst():
     assert verdict(WORST, missed[2:]).outcome == claims.NOT  # what is missing could not have mended it
     several = ALL["same-wire-1k-steered"]
     assert "no rows at 1K packet" in verdict(several, by_worst_ratio(several, 2.0)[2:]).ours
+
+
+def test_a_point_beside_the_worst_may_reach_further_down():
+    """Its median is higher, its repeats are further apart."""
+    def at(point, *ratios):
+        return [of(WORST, stack, point, repeat=n, **{WORST["metric"]: 1000.0 * value}) for n, ratio in enumerate(ratios, 1)
+                for stack, value in (("kernel", 1.0), ("mtcp", ratio))]
+
+    lowest = at(49152, 1.02, 1.05, 1.08)
+    assert verdict(WORST, at(8192, 1.05, 1.10, 1.15) + lowest).outcome == claims.REPRODUCED
+    found = verdict(WORST, at(8192, 0.80, 1.10, 1.30) + lowest)
+    assert found.outcome == claims.PARTLY and found.ours.startswith("1.05x [0.80x, 1.08x]")
 
 
 def test_a_point_beside_the_worst_has_to_be_sound():
@@ -281,6 +314,18 @@ def test_the_reason_is_what_concerns_the_claim():
     assert told("gap", packets, "gap TCP kernel", "gap packet I/O kernel", "gap packet I/O, veth packet-io on af_packet") == "gap TCP kernel was skipped: none here"
     assert told("never-below", [make_row()], "concurrency kernel", "messages kernel") == "concurrency kernel was skipped: none here"
     assert told("filter-cost", [], "filter-cost") == "filter-cost was skipped: none here"
+
+
+@pytest.mark.parametrize("skipped, failures, name, why", [
+    ({"scaling mtcp": "one machine"}, [], "scaling-linear", "scaling mtcp was skipped: one machine"),
+    ({}, [{"run": "web-replay sleeps mtcp 24576 #1", "why": "status 1"}], "web-replay-24k", "web-replay sleeps mtcp 24576 #1 failed: status 1")])
+def test_an_experiment_without_any_row_keeps_its_claims(skipped, failures, name, why, tmp_path):
+    found = {verdict.claim["name"]: verdict for verdict in claims.judge_all([make_row()], skipped, failures)}
+    assert found[name].outcome == claims.UNTESTED and why in found[name].ours
+    (tmp_path / "rows.jsonl").write_text(json.dumps(make_row()) + "\n")
+    report.write(tmp_path, rows.read(tmp_path), {"skipped": skipped, "failures": failures}, KNOWN)
+    text = (tmp_path / "report.html").read_text()
+    assert f"<b>{name}</b>" in text and '<a href="#concurrency">concurrency-8k</a>' in text  # no link to a section that is not there
 
 
 def test_nothing_is_a_value_and_a_bad_one():

@@ -128,9 +128,10 @@ def _weigh(claim: Claim, found: Evidence, value: Estimate) -> Verdict:
     factor, drifted = found.drift(claim["metric"])
     if {_outcome(claim, value.times(by)) for by in (factor, 1 / factor)} != {outcome}:
         against.append(f"the verdict hangs on rates that drifted while measured: {drifted}")
+    shaken = found.disturbed()
     if against:
-        return Verdict(claim, UNTESTED, value, "; ".join(against))
-    return Verdict(claim, outcome, value, "; ".join([*dict.fromkeys(found.notes), *[f"rates drifted: {drifted}"] * bool(drifted)]))
+        return Verdict(claim, UNTESTED, value, "; ".join([*against, *shaken]))
+    return Verdict(claim, outcome, value, "; ".join([*dict.fromkeys(found.notes), *[f"rates drifted: {drifted}"] * bool(drifted), *shaken]))
 
 
 def _is_about(claim: Claim, stack: str, variant: str) -> bool:
@@ -161,8 +162,9 @@ def judge(claim: Claim, rows: list[Row], skipped: dict[str, str], failures: Sequ
 
 
 def judge_all(rows: list[Row], skipped: dict[str, str], failures: Sequence[dict[str, str]] = ()) -> list[Verdict]:
-    """Verdicts on all claims about experiments that have rows, or were skipped as a whole."""
-    present = {EVERYWHERE} | {row["experiment"] for row in rows} | set(skipped)
+    """Verdicts on all claims about experiments that have rows, or should have: all of them skipped or failed."""
+    told = (*skipped, *(item["run"] for item in failures))
+    present = {EVERYWHERE} | {row["experiment"] for row in rows} | {what.split()[0] for what in told}
     return [judge(claim, rows, skipped, failures) for claim in load() if claim["experiment"] in present]
 
 

@@ -9,9 +9,10 @@ from math import prod
 from runner import pace, stats
 from runner.rows import Row
 from runner.stats import Estimate
-from runner.summary import METRICS, PER_CORE, key, kilo, point
+from runner.summary import METRICS, PER_CORE, disturbed, key, kilo, point
 
-FAILED_MOST = 0.001  # of a row's transactions: with more it tells of another load than it should
+FAILED_MOST = 0.001  # of a row's connections: with more it tells of another load than it should
+_BEYOND = {"latency_p50_us": 0.5, "latency_p90_us": 0.1, "latency_p99_us": 0.01, "latency_p999_us": 0.001}  # share of the answers
 # The load generator is in these where it was the limit. What the server spent on a transaction is not of them.
 _OF_THE_GENERATOR = ("transactions_per_s", "connections_per_s", "bytes_per_s", "opened_per_s")
 _OF_THE_RATE = (*_OF_THE_GENERATOR, PER_CORE, "cycles_per_transaction")
@@ -44,18 +45,24 @@ def _line_of(row: Row) -> str:
 
 
 def failed_share(row: Row) -> float:
-    failed = row.get("failed") or 0
-    return failed / (row.get("transactions", 0) + failed) if failed else 0.0
+    """Of the connections that there were: many transactions on each must not hide those that failed."""
+    failed, there = row.get("failed") or 0, row.get("transactions") or 0
+    if row.get("connections_per_s") is not None:
+        there = min(there, max(row["connections_per_s"] * row["seconds"], row.get("concurrency") or 0))
+    return failed / (there + failed) if failed else 0.0
 
 
 def _flaws_of(row: Row, metric: str, up: int) -> Iterable[Flaw]:
     """up: 1: the more the row has of it, the better for the claim; -1: the less."""
     if failed_share(row) > FAILED_MOST:
-        yield Flaw(f"{failed_share(row):.1%} of the transactions failed", 1)
+        yield Flaw(f"{failed_share(row):.1%} of the connections failed", 1)
     if row.get("generator_limited") and metric in _OF_THE_GENERATOR:
         yield Flaw("the load generator was the limit", -up)
     if row.get("generator_limited") and metric.startswith("latency_"):
         yield Flaw("the load generator was late", up)
+    stuck = row.get("stuck") or 0
+    if stuck > _BEYOND.get(metric, 1.0) * ((row.get("transactions") or 0) + stuck):
+        yield Flaw(f"{stuck:,} transactions took longer than the window: no percentile has them", -up)
     # What ended in such a window had begun before it, and what began in it had not ended.
     if metric in _OF_THE_RATE and row["seconds"] * 1e6 < (row.get("latency_p50_us") or 0.0):
         yield Flaw("measured for less than a transaction takes", 0)
@@ -126,6 +133,12 @@ class Evidence:
             if lost:
                 found.append(Flaw(f"{name_of(row)}: {len(lost)} of {len(lost) + sum(key(other) == key(row) for other in rows)} runs failed: {lost[0]}", 1))
         return found
+
+    def disturbed(self) -> list[str]:
+        """How many of the rows used stayed so, for a reader; empty where none did."""
+        used = [*self.over, *self.under]
+        shaken = sum(map(disturbed, used))
+        return [f"{shaken} of {len(used)} runs stayed disturbed"] * bool(shaken)
 
     def gone(self, experiment: str) -> list[tuple[str, str, int]]:
         """Lines of which every run failed, any of which may have been the best or the worst: variant, stack, point."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from runner import evidence, stats, summary
@@ -129,7 +130,8 @@ def _worst_ratio(claim: Claim, found: Evidence) -> Estimate:
     found.beside = [(own.over, own.under) for own in tried]
     told = ", ".join(dict.fromkeys(kilo(line.key.point) for line, _ in pairs))
     found.notes.append(f"{evidence.name_of(pairs[worst][0].rows[0])}, the worst of {len(pairs)}, at {told}")
-    return ratios[worst]
+    lowest = min(ratio.lower for ratio in ratios)  # another point's interval may reach further down
+    return ratios[worst] if lowest >= ratios[worst].lower else replace(ratios[worst], low=lowest)
 
 
 def entry_of(row: Row, method: str, attribution: str | None = None) -> dict[str, float] | None:

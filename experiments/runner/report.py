@@ -135,7 +135,7 @@ def render(folder: Path, found: list[rows.Row], about: dict[str, Any], known: di
     return environment.from_string(_TEMPLATE.read_text()).render(
         about=about, sections=sections, kinds=kinds, counts=_counts(verdicts), headline=_headline(found), n_rows=len(found), raw=raw,
         part_head=parts.HEAD, ends_head=ends.HEAD, rivals=RATIOS, css=_STYLE.read_text() + svg.dark_style(), repeats=max(row["repeat"] for row in found),
-        everywhere=claims.EVERYWHERE, other_claims=about.get("claims") not in (None, manifest.digest(CLAIMS.read_bytes())),
+        other_claims=about.get("claims") not in (None, manifest.digest(CLAIMS.read_bytes())),
         left_out=any(about.get(key) for key in ("skipped", "failures", "repeated")))
 
 

@@ -12,6 +12,7 @@ from runner.stats import Estimate
 
 PER_CORE = "transactions_per_server_cpu_s"
 RATE = "transactions_per_s"
+_RATES = (RATE, "connections_per_s", "bytes_per_s")
 RATIOS = ("kernel-tuned", "kernel", "best kernel")  # what lines are held against: the tuned first, the paper's rival beside it
 
 
@@ -84,12 +85,21 @@ class Line:
             said.append("the load generator was the limit")
         if any(row.get("ramp_incomplete") for row in self.rows):
             said.append("not all connections were open when the window began")
-        if any((row.get(name) or 0) > 0.1 for row in self.rows for name in ("steal_share", "foreign_share", "calibration")):
+        if any(map(_shaken, self.rows)):
             said.append("disturbed by more than 10%")
         if any(row.get("cores_apart") for row in self.rows):
             said.append("the two cores were apart")
         said += self._outliers()
         return "; ".join(dict.fromkeys(said))
+
+
+def _shaken(row: Row) -> bool:
+    return any((row.get(name) or 0) > 0.1 for name in ("steal_share", "foreign_share", "calibration"))
+
+
+def disturbed(row: Row) -> bool:
+    """Did it stay so however often it was made again?"""
+    return _shaken(row) or bool(row.get("cores_apart"))
 
 
 def axis(row: Row) -> str:
@@ -158,8 +168,14 @@ def ratio_to_best(all_lines: list[Line], line: Line, metric: str = PER_CORE, sta
     return ratio_of(line, best, metric) if best else None
 
 
+def ratio_metric(line: Line, metric: str) -> str:
+    """By what lines are held against each other: where that is a rate, by that of a busy server core, as rates alone would compare load generators."""
+    return PER_CORE if metric in _RATES and line.values(PER_CORE) else metric
+
+
 def ratio_cells(all_lines: list[Line], line: Line, metric: str, tell: Callable[[Estimate | None], str]) -> tuple[str, str, str]:
     """Under RATIOS: over the tuned kernel, over the kernel as it comes, over the best line, which is named."""
+    metric = ratio_metric(line, metric)
     best = best_kernel(all_lines, line, metric)
     cells = [tell(ratio_to_best(all_lines, line, metric, stack)) for stack in ("kernel-tuned", "kernel", "")]
     return cells[0], cells[1], f"{cells[2]} {best.key.stack.removeprefix('kernel-')}" if best else cells[2]

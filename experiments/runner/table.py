@@ -46,7 +46,7 @@ def results(rows: list[Row]) -> list[Any]:
         metric = metric_of(experiment)
         own = [line for line in all_lines if line.key.experiment == experiment]
         title = METRICS[metric].label
-        table = make(f"{experiment}: {title}; x: how many times better than that line of the kernel's", *(f"x {rival}" for rival in RATIOS),
+        table = make(f"{experiment}: {title}; x: how many times better than that line of the kernel's, rates by busy server core", *(f"x {rival}" for rival in RATIOS),
                      "stack", axis_label(own), title, "per s", "p50 ms", "p99 ms", "failed", left=(2, 3))
         for line in own:
             table.add_row(*ratio_cells(all_lines, line, metric, lambda ratio: number(ratio, ".2f")), name_of(line), kilo(line.key.point),

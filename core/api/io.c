@@ -29,6 +29,13 @@ static bool may_block(const struct fd *f, int flags)
 	return !(f->flags & FD_NONBLOCK) && !(flags & MSG_DONTWAIT);
 }
 
+/* For a call that has done a part: there is an error, which the next call is to tell. bits:
+ * STACK_ERR, and what else must be ready. */
+static bool error_waits(struct ctx *c, const struct fd *f, uint32_t bits)
+{
+	return (rt_ready(&c->core, f->id) & bits) == bits;
+}
+
 /* ---- reading ---- */
 static ssize_t peek(struct ctx *c, struct fd *f, const struct iovec *iov, int n)
 {
@@ -61,6 +68,12 @@ static ssize_t recv_once(struct ctx *c, struct fd *f, const struct iovec *iov, i
 	return ops->recvv(&c->core, f->id, iov, n);
 }
 
+/* After a read in vain: 0, it may be tried again; or what to return. */
+static int wait_for_data(struct ctx *c, const struct fd *f, int flags)
+{
+	return may_block(f, flags) ? ctx_block(c) : ctx_again(c, -EAGAIN);
+}
+
 static ssize_t sock_recv(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
 {
 	for (;;) {
@@ -69,25 +82,36 @@ static ssize_t sock_recv(struct ctx *c, struct fd *f, const struct iovec *iov, i
 		fd_touched(f);
 		if (r != -EAGAIN)
 			return r;
-		if (!may_block(f, flags))
-			return ctx_again(c, -EAGAIN);
-		r = ctx_block(c);
+		r = wait_for_data(c, f, flags);
 		if (r < 0)
 			return r;
 	}
 }
 
-static ssize_t fill(struct ctx *c, struct fd *f, const struct iovec *iov, int flags)
+/* One buffer; any: those before it were filled. Less at the end of the stream and before an error
+ * that is the next call's. */
+static ssize_t fill(struct ctx *c, struct fd *f, const struct iovec *iov, int flags, bool any)
 {
 	size_t done = 0;
 
 	while (done < iov->iov_len) {
 		struct iovec rest = {(char *)iov->iov_base + done, iov->iov_len - done};
-		ssize_t r = sock_recv(c, f, &rest, 1, flags);
+		ssize_t r;
 
-		if (r <= 0)
+		/* Reading on would tell of it, and nobody would hear. */
+		if ((any || done > 0) && error_waits(c, f, STACK_ERR | STACK_IN) &&
+		    c->core.ops->readable(&c->core, f->id) == 0)
+			break;
+		r = recv_once(c, f, &rest, 1, flags);
+		fd_touched(f);
+		if (r == 0)
+			break;
+		if (r == -EAGAIN)
+			r = wait_for_data(c, f, flags);
+		else if (r > 0)
+			done += (size_t)r;
+		if (r < 0)
 			return done > 0 ? (ssize_t)done : r;
-		done += (size_t)r;
 	}
 	return (ssize_t)done;
 }
@@ -97,8 +121,10 @@ static ssize_t recv_all(struct ctx *c, struct fd *f, const struct iovec *iov, in
 {
 	ssize_t total = 0;
 
+	if (f->id == RT_ID_NONE)
+		return -ENOTCONN;
 	for (int i = 0; i < n; i++) {
-		ssize_t r = fill(c, f, &iov[i], flags);
+		ssize_t r = fill(c, f, &iov[i], flags, total > 0);
 
 		if (r < 0)
 			return total > 0 ? total : r;
@@ -248,24 +274,25 @@ static inline ssize_t send_once(struct ctx *c, struct fd *f, const struct iovec 
 	return ops->sendv(&c->core, f->id, iov, n);
 }
 
-/* All of one buffer, as a blocking write does; less only if interrupted or the connection ends. */
-static ssize_t send_all(struct ctx *c, struct fd *f, const struct iovec *iov, int flags)
+/* All of one buffer, as a blocking write does; less only if interrupted or the connection ends.
+ * any: those before it were taken. */
+static ssize_t send_all(struct ctx *c, struct fd *f, const struct iovec *iov, int flags, bool any)
 {
 	size_t done = 0, len = iov->iov_len;
 
 	while (done < len) {
 		struct iovec rest = {(char *)iov->iov_base + done, len - done};
-		ssize_t r = send_once(c, f, &rest, 1, flags);
+		ssize_t r;
 
+		if ((any || done > 0) && error_waits(c, f, STACK_ERR))
+			break;
+		r = send_once(c, f, &rest, 1, flags);
 		if (r == -EAGAIN)
 			r = ctx_block(c);
 		else if (r > 0)
 			done += (size_t)r;
 		if (r < 0)
 			return done > 0 ? (ssize_t)done : r;
-		/* An error now belongs to the next call: this one has something to tell. */
-		if (done > 0 && done < len && (rt_ready(&c->core, f->id) & STACK_ERR))
-			break;
 	}
 	return (ssize_t)done;
 }
@@ -275,7 +302,7 @@ static ssize_t send_blocking(struct ctx *c, struct fd *f, const struct iovec *io
 	ssize_t total = 0;
 
 	for (int i = 0; i < n; i++) {
-		ssize_t r = send_all(c, f, &iov[i], flags);
+		ssize_t r = send_all(c, f, &iov[i], flags, total > 0);
 
 		if (r < 0 && total == 0)
 			return r;

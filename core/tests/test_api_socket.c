@@ -203,6 +203,64 @@ static void test_reset_is_reported_once(void **state)
 	assert_int_equal(so_error(w->m[CLI], c), 0);
 }
 
+/* Turns of one side alone. */
+static void turns_of(struct world *w, int side, int n)
+{
+	struct mtcp_epoll_event ev;
+
+	while (n-- > 0)
+		assert_int_equal(mtcp_epoll_wait(w->m[side], w->drive[side], &ev, 1, 0), 0);
+}
+
+/* A read that has a part of what it wants tells of that, and leaves the reset to the next call:
+ * whether it was there before (non-blocking) or comes while the read waits, in one buffer or two.
+ */
+static void fault_10_reset_behind_a_part_of_a_read(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 16), ep = mtcp_epoll_create(w->m[SRV], 1), off = 0;
+
+	for (unsigned k = 0; k < 4; k++) {
+		int s, c = connected(w, l, 80, &s), n = 0;
+		struct mtcp_epoll_event ev = {0};
+		char b[10];
+		struct iovec v[] = {{b, k & 2 ? 6 : 10}, {b + 6, 4}};
+		struct msghdr msg = {.msg_iov = v, .msg_iovlen = k & 2 ? 2 : 1};
+
+		assert_int_equal(mtcp_write(w->m[CLI], c, "before", 6), 6);
+		UNTIL(w, mtcp_socket_ioctl(w->m[SRV], s, FIONREAD, &n) == 0 && n == 6);
+		assert_int_equal(mtcp_epoll_ctl(w->m[SRV], ep, MTCP_EPOLL_CTL_ADD, s, &ev), 0);
+		assert_int_equal(mtcp_abort(w->m[CLI], c), 0);
+		turns_of(w, CLI, 3);
+		if (k & 1)
+			assert_int_equal(mtcp_socket_ioctl(w->m[SRV], s, FIONBIO, &off), 0);
+		else
+			UNTIL(w, mtcp_epoll_wait(w->m[SRV], ep, &ev, 1, 0) == 1 &&
+					 (ev.events & MTCP_EPOLLERR));
+		assert_int_equal(mtcp_recvmsg(w->m[SRV], s, &msg, MSG_WAITALL), 6);
+		assert_memory_equal(b, "before", 6);
+		FAILS(mtcp_read(w->m[SRV], s, b, 1), ECONNRESET);
+		assert_int_equal(mtcp_read(w->m[SRV], s, b, 1), 0);
+		assert_int_equal(mtcp_close(w->m[SRV], s), 0);
+	}
+}
+
+/* The same of a write whose first buffer was taken when the reset came. */
+static void fault_10_reset_behind_a_part_of_a_write(void **state)
+{
+	static char data[65536 + 1]; /* the first buffer fills the socket's */
+	struct iovec v[] = {{data, 65536}, {data + 65536, 1}};
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 16), s, c = connected(w, l, 80, &s), off = 0;
+
+	assert_int_equal(mtcp_abort(w->m[CLI], c), 0);
+	turns_of(w, CLI, 3);
+	assert_int_equal(mtcp_socket_ioctl(w->m[SRV], s, FIONBIO, &off), 0);
+	assert_int_equal(mtcp_writev(w->m[SRV], s, v, 2), 65536);
+	FAILS(mtcp_read(w->m[SRV], s, data, 1), ECONNRESET);
+	assert_int_equal(mtcp_read(w->m[SRV], s, data, 1), 0);
+}
+
 static void test_abort_and_unread_data_reset(void **state)
 {
 	struct world *w = *state;
@@ -504,6 +562,8 @@ int main(void)
 		T(test_peek_across_pieces),
 		T(test_half_close),
 		T(test_reset_is_reported_once),
+		T(fault_10_reset_behind_a_part_of_a_read),
+		T(fault_10_reset_behind_a_part_of_a_write),
 		T(test_abort_and_unread_data_reset),
 		T(test_connect_refused_then_again),
 		T(test_listen_without_port),

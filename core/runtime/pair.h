@@ -111,7 +111,7 @@ enum sock_kind { SOCK_FREE, SOCK_CONN, SOCK_LISTENER, SOCK_CLOSING };
 enum { /* app_sock.flags */
        APP_CONNECTING = 0x01,
        APP_EOF = 0x02,
-       APP_DEAD = 0x04, /* an error arrived */
+       APP_DEAD = 0x04, /* an error arrived; data that came before it may follow, then the end */
        APP_SHUT_RD = 0x08,
        APP_SHUT_WR = 0x10
 };

@@ -26,10 +26,10 @@ void app_edge(struct pair *p, struct app_sock *s, uint32_t edge)
 		list_append(&p->app.events, &s->event);
 }
 
-/* As Linux's tcp_poll. */
+/* As Linux's tcp_poll; of a dead one, what is still on its way to the reader comes first. */
 uint32_t app_ready(const struct app_sock *s)
 {
-	bool rd_over = s->flags & (APP_EOF | APP_DEAD | APP_SHUT_RD);
+	bool rd_over = s->flags & (APP_EOF | APP_SHUT_RD), dead = s->flags & APP_DEAD;
 	bool wr_over = s->flags & (APP_DEAD | APP_SHUT_WR);
 	uint32_t r = 0;
 
@@ -39,11 +39,11 @@ uint32_t app_ready(const struct app_sock *s)
 		return 0;
 	if (s->rx.len > 0 || rd_over)
 		r |= STACK_IN;
-	if (rd_over)
+	if (rd_over || dead)
 		r |= STACK_RDHUP;
 	if (s->credit > 0 || wr_over)
 		r |= STACK_OUT;
-	if (rd_over && wr_over)
+	if ((rd_over && wr_over) || dead)
 		r |= STACK_HUP;
 	if (s->error)
 		r |= STACK_ERR;
@@ -70,6 +70,8 @@ static void got_accept(struct pair *p, const struct pair_msg *m)
 static void got_error(struct pair *p, struct app_sock *s, uint32_t error)
 {
 	s->error = (uint16_t)error;
+	if (s->flags & APP_CONNECTING) /* there is no stream that would end */
+		s->flags |= APP_EOF;
 	s->flags = (uint8_t)((s->flags | APP_DEAD) & ~APP_CONNECTING);
 	app_edge(p, s, STACK_IN | STACK_OUT | STACK_ERR | STACK_HUP | STACK_RDHUP);
 }

@@ -179,9 +179,11 @@ static int take_error(struct app_sock *s)
 /* What reading gives when there is no data (as tcp_recvmsg). */
 static ssize_t no_data(struct app_sock *s)
 {
+	if ((s->flags & (APP_DEAD | APP_EOF | APP_SHUT_RD)) == APP_DEAD)
+		return -EAGAIN; /* what came before the error is still on its way */
 	if (s->error)
 		return -take_error(s);
-	return s->flags & (APP_EOF | APP_DEAD | APP_SHUT_RD) ? 0 : -EAGAIN;
+	return s->flags & (APP_EOF | APP_SHUT_RD) ? 0 : -EAGAIN;
 }
 
 static ssize_t pa_peek(struct rt_core *c, uint32_t id, uint32_t off, void *buf, size_t len)

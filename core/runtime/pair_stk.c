@@ -198,17 +198,17 @@ static bool push_data(struct pair *p, struct stk_sock *s)
 	return true;
 }
 
-/* The end of the stream comes behind its data. */
+/* The end of the stream comes behind its data. An error does not: the application may be writing,
+ * and read nothing that would make room for the rest. */
 static bool push_end(struct pair *p, struct stk_sock *s)
 {
-	bool over = stack_readable(sc_of(p), s->sid) == 0;
-
-	if (over && s->error && !(s->flags & STK_ERR_SENT)) {
+	if (s->error && !(s->flags & STK_ERR_SENT)) {
 		if (!event_arg(p, EV_ERROR, s->id, s->error))
 			return false;
-		s->flags |= STK_ERR_SENT | STK_EOF_SENT;
+		s->flags |= STK_ERR_SENT;
 	}
-	if (over && !(s->flags & (STK_EOF_SENT | STK_CONNECTING)) &&
+	if (stack_readable(sc_of(p), s->sid) == 0 &&
+	    !(s->flags & (STK_EOF_SENT | STK_CONNECTING)) &&
 	    (stack_ready(sc_of(p), s->sid) & (STACK_RDHUP | STACK_HUP))) {
 		if (!event_arg(p, EV_EOF, s->id, 0))
 			return false;

@@ -190,24 +190,83 @@ static void close_in_last_ack_tells_of_unread_data(void **state)
 	UNTIL(w, resets_sent(w->m[SRV]) == 1); /* behind the FIN, if that was on its way */
 }
 
-/* Bytes wait behind a window that stays closed when the application goes: what the peer sends then
- * is for nobody, and it is told at once. */
-static void late_data_behind_a_closed_window_is_refused(void **state)
+/* The client writes until nothing moves any more: the server reads nothing. */
+static void write_until_stuck(struct world *w, int c)
 {
 	static const char data[TOTAL];
-	struct world *w = *state;
-	int l = listener(w->m[SRV], PORT, 4), s, c = connected(w, l, PORT, &s);
 
 	for (unsigned quiet = 0; quiet < 20; quiet++) {
 		if (mtcp_write(w->m[CLI], c, data, sizeof(data)) > 0)
 			quiet = 0;
 		world_turns(w, 10);
 	}
+}
+
+/* Bytes wait behind a window that stays closed when the application goes: what the peer sends then
+ * is for nobody, and it is told at once. */
+static void late_data_behind_a_closed_window_is_refused(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], PORT, 4), s, c = connected(w, l, PORT, &s);
+
+	write_until_stuck(w, c);
 	assert_int_equal(mtcp_close(w->m[CLI], c), 0);
 	world_turns(w, 20);
 	assert_int_equal(resets_sent(w->m[CLI]), 0);
 	assert_int_equal(mtcp_write(w->m[SRV], s, "late", 4), 4);
 	UNTIL(w, resets_sent(w->m[CLI]) == 1);
+}
+
+/* What the server reads until the end of the stream, and the error on the way. */
+static uint64_t read_to_the_end(struct world *w, int s, int *error)
+{
+	static char buf[TOTAL];
+	double begun = seconds();
+	uint64_t got = 0;
+	ssize_t n;
+
+	*error = 0;
+	while ((n = mtcp_read(w->m[SRV], s, buf, sizeof(buf))) != 0) {
+		if (n > 0)
+			got += (uint64_t)n;
+		else if (errno != EAGAIN)
+			*error = errno;
+		assert_true(!*error || n < 0); /* nothing comes behind it */
+		world_turn(w);
+		assert_true(seconds() - begun < 5);
+	}
+	return got;
+}
+
+/* A reset is told at once, however much nobody has read: who only writes would never learn of it.
+ * What came before it is read, then the error, unless a write has had it, then the end. */
+static void fault_10_reset_behind_unread_data(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], PORT, 4), ep = mtcp_epoll_create(w->m[SRV], 1), error;
+	struct mtcp_stats before, after;
+
+	for (int writes = 0; writes < 2; writes++) {
+		int s, c = connected(w, l, PORT, &s);
+		struct mtcp_epoll_event ev = {0};
+
+		assert_int_equal(mtcp_get_stats(w->m[SRV], &before), 0);
+		write_until_stuck(w, c);
+		assert_int_equal(mtcp_epoll_ctl(w->m[SRV], ep, MTCP_EPOLL_CTL_ADD, s, &ev), 0);
+		assert_int_equal(mtcp_abort(w->m[CLI], c), 0);
+		UNTIL(w, mtcp_epoll_wait(w->m[SRV], ep, &ev, 1, 0) == 1);
+		assert_int_equal(ev.events, MTCP_EPOLLERR | MTCP_EPOLLHUP);
+		if (writes) {
+			FAILS(mtcp_write(w->m[SRV], s, "x", 1), ECONNRESET);
+			FAILS(mtcp_write(w->m[SRV], s, "x", 1), EPIPE);
+		}
+		assert_int_equal(mtcp_get_stats(w->m[SRV], &after), 0);
+		assert_true(after.rx_data_bytes - before.rx_data_bytes > 60000);
+		assert_int_equal(read_to_the_end(w, s, &error),
+				 after.rx_data_bytes - before.rx_data_bytes);
+		assert_int_equal(error, writes ? 0 : ECONNRESET);
+		assert_int_equal(mtcp_close(w->m[SRV], s), 0);
+	}
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -220,6 +279,7 @@ int main(void)
 		T(linger_does_not_wait_in_vain),
 		T(close_in_last_ack_tells_of_unread_data),
 		T(late_data_behind_a_closed_window_is_refused),
+		T(fault_10_reset_behind_unread_data),
 	};
 	int failed = cmocka_run_group_tests_name("close, inline", tests, inline_mode, NULL);
 

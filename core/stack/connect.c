@@ -201,11 +201,19 @@ static bool search_addrs(struct stack_core *sc, struct pick *p, const struct ip_
 	return search_v6(sc, p, near != NULL, max_lookups);
 }
 
+/* What a search of all ports found says nothing of one that was asked for, nor the other way round:
+ * only the former is remembered, the latter is short. */
+static bool whole_range(const struct stack_core *sc, const struct pick *p)
+{
+	return p->port_min == sc->cfg.port_min && p->port_max == sc->cfg.port_max;
+}
+
 static bool was_full(const struct stack_core *sc, const struct pick *p)
 {
 	const struct port_search *ps = sc->ports;
 
-	return p->now < ps->full_until && p->flow.rport == ps->full_remote.port &&
+	return whole_range(sc, p) && p->now < ps->full_until &&
+	       p->flow.rport == ps->full_remote.port &&
 	       ip_eq(&p->flow.remote, &ps->full_remote.addr) && ip_eq(&p->local, &ps->full_local);
 }
 
@@ -243,7 +251,8 @@ static bool pick_port(struct stack_core *sc, struct pick *p, const struct ip_add
 	if (search(sc, p, near, QUICK_LOOKUPS) || search(sc, p, near, ALL_LOOKUPS) ||
 	    (near && search(sc, p, NULL, ALL_LOOKUPS)))
 		return true;
-	remember_full(sc, p);
+	if (whole_range(sc, p))
+		remember_full(sc, p);
 	return false;
 }
 

@@ -184,6 +184,24 @@ static void test_errors(void **state)
 	id = stack_connect(sc, &local, &remote, n->now);
 	assert_int_equal(local_of(sc, id).port, 500);
 	assert_int_equal(stack_connect(sc, &local, &remote, n->now), -EADDRINUSE);
+	assert_true(stack_connect(sc, NULL, &remote, n->now) >= 0); /* the others are free */
+	net_free(n);
+}
+
+/* That all ports of the range are taken says nothing of one outside it that is asked for. */
+static void test_bound_port_beside_a_full_range(void **state)
+{
+	struct ip_endpoint remote = endpoint(PEER, 80), local = endpoint(0, 500);
+	struct stack_config cfg = net_config();
+	struct net *n = net_new();
+	struct stack_core *sc;
+
+	(void)state;
+	cfg.port_min = cfg.port_max = 40000;
+	sc = open_core(n, &cfg, 1);
+	assert_true(to_peer(n, 80) >= 0);
+	assert_int_equal(to_peer(n, 80), -EADDRNOTAVAIL);
+	assert_true(stack_connect(sc, &local, &remote, n->now) >= 0);
 	net_free(n);
 }
 
@@ -531,6 +549,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reused_iss_of_a_listener),
 		cmocka_unit_test(test_syn_in_time_wait_without_room),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_bound_port_beside_a_full_range),
 		cmocka_unit_test(test_sources),
 		cmocka_unit_test(test_random_ports),
 		cmocka_unit_test(test_time_wait_reuse),

@@ -103,15 +103,20 @@ static uint32_t make_room(struct stack_core *sc, struct conn *c, uint32_t want)
 	return room < want ? room : want;
 }
 
+/* Bytes that TCP takes now, whatever memory there is. */
+static uint32_t tcp_takes(const struct conn *c)
+{
+	if (!(c->flags & CONN_OPENED) && !tcp_fastopen_held(&c->tcb))
+		return 0;
+	return tcp_room(&c->tcb);
+}
+
 /* Bytes that may be written now. Beyond its initial size a buffer grows with the free memory only.
  */
 static uint32_t send_room(const struct stack_core *sc, const struct conn *c)
 {
-	uint32_t len = buf_len(&sc->bufs, &c->snd), room, most;
+	uint32_t len = buf_len(&sc->bufs, &c->snd), room = tcp_takes(c), most;
 
-	if (!(c->flags & CONN_OPENED) && !tcp_fastopen_held(&c->tcb))
-		return 0;
-	room = tcp_room(&c->tcb);
 	if (len + room <= sc->cfg.tcp.sndbuf)
 		return room;
 	most = max_u32(core_buf_share(sc), sc->cfg.tcp.sndbuf);
@@ -301,20 +306,20 @@ ssize_t stack_zc_room(struct stack_core *sc, uint32_t id, size_t want, struct io
 int stack_zc_append(struct stack_core *sc, uint32_t id, size_t n, mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
-	uint32_t len = buf_len(&sc->bufs, &c->snd), room;
+	uint32_t len = buf_len(&sc->bufs, &c->snd), most;
 
 	if (!conn_alive(c))
 		return -EPIPE;
-	room = send_room(sc, c);
-	if (n > room || n > buf_capacity(&sc->bufs, &c->snd) - len)
+	if (n > tcp_takes(c) || n > buf_capacity(&sc->bufs, &c->snd) - len)
 		return -EINVAL;
 	if (!n && !len) /* the room is given back */
 		buf_release(&sc->bufs, &c->snd);
 	if (!n)
 		return 0;
+	most = send_room(sc, c); /* may be less than was reserved: that has taken memory since */
 	buf_append(&sc->bufs, &c->snd, (uint32_t)n);
 	sent(sc, c, (uint32_t)n, now);
-	if (n == room)
+	if (n >= most)
 		filled(c);
 	return 0;
 }

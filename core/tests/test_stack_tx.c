@@ -482,6 +482,29 @@ static void test_starved_orphan(void **state)
 	}
 }
 
+/* Room that was reserved may be used, though reserving it has left less memory to grow by. */
+static void test_reserved_room_is_kept(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct iovec piece[2];
+	struct net *n;
+	uint32_t id;
+	ssize_t r;
+
+	(void)state;
+	cfg.buf_bytes = 32 << 10;
+	cfg.tcp.sndbuf = 4096;
+	cfg.tcp.sndbuf_max = cfg.tcp.rcvbuf = cfg.tcp.rcvbuf_max = 32 << 10;
+	n = open_static(&cfg);
+	id = (uint32_t)to_peer(n);
+	answer_syn(n, 60000);
+	r = stack_zc_room(n->a.sc, id, 1 << 20, piece);
+	assert_in_range(r, 8193, 32 << 10);
+	assert_int_equal(stack_zc_append(n->a.sc, id, (size_t)r, n->now), 0);
+	assert_int_equal(stack_ready(n->a.sc, id) & STACK_OUT, 0); /* and counts as filled */
+	net_free(n);
+}
+
 /* A full send buffer is reported writable again when a third of it is free, not at every ACK. */
 static void test_writable(void **state)
 {
@@ -631,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_priority),
 		cmocka_unit_test(fault_04_cost_of_what_is_sent),
 		cmocka_unit_test(test_writable),
+		cmocka_unit_test(test_reserved_room_is_kept),
 		cmocka_unit_test(test_blocked_cost_nothing),
 		cmocka_unit_test(test_starved_writer),
 		cmocka_unit_test(test_all_starved_writers_are_told),

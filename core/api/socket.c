@@ -234,7 +234,8 @@ static int outcome(struct ctx *c, struct fd *f)
 	enum tcp_state state = c->core.ops->state(&c->core, f->id);
 	int error;
 
-	if (state == TCPS_SYN_SENT)
+	/* SYN-RECEIVED: the SYNs crossed, and the peer may refuse yet. */
+	if (state == TCPS_SYN_SENT || state == TCPS_SYN_RCVD)
 		return -EALREADY;
 	f->flags &= (uint8_t)~FD_CONNECTING;
 	if (state != TCPS_CLOSED) {

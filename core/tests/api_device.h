@@ -30,6 +30,7 @@ struct fake_end {
 	int side;
 	uint16_t n_queues; /* 0: not open */
 	atomic_uint taken; /* frames that its stack has received */
+	atomic_bool mute;  /* takes nothing of its stack; else as fake_wire.full */
 	struct fake_queue rx[FAKE_QUEUES];
 };
 
@@ -89,7 +90,7 @@ static uint16_t fake_tx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_
 	uint16_t i = 0;
 
 	pthread_mutex_lock(&e->wire->lock);
-	for (; i < n && !e->wire->full; i++) {
+	for (; i < n && !e->wire->full && !e->mute; i++) {
 		struct fake_queue *q = &to->rx[fake_queue_of(&pkts[i], to->n_queues)];
 
 		if (to->n_queues == 0) { /* nobody there */
@@ -158,7 +159,7 @@ static int fake_open(const struct nic_params *p, struct nic *out, char err[NIC_E
 	w->end[side].wire = w;
 	w->end[side].side = side;
 	w->end[side].n_queues = p->n_queues;
-	w->full = false;
+	w->full = w->end[side].mute = false;
 	pthread_mutex_unlock(&w->lock);
 	memset(out, 0, sizeof(*out));
 	out->ops = &fake_ops;

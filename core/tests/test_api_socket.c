@@ -2,6 +2,7 @@
 /* Sockets as Linux has them, in both modes: the calls, what they return, their errors. */
 #include "api_world.h"
 
+#include <linux/tcp.h>
 #include <sys/ioctl.h>
 
 static int setup(void **state)
@@ -292,6 +293,47 @@ static void test_connect_refused_then_again(void **state)
 	FAILS(try_connect(w->m[CLI], c, 1, 81), EISCONN);
 }
 
+static int linux_state(mctx_t m, int s)
+{
+	struct tcp_info i;
+	socklen_t len = sizeof(i);
+
+	assert_int_equal(mtcp_getsockopt(m, s, IPPROTO_TCP, TCP_INFO, &i, &len), 0);
+	return i.tcpi_state;
+}
+
+/* Connected is who has the answer to its SYN, not who has seen the other's: that may refuse yet. */
+static void test_crossed_syns_are_no_connection_yet(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 16), s, c, r;
+
+	(void)connected(w, l, 80, &s); /* each knows the other's station */
+	for (int refused = 0; refused < 2; refused++) {
+		int port = 7000 + refused;
+
+		s = stream(w->m[SRV]);
+		c = stream(w->m[CLI]);
+		assert_int_equal(try_bind(w->m[SRV], s, 1, port), 0);
+		assert_int_equal(try_bind(w->m[CLI], c, 2, port), 0);
+		fake_wires[0].end[SRV].mute = true;
+		FAILS(try_connect(w->m[SRV], s, 2, port), EINPROGRESS);
+		FAILS(try_connect(w->m[CLI], c, 1, port), EINPROGRESS);
+		UNTIL(w, linux_state(w->m[SRV], s) == 3); /* SYN_RECV */
+		FAILS(try_connect(w->m[SRV], s, 2, port), EALREADY);
+		if (refused)
+			assert_int_equal(mtcp_abort(w->m[CLI], c), 0);
+		turns_of(w, CLI, 3);
+		fake_wires[0].end[SRV].mute = false;
+		UNTIL(w, (r = try_connect(w->m[SRV], s, 2, port)) == 0 || errno != EALREADY);
+		assert_int_equal(r, refused ? -1 : 0);
+		if (refused)
+			assert_int_equal(errno, ECONNREFUSED);
+		else
+			UNTIL(w, try_connect(w->m[CLI], c, 1, port) == 0);
+	}
+}
+
 static void test_names(void **state)
 {
 	struct world *w = *state;
@@ -566,6 +608,7 @@ int main(void)
 		T(fault_10_reset_behind_a_part_of_a_write),
 		T(test_abort_and_unread_data_reset),
 		T(test_connect_refused_then_again),
+		T(test_crossed_syns_are_no_connection_yet),
 		T(test_listen_without_port),
 		T(test_descriptors_run_out),
 		T(test_listener_closes),

@@ -36,7 +36,9 @@ static int ctx_init(struct ctx *c, struct mtcp_stack *s, int cpu)
 	c->pub.cpu = cpu;
 	c->stack = s;
 	list_init(&c->listeners);
-	rng_seed(&c->rng, s->rt->cfg.stack.seed + (uint64_t)cpu);
+	/* Not the core's numbers: its keys are of them, and a listener's port, which all see, of
+	 * these. */
+	rng_seed(&c->rng, (s->rt->cfg.stack.seed ^ UINT64_C(0x6c697374656e)) + (uint64_t)cpu);
 	c->signals_seen = api_signals();
 	pthread_mutex_lock(&s->rt->lock);
 	list_append(&s->contexts, &c->node);

@@ -161,6 +161,22 @@ static void test_paired_needs_its_cpu(void **state)
 	mtcp_stack_close(s);
 }
 
+/* The port of a listener that has none is random, and seen by all: it must not be made of the
+ * numbers that the core's keys are made of. */
+static void test_ports_tell_nothing_of_keys(void **state)
+{
+	mtcp_stack_t s = mtcp_stack_open(NULL, "device = fake:w:0\naddress = 10.0.0.1/24\n", NULL);
+	mctx_t m = mtcp_create_context_on(s, 0);
+	struct rng cores;
+
+	(void)state;
+	assert_non_null(m);
+	rng_seed(&cores, s->rt->cfg.stack.seed);
+	assert_memory_not_equal(&ctx_of(m)->rng, &cores, sizeof(cores));
+	mtcp_destroy_context(m);
+	mtcp_stack_close(s);
+}
+
 static void test_init_rss(void **state)
 {
 	struct world w;
@@ -334,6 +350,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_init_tells_what_is_wrong, remove_conf),
 		cmocka_unit_test(test_contexts),
 		cmocka_unit_test(test_paired_needs_its_cpu),
+		cmocka_unit_test(test_ports_tell_nothing_of_keys),
 		cmocka_unit_test(test_init_rss),
 		cmocka_unit_test(test_a_core_leaves),
 		cmocka_unit_test(test_signals),

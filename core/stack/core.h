@@ -99,7 +99,8 @@ struct stack_core {
 	uint16_t n_out, n_spare, n_replies;
 	unsigned n_visits; /* what this turn may still look at */
 	unsigned n_narrow; /* turns that could not send all */
-	bool busy;
+	bool busy, refused; /* refused: the device took none, or had none to give; lose.h */
+	mt_time stuck_at;   /* the first time since it last took any; 0: none */
 	struct nic_pkt out[STACK_MAX_BATCH]; /* n_out of them, then n_spare empty ones */
 
 	/* receive */
@@ -184,8 +185,7 @@ void ip_out_to(struct stack_core *, const struct eth_addr *, const struct flow *
 	       const struct tcp_seg *);
 
 /* ---- time_wait.c ---- */
-/* Takes the connection's place in the flow table by a record; without time_wait_ms just removes it.
- */
+/* A record takes the connection's place in the flow table; without time_wait_ms nothing does. */
 void time_wait_enter(struct stack_core *, struct conn *, uint64_t hash, mt_time now);
 /* A segment for record `id`. True: it is a SYN for a listener, which removes the record if it
  * accepts. */

@@ -356,18 +356,24 @@ static void request_arp(struct stack_core *sc, const struct neigh *n, uint8_t *f
 	arp_send(sc, frame, &arp, unicast ? &n->mac : &ETH_BROADCAST);
 }
 
+static void asked(struct stack_core *sc, struct neigh *n, mt_time now)
+{
+	mt_time retry = ip_is_v4(&n->ip) ? NEIGH_RETRY : sc->autoconf.retrans;
+
+	rlist_remove(&n->asking);
+	n->n_tries++;
+	wheel_arm(&sc->wheel, &n->timer, now + retry);
+}
+
 static bool request(struct stack_core *sc, struct neigh *n, mt_time now)
 {
 	uint8_t *frame = tx_frame(sc);
-	bool v4 = ip_is_v4(&n->ip);
 
 	if (!frame)
 		return false;
-	rlist_remove(&n->asking);
+	asked(sc, n, now);
 	sc->vlan = n->vlan;
-	n->n_tries++;
-	wheel_arm(&sc->wheel, &n->timer, now + (v4 ? NEIGH_RETRY : sc->autoconf.retrans));
-	if (v4)
+	if (ip_is_v4(&n->ip))
 		request_arp(sc, n, frame);
 	else
 		ndp_solicit(sc, n, frame);
@@ -390,6 +396,14 @@ void neigh_tx(struct stack_core *sc, mt_time now)
 			return;
 	}
 	autoconf_tx(sc, now);
+}
+
+void neigh_lose(struct stack_core *sc, mt_time now)
+{
+	struct rlist *l = &sc->neighs.asking;
+
+	for (unsigned left = sc->cfg.tx_batch; left && !rlist_empty(l); left--)
+		asked(sc, container_of(rlist_next(l), struct neigh, asking), now);
 }
 
 /* False: no frame. */

@@ -102,6 +102,8 @@ void neigh_timer(struct stack_core *, struct neigh *, mt_time now);
 /* Sends what requests are due, and announces this core's addresses, as far as the turn's room goes.
  */
 void neigh_tx(struct stack_core *, mt_time now);
+/* A turn's worth of the requests that are due is lost. */
+void neigh_lose(struct stack_core *, mt_time now);
 /* Answers: now, or in a turn that has a frame for it. Lost (counted) if too many wait. */
 void neigh_answer(struct stack_core *, const struct neigh_answer *, mt_time now);
 /* The answers that wait, as far as the room for answers goes. Leaves sc->vlan changed. */

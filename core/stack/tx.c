@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/inline.h"
+#include "stack/lose.h"
 #include "stack/place.h"
 #include "stack/trace_put.h"
 #include "tcp/message.h"
@@ -28,8 +29,8 @@ static NEVER_INLINE bool get_spare(struct stack_core *sc)
 		want = room;
 	sc->n_spare = sc->nic->ops->alloc(sc->nic->dev, sc->cfg.queue, sc->out + sc->n_out,
 					  (uint16_t)want);
-	if (!sc->n_spare)
-		sc->stats.tx_no_buffer++;
+	sc->stats.tx_no_buffer += !sc->n_spare;
+	sc->refused |= !sc->n_spare;
 	return sc->n_spare != 0;
 }
 
@@ -105,6 +106,10 @@ static void flush(struct stack_core *sc)
 	sc->stats.tx_full += sc->n_out != 0;
 	memmove(sc->out, sc->out + sent, ((size_t)sc->n_out + sc->n_spare) * sizeof(sc->out[0]));
 	sc->busy |= sent != 0;
+	if (sent)
+		sc->stuck_at = 0;
+	else
+		sc->refused = true;
 }
 
 /* ---- one connection's turn ---- */
@@ -160,25 +165,13 @@ void tx_abort(struct stack_core *sc, struct conn *c, mt_time now)
 	sc->vlan = vlan;
 }
 
-/* The segments that are due are lost, so that the retransmission timer decides when to try again.
- */
-static void lose(struct stack_core *sc, struct conn *c, mt_time now)
-{
-	struct tcp_seg seg;
-
-	for (unsigned i = 0; i < QUANTUM && tcp_output(&c->tcb, now, &seg); i++)
-		;
-	place_none(sc, c);
-	conn_settle(sc, c, now, 0);
-}
-
 /* The next hop does not answer, or there is none: an attempt to connect fails. */
 static void unreachable(struct stack_core *sc, struct conn *c, mt_time now)
 {
 	if (c->tcb.state == TCPS_SYN_SENT)
 		conn_kill(sc, c, EHOSTUNREACH, now);
 	else
-		lose(sc, c, now);
+		lose_due(sc, c, now);
 }
 
 static void record_segment(struct stack_core *sc, struct conn *c, const struct tcp_seg *seg,
@@ -380,7 +373,7 @@ static NEVER_INLINE bool find_hop(struct stack_core *sc, struct conn *c, struct 
 		unreachable(sc, c, now);
 		break;
 	case HOP_FULL:
-		lose(sc, c, now);
+		lose_due(sc, c, now);
 		break;
 	}
 	return false;
@@ -416,7 +409,7 @@ static void unpark(struct stack_core *sc, mt_time now)
 		if (c->neigh_gen && parked_at(sc, c)->gen != c->neigh_gen) {
 			/* Its entry was taken away: asking again at once would take another's. */
 			sc->stats.arp_overflow++;
-			lose(sc, c, now);
+			lose_due(sc, c, now);
 			continue;
 		}
 		place_none(sc, c);
@@ -577,8 +570,11 @@ mt_time stack_tx(struct stack_core *sc, mt_time now)
 	rlist_move_all(&sc->tx_deferred[0], place_list(sc, CONN_TX_ACK));
 	rlist_move_all(&sc->tx_deferred[1], &sc->tx_deferred[0]);
 	hungry = feed_starved(sc);
-	if (sc->n_out || hungry || !lists_empty(sc))
+	if (sc->n_out || hungry || !lists_empty(sc)) {
+		if (sc->refused)
+			lose_if_stuck(sc, now);
 		return now;
+	}
 	release_spare(sc);
 	/* A busy core leaves timers to the next connections; who sleeps must not wake for them. */
 	timer = sc->busy ? wheel_next(&sc->wheel) : wheel_next_wanted(&sc->wheel, IDLE_BUDGET);

@@ -71,6 +71,81 @@ static void fault_16_full_device(void **state)
 	net_free(n);
 }
 
+/* Connects while nothing leaves: within 200 s each attempt has ended with this error. */
+static void attempts_end(struct net *n, int error)
+{
+	int64_t id[200];
+
+	for (unsigned i = 0; i < 200; i++) {
+		id[i] = to_peer(n);
+		assert_true(id[i] >= 0);
+	}
+	for (unsigned i = 0; i < 20000; i++) {
+		stack_poll(n->a.sc, n->now);
+		n->now += 10 * MT_MS;
+	}
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(stack_take_error(n->a.sc, (uint32_t)id[i]), error);
+}
+
+/* Fault 16: the device takes nothing any more, as a ring whose reader was killed. Whoever waits for
+ * it still ends by its own timers. */
+static void fault_16_dead_device(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = open_static(&cfg);
+	uint32_t id = (uint32_t)to_peer(n);
+
+	(void)state;
+	answer_syn(n, 60000);
+	assert_int_equal(
+		stack_set_option(n->a.sc, id, TCP_OPT_USER_TIMEOUT_MS, 30000, n->now), 0);
+	n->a.tx_room = 0;
+	assert_int_equal(stack_send(n->a.sc, id, "x", 1, n->now), 1);
+	attempts_end(n, ETIMEDOUT);
+	assert_int_equal(stack_take_error(n->a.sc, id), ETIMEDOUT);
+	net_free(n);
+}
+
+/* The same of one that has no more frames to give, whether the neighbour is known or asked for. */
+static void test_dead_device_without_buffers(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n = raw_net(&cfg);
+
+	(void)state;
+	n->a.bufs_left = 0;
+	attempts_end(n, EHOSTUNREACH);
+	net_free(n);
+	n = open_static(&cfg);
+	n->a.bufs_left = 0;
+	attempts_end(n, ETIMEDOUT);
+	net_free(n);
+}
+
+/* A pause of less than a second loses nothing. */
+static void test_pausing_device(void **state)
+{
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	(void)state;
+	cfg.tx_batch = 32;
+	n = open_static(&cfg);
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(to_peer(n) >= 0);
+	n->a.tx_room = 0;
+	for (unsigned i = 0; i < 90; i++) {
+		stack_poll(n->a.sc, n->now);
+		n->now += 10 * MT_MS;
+	}
+	n->a.tx_room = UINT32_MAX;
+	net_turns(n, 10);
+	assert_int_equal(raw_skip(n), 100);
+	assert_int_equal(stack_stats(n->a.sc)->rto_fired, 0);
+	net_free(n);
+}
+
 static void test_no_buffers(void **state)
 {
 	struct stack_config cfg = net_config();
@@ -648,6 +723,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fault_16_full_device),
+		cmocka_unit_test(fault_16_dead_device),
+		cmocka_unit_test(test_dead_device_without_buffers),
+		cmocka_unit_test(test_pausing_device),
 		cmocka_unit_test(test_no_buffers),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(fault_03_closed_window_stops_nobody),

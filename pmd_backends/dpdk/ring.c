@@ -34,8 +34,11 @@ static void drain(struct rte_ring *r)
 	struct rte_mbuf *m[DPDK_BURST];
 	unsigned n;
 
-	while ((n = rte_ring_dequeue_burst(r, (void **)m, DPDK_BURST, NULL)) > 0)
-		rte_pktmbuf_free_bulk(m, n);
+	while ((n = rte_ring_dequeue_burst(r, (void **)m, DPDK_BURST, NULL)) > 0) {
+		/* Into no cache: this thread need not be one that sends. */
+		for (unsigned i = 0; i < n; i++)
+			rte_mempool_generic_put(m[i]->pool, (void **)&m[i], 1, NULL);
+	}
 }
 
 static void wire_free(struct ring_wire *w)

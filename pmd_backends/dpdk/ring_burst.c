@@ -211,13 +211,37 @@ static uint16_t ring_alloc(void *dev, uint16_t queue, struct nic_pkt *pkts, uint
 	return out;
 }
 
+/* What a thread's cache keeps of a pool nobody else gets at, the sender included, for which some
+ * must be left when all keep the most: two threads for each queue of this end, in paired mode, and
+ * the sender's other one. Where that is too much, only the queue of the sender's number keeps any:
+ * between ends with as many queues almost all frames come to that one. */
+static bool may_keep(const struct dpdk_dev *d, uint16_t queue, const struct rte_mempool *pool,
+		     uint32_t most)
+{
+	const struct dpdk_dev *peer = &d->wire->dev[!d->end];
+
+	if ((2u * d->n_queues + 1) * most < pool->size)
+		return true;
+	if (pool == d->queue[queue].pool)
+		return true;
+	return pool == peer->queue[queue].pool && 3 * most < pool->size;
+}
+
+static void give_back(const struct dpdk_dev *d, uint16_t queue, struct rte_mempool *pool,
+		      struct rte_mbuf **m, uint16_t n)
+{
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(pool, rte_lcore_id());
+
+	if (cache && !may_keep(d, queue, pool, cache->flushthresh))
+		cache = NULL;
+	rte_mempool_generic_put(pool, (void **)m, n, cache);
+}
+
 static void ring_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
 {
 	struct rte_mbuf *m[DPDK_BURST];
 	struct rte_mempool *pool;
 
-	(void)dev;
-	(void)queue;
 	for (uint16_t done = 0, k; done < n; done = (uint16_t)(done + k)) {
 		k = 0;
 		pool = ((struct rte_mbuf *)pkts[done].handle)->pool;
@@ -226,7 +250,7 @@ static void ring_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 			k++;
 		} while (k < DPDK_BURST && done + k < n &&
 			 ((struct rte_mbuf *)pkts[done + k].handle)->pool == pool);
-		rte_mempool_put_bulk(pool, (void **)m, k);
+		give_back(dev, queue, pool, m, k);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "nic_test.h"
 
@@ -484,6 +485,129 @@ static void test_threads_lose_no_buffer(void **state)
 	}
 }
 
+struct receiver {
+	struct nic *nic;
+	uint16_t queue;
+	atomic_bool *stop;
+	unsigned received;
+	int entered;
+};
+
+static void *run_receiver(void *arg)
+{
+	struct receiver *r = arg;
+	struct nic_pkt p[64];
+	bool last;
+	uint16_t k;
+
+	r->entered = nic_driver.thread_enter();
+	do {
+		last = atomic_load(r->stop);
+		k = rx(r->nic, r->queue, p, 64);
+		release(r->nic, r->queue, p, k);
+		r->received += k;
+		if (k == 0)
+			sched_yield();
+	} while (k > 0 || !last);
+	nic_driver.thread_leave();
+	return NULL;
+}
+
+/* Frames of any flows, until so many are sent or it takes too long. */
+static unsigned send_flows(struct nic *n, unsigned most)
+{
+	time_t until = time(NULL) + 20;
+	struct nic_pkt p[64];
+	unsigned sent = 0;
+	struct rng r;
+
+	rng_seed(&r, seed);
+	while (sent < most && time(NULL) < until) {
+		uint16_t got = alloc(n, 0, p, (uint16_t)(most - sent < 64 ? most - sent : 64)), k;
+
+		for (uint16_t i = 0; i < got; i++) {
+			uint8_t flow[12];
+
+			random_flow(&r, flow);
+			make_frame(&p[i], flow, 60, i);
+		}
+		k = tx(n, 0, p, got);
+		release(n, 0, p + k, (uint16_t)(got - k));
+		sent += k;
+		if (k == 0)
+			sched_yield();
+	}
+	return sent;
+}
+
+/* Each receives a part of what the first of n queues sends, and may keep some of its buffers. */
+static void receivers(uint16_t n, uint16_t n_receivers, uint32_t n_bufs)
+{
+	enum { FRAMES = 40000 };
+	struct nic_params pa = small("ring:t:0", n), pb = small("ring:t:1", n_receivers);
+	struct receiver r[NIC_MAX_QUEUES];
+	pthread_t thread[NIC_MAX_QUEUES];
+	unsigned sent, received = 0;
+	atomic_bool stop;
+	struct nic a, b;
+
+	pa.n_bufs = pb.n_bufs = n_bufs;
+	open_ok(&pa, &a);
+	open_ok(&pb, &b);
+	atomic_init(&stop, false);
+	for (uint16_t i = 0; i < n_receivers; i++) {
+		r[i] = (struct receiver){&b, i, &stop, 0, -1};
+		assert_int_equal(pthread_create(&thread[i], NULL, run_receiver, &r[i]), 0);
+	}
+	assert_int_equal(nic_driver.thread_enter(), 0);
+	sent = send_flows(&a, FRAMES);
+	atomic_store(&stop, true);
+	for (uint16_t i = 0; i < n_receivers; i++) {
+		pthread_join(thread[i], NULL);
+		assert_int_equal(r[i].entered, 0);
+		received += r[i].received;
+	}
+	assert_int_equal(free_bufs(&a, 0), n_bufs);
+	nic_driver.thread_leave();
+	close_wire(&a, &b);
+	assert_int_equal(sent, FRAMES);
+	assert_int_equal(received, FRAMES);
+}
+
+static void test_many_receivers_leave_the_sender_its_buffers(void **state)
+{
+	(void)state;
+	receivers(1, 8, TEST_BUFS);
+	receivers(8, 8, TEST_BUFS); /* flows that its own stack would not have chosen */
+	receivers(1, 2, 1024);
+}
+
+static void *count_free(void *arg)
+{
+	struct nic *n = arg;
+
+	return (void *)(uintptr_t)free_bufs(n, 0);
+}
+
+/* What lies on the wire when an end is closed goes back to where every thread gets at it. */
+static void test_who_closes_keeps_no_buffer(void **state)
+{
+	void *left = NULL;
+	struct nic a, b;
+	pthread_t other;
+
+	(void)state;
+	open_wire(&a, &b, 1, 1);
+	assert_int_equal(fill(&a, 0, 100000), 1023);
+	assert_int_equal(nic_driver.thread_enter(), 0); /* with a cache from here on */
+	nic_driver.close(&b);
+	assert_int_equal(pthread_create(&other, NULL, count_free, &a), 0);
+	pthread_join(other, &left);
+	nic_driver.thread_leave();
+	nic_driver.close(&a);
+	assert_int_equal((uintptr_t)left, TEST_BUFS);
+}
+
 static void test_enter_and_leave_nest(void **state)
 {
 	uint32_t next;
@@ -544,6 +668,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_unplugged_end_loses_frames),
 		cmocka_unit_test(test_ends_open_and_close_in_any_order),
 		cmocka_unit_test(test_threads_lose_no_buffer),
+		cmocka_unit_test(test_many_receivers_leave_the_sender_its_buffers),
+		cmocka_unit_test(test_who_closes_keeps_no_buffer),
 		cmocka_unit_test(test_enter_and_leave_nest),
 	};
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #define GROWTH	   8	/* valid for so many times the span measured: errors grow no more */
 #define GOOD	   512u /* ticks between two readings of the counter with one of the clock inside */
 #define POOR	   8192u /* interrupted */
+#define BROKEN_NAP (10 * MT_MS)
 
 /* Constant, running in all sleep states, and not found wanting by the kernel's watchdog. */
 static bool counter_trusted(void)
@@ -121,12 +123,26 @@ void rt_futex_wake(_Atomic uint32_t *word)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+/* The error of an interface that is down or gone ends every wait at once: a socket's until somebody
+ * reads it, which the driver does not, a tap's for ever. That there is something to be received may
+ * be as stale: who comes here has just looked. */
+static int nap_broken(int fd, mt_time ns)
+{
+	struct timespec ts = span(mt_min(ns, BROKEN_NAP));
+	int error;
+	socklen_t len = sizeof(error);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return ppoll(NULL, 0, &ts, NULL);
+}
+
 int rt_sleep(int fd, mt_time ns)
 {
 	struct timespec ts = span(ns);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int n = ppoll(&p, fd >= 0 ? 1 : 0, &ts, NULL);
 
-	if (ppoll(&p, fd >= 0 ? 1 : 0, &ts, NULL) < 0 && errno == EINTR)
-		return -EINTR;
-	return 0;
+	if (n > 0 && p.revents != POLLIN)
+		n = nap_broken(fd, ns);
+	return n < 0 && errno == EINTR ? -EINTR : 0;
 }

@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "api_device.h"
@@ -271,6 +274,57 @@ static void test_sleeps_at_once_if_told(void **state)
 		assert_int_equal(armed_within(w, 20 * MT_US), 1);
 }
 
+static void wait_on(int fd)
+{
+	assert_true(fd >= 0);
+	close(waking_fd);
+	waking_fd = fd;
+}
+
+/* Ready in every poll, as of a tap that is gone, whether or not it also says that there is
+ * something to be read. */
+static void test_sleeps_beside_a_broken_descriptor(void **state)
+{
+	struct world *w = open_world(KEYS);
+
+	(void)state;
+	run(w, MT_MS); /* the announcement */
+	let_wake(w);
+	for (size_t unread = 0; unread < 2; unread++) {
+		uint64_t turns = turns_of(w);
+		int end[2];
+
+		assert_int_equal(pipe(end), 0);
+		wait_on(end[0]);
+		assert_int_equal(write(end[1], "x", unread), unread);
+		close(end[1]);
+		run(w, 300 * MT_MS);
+		assert_true(turns_of(w) - turns < 10000);
+	}
+}
+
+/* A socket's error is over once it is read, so that from then on frames wake the core again. */
+static void test_an_error_is_read(void **state)
+{
+	struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(1)};
+	struct world *w = open_world(KEYS);
+	struct pollfd p = {.events = POLLIN};
+
+	(void)state;
+	run(w, MT_MS); /* the announcement */
+	let_wake(w);
+	wait_on(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	p.fd = waking_fd;
+	nobody.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(p.fd, (struct sockaddr *)&nobody, sizeof(nobody)) || send(p.fd, "x", 1, 0) < 0)
+		skip(); /* no loopback interface */
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(p.revents, POLLERR);
+	for (unsigned i = 0; i < 1000 && poll(&p, 1, 0); i++)
+		run(w, 10 * MT_MS);
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
 /* A wait ends no earlier than it should. */
 static void test_waits_to_the_end(void **state)
 {
@@ -326,6 +380,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_waits_to_the_end, close_all),
 		cmocka_unit_test_teardown(test_spins_while_it_is_worth_it, close_all),
 		cmocka_unit_test_teardown(test_sleeps_at_once_if_told, close_all),
+		cmocka_unit_test_teardown(test_sleeps_beside_a_broken_descriptor, close_all),
+		cmocka_unit_test_teardown(test_an_error_is_read, close_all),
 		cmocka_unit_test_teardown(test_table_is_touched, close_all),
 	};
 

@@ -45,7 +45,7 @@ struct device_kind {
 	const char *pmd;	    /* EAL driver name; a number makes it a device name */
 	const char *const *options; /* what may follow, NULL-terminated; NULL: the PMD judges */
 	bool eal_memory; /* buffers must be DPDK's own (DMA, or memory shared with a peer) */
-	bool offloads;	 /* worth asking for checksums and RSS */
+	bool offloads;	 /* worth asking for checksums, RSS and a larger MTU */
 	bool rx_interrupt;
 	int wait_domain;    /* of the PMD's sockets, which can be waited for; 0: it has none */
 	bool copies;	    /* frames, from and to rings of its own: our buffers lie in no ring */

@@ -48,8 +48,10 @@ static int probe(const struct nic_params *p, const struct device_spec *s, uint16
 	return ret;
 }
 
-/* The smallest of what the interface does, the PMD can be told and our buffers hold. */
-static uint16_t most_mtu(const struct device_spec *s, uint16_t port, uint8_t mac[6])
+/* The MTU that the device has, and the most it may be given: what the PMD can be told and our
+ * buffers hold, and of a kernel's interface no more than it has. */
+static uint16_t device_mtu(const struct device_spec *s, uint16_t port, uint8_t mac[6],
+			   uint16_t *limit)
 {
 	uint32_t most = PORT_MTU_MAX, overhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 	struct rte_eth_dev_info info;
@@ -64,7 +66,9 @@ static uint16_t most_mtu(const struct device_spec *s, uint16_t port, uint8_t mac
 		else if (info.max_rx_pktlen > overhead)
 			most = RTE_MIN(most, info.max_rx_pktlen - overhead);
 	}
-	return most < mtu ? (uint16_t)most : mtu;
+	mtu = most < mtu ? (uint16_t)most : mtu;
+	*limit = s->kind->offloads ? (uint16_t)most : mtu;
+	return mtu;
 }
 
 static int start(const struct nic_params *p, const struct device_spec *s, struct dpdk_dev *d,
@@ -72,15 +76,15 @@ static int start(const struct nic_params *p, const struct device_spec *s, struct
 {
 	struct port_plan plan = {.params = p, .kind = s->kind, .n_tx = p->n_queues};
 	struct rte_ether_addr mac;
-	uint16_t most;
+	uint16_t usual, most;
 	int ret;
 
 	rte_eth_macaddr_get(d->port, &mac);
 	memcpy(nic->mac, mac.addr_bytes, sizeof nic->mac);
-	most = most_mtu(s, d->port, nic->mac);
+	usual = device_mtu(s, d->port, nic->mac, &most);
 	if (s->kind->own_mac) /* the device's address belongs to the kernel's side of it */
 		nic->mac[5] ^= 1;
-	ret = port_mtu(p, most, most, &plan.mtu, err);
+	ret = port_mtu(p, usual, most, &plan.mtu, err);
 	if (ret)
 		return ret;
 	ret = port_pools(d, &plan, err);

@@ -126,10 +126,28 @@ static void test_any_pmd_by_devargs(void **state)
 	nic_driver.close(&n);
 }
 
+/* A NIC's MTU of 1500 is where it begins, not the most it does. */
+static void test_jumbo_frames(void **state)
+{
+	struct nic_params p = small("net_null1,size=64", 1);
+	struct nic n;
+
+	(void)state;
+	p.n_bufs = 1024;
+	open_ok(&p, &n);
+	assert_int_equal(n.mtu, 1500);
+	nic_driver.close(&n);
+	p.mtu = 9000;
+	open_ok(&p, &n);
+	assert_int_equal(n.mtu, 9000);
+	nic_driver.close(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_any_pmd_by_devargs), /* first: it wants EAL memory */
+		cmocka_unit_test(test_jumbo_frames),
 		cmocka_unit_test(test_wrong_strings),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_wrong_numbers),

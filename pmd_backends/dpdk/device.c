@@ -329,6 +329,24 @@ static int parse_tap(const struct nic_params *p, const char *text, struct device
 	return add_args(s, opts, err);
 }
 
+static int parse_pcap_iface(const struct nic_params *p, const char *text, struct device_spec *s,
+			    char err[NIC_ERR_LEN])
+{
+	char arg[64];
+	const char *rest;
+	int ret;
+
+	split_iface(text, s, &rest);
+	if (*rest || strncmp(text, "iface=", 6)) {
+		snprintf(err, NIC_ERR_LEN, "%.64s: iface= stands alone", p->device);
+		return -EINVAL;
+	}
+	/* rx_iface would also give us back what we sent. */
+	snprintf(arg, sizeof arg, "rx_iface_in=%s,tx_iface=%s", s->iface, s->iface);
+	ret = check_iface(p->device, s->iface, err);
+	return ret ? ret : add_args(s, arg, err);
+}
+
 static int parse_pcap(const struct nic_params *p, const char *text, struct device_spec *s,
 		      char err[NIC_ERR_LEN])
 {
@@ -342,12 +360,8 @@ static int parse_pcap(const struct nic_params *p, const char *text, struct devic
 			 sizeof file - 1);
 		return -E2BIG;
 	}
-	if (option(text, "iface", s->iface, sizeof s->iface)) {
-		/* rx_iface would also give us back what we sent. */
-		snprintf(arg, sizeof arg, "rx_iface_in=%s,tx_iface=%s", s->iface, s->iface);
-		ret = check_iface(p->device, s->iface, err);
-		return ret ? ret : add_args(s, arg, err);
-	}
+	if (strncmp(text, "iface=", 6) == 0 || strstr(text, ",iface="))
+		return parse_pcap_iface(p, text, s, err);
 	if (option(text, "rx", file, sizeof file)) {
 		snprintf(arg, sizeof arg, "rx_pcap=%s", file);
 		ret = check_file(p->device, file, R_OK, err);

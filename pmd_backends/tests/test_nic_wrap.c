@@ -155,6 +155,26 @@ static void test_bursts_of_one(void **state)
 	assert_true(o.received > 10000);
 }
 
+/* ... or for none, where others' frames have filled its burst. */
+static void test_bursts_of_none(void **state)
+{
+	struct nic_params pa = small("ring:f:0", 1), pb = small("fault:seed=1/ring:f:1", 1);
+	struct nic_pkt p[4];
+	struct nic a, b;
+
+	(void)state;
+	open_ok(&pa, &a);
+	open_ok(&pb, &b);
+	assert_int_equal(alloc(&a, 0, p, 1), 1);
+	make_frame(&p[0], a_flow, 60, 1);
+	assert_int_equal(tx(&a, 0, p, 1), 1);
+	assert_int_equal(rx(&b, 0, p, 0), 0);
+	assert_int_equal(rx(&b, 0, p, 4), 1);
+	release(&b, 0, p, 1);
+	nic_driver.close(&b);
+	nic_driver.close(&a);
+}
+
 static unsigned long file_len(const char *path)
 {
 	FILE *f = fopen(path, "rb");
@@ -211,6 +231,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_the_largest_frame_is_duplicated),
 		cmocka_unit_test(test_same_seed_same_fate),
 		cmocka_unit_test(test_bursts_of_one),
+		cmocka_unit_test(test_bursts_of_none),
 		cmocka_unit_test(test_capture_keeps_what_was_sent),
 	};
 

@@ -114,9 +114,12 @@ static uint16_t fault_rx(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16
 	struct output out = {pkts, 0, n};
 	struct nic_pkt in[32];
 	uint16_t room = (uint16_t)(n > MAX_HELD + 2 ? (n - MAX_HELD) / 2 : 1);
-	uint16_t got = f->w.inner.ops->rx_burst(f->w.inner.dev, queue, in,
-						(uint16_t)(room < 32 ? room : 32));
+	uint16_t got;
 
+	if (n == 0)
+		return 0; /* what is fetched must fit */
+	got = f->w.inner.ops->rx_burst(f->w.inner.dev, queue, in,
+				       (uint16_t)(room < 32 ? room : 32));
 	q->idle = got ? 0 : q->idle + 1;
 	while (q->idle > MAX_IDLE && q->n_held > 0 && out.n < n)
 		let_go(f, queue, &out, q->n_held - 1);

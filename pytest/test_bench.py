@@ -265,6 +265,6 @@ def test_prefetching_is_in_the_program(bench):
         name = re.match(r"[0-9a-f]+ <([a-z_0-9]+)", function)
         if name:
             found[name[1]] = len(re.findall(r"\tprefetch|\tprfm", function))
-    # frame, bucket, two kinds of record, four lines of a connection; of those: event, both queues
-    assert found["take_chunk"] >= 11
+    # frame, bucket, two kinds of record, four lines of a connection; of those: event, both queues, what was sent
+    assert found["take_chunk"] >= 12
     assert found["serve_some"] >= 2 * 5  # the first of a list, and who comes next: its lines and its event

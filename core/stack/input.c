@@ -244,6 +244,9 @@ static ALWAYS_INLINE void look_on(const struct stack_core *sc, const struct rx_s
 	trace_prefetch(sc, c);
 	buf_prefetch(&sc->bufs, &c->snd);
 	buf_prefetch(&sc->bufs, &c->rcv);
+	/* What the peer's ACK frees is what its message is copied into. */
+	if (c->snd.block != BUFMEM_NONE)
+		__builtin_prefetch(bufmem_at(&sc->bufs, c->snd.block), 1);
 }
 
 /* In the table for this flow, as a connection or a half-open one. */

@@ -36,6 +36,7 @@ static void occupy(struct addr_table *t, uint16_t i)
 	while (t->slots[s] != ADDR_NONE)
 		s = (s + 1) & (ADDR_SLOTS - 1);
 	t->slots[s] = i;
+	t->quick[t->addr[i].addr.b[15]] = (uint8_t)i;
 }
 
 uint16_t addr_index(const struct addr_table *t, const struct ip_addr *a)

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "stack/pmtu.h"
+#include "stack/route.h"
 #include "test_stack_raw.h"
 #include "base/rng.h"
 #include "seed.h"
@@ -444,6 +445,48 @@ static void test_untouched(void **state)
 	net_free(n);
 }
 
+/* All that the table has but one are found. */
+static void assert_found(const struct addr_table *t, const uint32_t *v4, uint16_t n, uint16_t gone)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct ip_addr a = ip_from_v4(v4[i]);
+
+		assert_int_equal(addr_find(t, &a), i == gone ? ADDR_NONE : i);
+	}
+}
+
+/* The last byte is a hint: who shares it with others, has gone, or is another by now, is found as
+ * if there were none. */
+static void test_addresses_of_one_last_byte(void **state)
+{
+	uint32_t v4[] = {US, US + 0x100, US + 0x10000, US + 1};
+	static struct addr_table t;
+	struct stack_addr a = {.prefix = 16};
+
+	(void)state;
+	addr_table_init(&t);
+	assert_int_equal(addr_find(&t, &a.addr), ADDR_NONE);
+	for (uint16_t i = 0; i < 4; i++) {
+		a.addr = ip_from_v4(v4[i]);
+		assert_int_equal(addr_find(&t, &a.addr), ADDR_NONE);
+		assert_int_equal(addr_add(&t, &a), i);
+	}
+	assert_found(&t, v4, 4, ADDR_NONE);
+	for (uint16_t i = 0; i < 4; i++) {
+		addr_set_state(&t, i, ADDR_GONE);
+		assert_found(&t, v4, 4, i);
+		addr_set_state(&t, i, ADDR_VALID);
+		assert_found(&t, v4, 4, ADDR_NONE);
+	}
+	addr_set_state(&t, 2, ADDR_GONE);
+	t.use[2] = ADDR_FREE;
+	a.addr = ip_from_v4(US + 6);
+	assert_int_equal(addr_add(&t, &a), 2);
+	assert_found(&t, v4, 4, 2);
+	v4[2] = US + 6;
+	assert_found(&t, v4, 4, ADDR_NONE);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +500,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_untouched),
+		cmocka_unit_test(test_addresses_of_one_last_byte),
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_unreachable_half_open),
 	};

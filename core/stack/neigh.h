@@ -42,6 +42,7 @@ struct neigh {
 	bool router;  /* IPv6: says it is one */
 	uint32_t gen; /* 24 bits; who remembers another looks for the next hop again */
 	uint32_t hash_next;
+	uint32_t served;      /* the serving that last found it usable */
 	mt_time used_at;      /* of the LRU order, refreshed once a second at most; 0: never */
 	mt_time check_at;     /* REACHABLE: ask again when used after this */
 	struct rlist lru;     /* not linked: static */
@@ -64,6 +65,7 @@ struct neigh_table {
 	uint32_t mask;
 	uint64_t secret[2];
 	uint32_t last_gen;
+	uint32_t serving;    /* of a transmit list, the one under way; never 0 then */
 	struct rlist lru;    /* never used, then least recently used first */
 	struct rlist asking; /* a request is due: sent by the next stack_tx */
 	/* Found no frame: a ring. Who asks does so again after a second only, and all that it has

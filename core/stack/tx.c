@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/inline.h"
+#include "stack/hop.h"
 #include "stack/lose.h"
 #include "stack/place.h"
 #include "stack/trace_put.h"
@@ -187,12 +188,6 @@ static void record_segment(struct stack_core *sc, struct conn *c, const struct t
 	s->resets_sent += (seg->flags & TCPF_RST) != 0;
 }
 
-/* The next hop of the connection before in the list: most have the same. */
-struct last_hop {
-	const struct neigh *n; /* NULL: none */
-	uint32_t id, gen;
-};
-
 static ALWAYS_INLINE struct frame_ends ends_of(const struct stack_core *sc, const struct conn *c)
 {
 	return (struct frame_ends){
@@ -359,9 +354,9 @@ static NEVER_INLINE bool find_hop(struct stack_core *sc, struct conn *c, struct 
 	last->n = NULL;
 	switch (next_hop(sc, c, &n, now)) {
 	case HOP_OK:
+		n->served = sc->neighs.serving;
 		*last = (struct last_hop){.n = n, .id = c->neigh, .gen = c->neigh_gen};
-		if (memcmp(&sc->eth, &n->mac, sizeof(n->mac)) != 0)
-			sc->eth = frame_eth_of(&n->mac, &sc->mac);
+		use_mac(sc, n);
 		return true;
 	case HOP_WAIT:
 		place_none(sc, c);
@@ -385,7 +380,7 @@ static ALWAYS_INLINE bool serve(struct stack_core *sc, struct conn *c, struct la
 {
 	bool same = last->n && c->neigh == last->id && c->neigh_gen == last->gen;
 
-	if (!same && !find_hop(sc, c, last, k->now))
+	if (!same && !known_hop(sc, c, last) && !find_hop(sc, c, last, k->now))
 		return true;
 	sc->vlan = last->n->vlan;
 	return (sc->n_spare && !sc->vlan && !(c->flags & CONN_DONE) && send_message(sc, c, k)) ||
@@ -482,6 +477,8 @@ static NEVER_INLINE void serve_some(struct stack_core *sc, struct rlist *l, unsi
 	struct tcp_clock k = tcp_clock_of(now);
 	struct last_hop last = {0};
 
+	if (++sc->neighs.serving == 0)
+		sc->neighs.serving = 1;
 	for (unsigned i = 0; i < AHEAD; i++)
 		ahead = fetch(sc, l, ahead);
 	while (sc->n_visits && sc->n_out < until && !rlist_empty(l)) {

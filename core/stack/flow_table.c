@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/check.h"
 
 #define GROW_LOAD 7 /* entries for each bucket */
@@ -60,13 +56,6 @@ uint64_t flow_hash(const struct flow_table *t, const struct flow *f)
 	return mix(h ^ k[4], ports ^ k[5]);
 }
 
-static uint16_t tag_of(uint64_t hash)
-{
-	uint16_t tag = (uint16_t)(hash >> 48);
-
-	return tag ? tag : 1;
-}
-
 /* The next bucket on a tag's trail through its group. The stride is odd, so that every bucket is
  * visited; by tag, so that two overflowing buckets do not share a trail. */
 static uint64_t next_on_trail(uint64_t at, uint16_t tag)
@@ -75,27 +64,6 @@ static uint64_t next_on_trail(uint64_t at, uint16_t tag)
 
 	return (at & ~(uint64_t)(FLOW_GROUP - 1)) | ((at + stride) & (FLOW_GROUP - 1));
 }
-
-/* Slots of the bucket with this tag, as a bit set. */
-static inline uint32_t tag_hits(const struct flow_bucket *b, uint16_t tag)
-{
-#ifdef __SSE2__
-	const __m128i *p = (const __m128i *)(const void *)b;
-	__m128i want = _mm_set1_epi16((short)tag);
-	__m128i low = _mm_cmpeq_epi16(_mm_load_si128(p), want);
-	__m128i high = _mm_cmpeq_epi16(_mm_loadl_epi64(p + 1), want); /* n_passed too */
-
-	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & ((1u << FLOW_SLOTS) - 1);
-#else
-	uint32_t hits = 0;
-
-	for (unsigned i = 0; i < FLOW_SLOTS; i++)
-		hits |= (uint32_t)(b->tag[i] == tag) << i;
-	return hits;
-#endif
-}
-
-_Static_assert(offsetof(struct flow_bucket, tag) == 0 && FLOW_SLOTS == 10, "tags: 16 and 4 bytes");
 
 /* Where else an entry of this hash may be that is not at home: the group on its way leaves it there
  * or has it moved already. FLOW_IDLE: nowhere. */
@@ -110,7 +78,7 @@ static uint32_t first_fit(const struct flow_table *t, uint64_t at, uint16_t tag)
 {
 	for (unsigned n = 0; n < FLOW_GROUP; n++) {
 		const struct flow_bucket *b = &t->buckets[at];
-		uint32_t hits = tag_hits(b, tag);
+		uint32_t hits = flow_tag_hits(b, tag);
 
 		if (hits)
 			return b->id[__builtin_ctz(hits)];
@@ -124,12 +92,12 @@ static uint32_t first_fit(const struct flow_table *t, uint64_t at, uint16_t tag)
 uint32_t flow_candidate(const struct flow_table *t, uint64_t hash)
 {
 	uint64_t home = flow_home(t, hash), other;
-	uint32_t id = first_fit(t, home, tag_of(hash));
+	uint32_t id = first_fit(t, home, flow_tag(hash));
 
 	if (id != FLOW_NONE)
 		return id;
 	other = other_home(t, hash, home);
-	return other == FLOW_IDLE ? FLOW_NONE : first_fit(t, other, tag_of(hash));
+	return other == FLOW_IDLE ? FLOW_NONE : first_fit(t, other, flow_tag(hash));
 }
 
 static uint32_t find_from(const struct flow_table *t, uint64_t at, uint16_t tag,
@@ -138,7 +106,7 @@ static uint32_t find_from(const struct flow_table *t, uint64_t at, uint16_t tag,
 	for (unsigned n = 0; n < FLOW_GROUP; n++) {
 		const struct flow_bucket *b = &t->buckets[at];
 
-		for (uint32_t hits = tag_hits(b, tag); hits; hits &= hits - 1) {
+		for (uint32_t hits = flow_tag_hits(b, tag); hits; hits &= hits - 1) {
 			uint32_t id = b->id[__builtin_ctz(hits)];
 
 			if (t->records->same(t->owner, id, f))
@@ -154,12 +122,12 @@ static uint32_t find_from(const struct flow_table *t, uint64_t at, uint16_t tag,
 uint32_t flow_find(const struct flow_table *t, uint64_t hash, const struct flow *f)
 {
 	uint64_t home = flow_home(t, hash), other;
-	uint32_t id = find_from(t, home, tag_of(hash), f);
+	uint32_t id = find_from(t, home, flow_tag(hash), f);
 
 	if (id != FLOW_NONE)
 		return id;
 	other = other_home(t, hash, home);
-	return other == FLOW_IDLE ? FLOW_NONE : find_from(t, other, tag_of(hash), f);
+	return other == FLOW_IDLE ? FLOW_NONE : find_from(t, other, flow_tag(hash), f);
 }
 
 /* False: the group is full, and as it was. */
@@ -169,7 +137,7 @@ static bool put(struct flow_table *t, uint64_t home, uint16_t tag, uint32_t id)
 	uint32_t room = 0;
 
 	for (unsigned n = 0; n < FLOW_GROUP; n++) {
-		room = tag_hits(&t->buckets[at], 0);
+		room = flow_tag_hits(&t->buckets[at], 0);
 		if (room)
 			break;
 		at = next_on_trail(at, tag);
@@ -272,7 +240,7 @@ bool flow_insert(struct flow_table *t, uint64_t hash, uint32_t id)
 	grow(t);
 	home = flow_home(t, hash);
 	other = other_home(t, hash, home);
-	if (!put(t, other == FLOW_IDLE ? home : other, tag_of(hash), id))
+	if (!put(t, other == FLOW_IDLE ? home : other, flow_tag(hash), id))
 		return false;
 	t->n_used++;
 	t->n_changes++;
@@ -292,7 +260,7 @@ static bool locate_from(const struct flow_table *t, uint16_t tag, uint32_t id, s
 	for (unsigned n = 0; n < FLOW_GROUP; n++) {
 		const struct flow_bucket *b = &t->buckets[p->at];
 
-		for (uint32_t hits = tag_hits(b, tag); hits; hits &= hits - 1) {
+		for (uint32_t hits = flow_tag_hits(b, tag); hits; hits &= hits - 1) {
 			p->slot = (unsigned)__builtin_ctz(hits);
 			if (b->id[p->slot] == id)
 				return true;
@@ -307,10 +275,10 @@ static struct place locate(const struct flow_table *t, uint64_t hash, uint32_t i
 {
 	struct place p = {.home = flow_home(t, hash)};
 
-	if (locate_from(t, tag_of(hash), id, &p))
+	if (locate_from(t, flow_tag(hash), id, &p))
 		return p;
 	p.home = other_home(t, hash, p.home);
-	check(p.home != FLOW_IDLE && locate_from(t, tag_of(hash), id, &p));
+	check(p.home != FLOW_IDLE && locate_from(t, flow_tag(hash), id, &p));
 	return p;
 }
 

@@ -20,6 +20,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/rng.h"
 #include "wire/addr.h"
@@ -79,9 +82,45 @@ static inline void flow_prefetch(const struct flow_table *t, uint64_t hash)
 {
 	__builtin_prefetch(&t->buckets[flow_home(t, hash)]);
 }
+static inline uint16_t flow_tag(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)(hash >> 48);
+
+	return tag ? tag : 1;
+}
+
+/* Slots of the bucket with this tag, as a bit set. */
+static inline uint32_t flow_tag_hits(const struct flow_bucket *b, uint16_t tag)
+{
+#ifdef __SSE2__
+	const __m128i *p = (const __m128i *)(const void *)b;
+	__m128i want = _mm_set1_epi16((short)tag);
+	__m128i low = _mm_cmpeq_epi16(_mm_load_si128(p), want);
+	__m128i high = _mm_cmpeq_epi16(_mm_loadl_epi64(p + 1), want); /* n_passed too */
+
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & ((1u << FLOW_SLOTS) - 1);
+#else
+	uint32_t hits = 0;
+
+	for (unsigned i = 0; i < FLOW_SLOTS; i++)
+		hits |= (uint32_t)(b->tag[i] == tag) << i;
+	return hits;
+#endif
+}
+
+_Static_assert(offsetof(struct flow_bucket, tag) == 0 && FLOW_SLOTS == 10, "tags: 16 and 4 bytes");
+
 /* First id whose tag fits: almost always the right one, found without touching the record;
  * FLOW_NONE: no such flow. For prefetching; confirm with same() or flow_find. */
 uint32_t flow_candidate(const struct flow_table *, uint64_t hash);
+/* The same; in line where the search ends in its first bucket, as most do. */
+static inline uint32_t flow_at_home(const struct flow_table *t, uint64_t hash)
+{
+	const struct flow_bucket *b = &t->buckets[flow_home(t, hash)];
+	uint32_t hits = flow_tag_hits(b, flow_tag(hash));
+
+	return hits ? b->id[__builtin_ctz(hits)] : flow_candidate(t, hash);
+}
 uint32_t flow_find(const struct flow_table *, uint64_t hash, const struct flow *);
 /* The flow is not in the table. False when there is no room: with hashes as flow_hash makes them,
  * not below the number of entries that the memory is for. */

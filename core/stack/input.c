@@ -221,7 +221,7 @@ static NEVER_INLINE bool take_any(struct stack_core *sc, struct nic_pkt *p, stru
 
 static void look_up(struct stack_core *sc, struct rx_seg *r)
 {
-	r->id = flow_candidate(&sc->flows, r->hash);
+	r->id = flow_at_home(&sc->flows, r->hash);
 	if (r->id == FLOW_NONE)
 		return;
 	if (r->id & FLOW_TW) {

@@ -120,8 +120,10 @@ static void verify(const struct world *w)
 		uint32_t id = flow_find(&w->t, w->hash[i], &w->flows[i]);
 
 		assert_int_equal(id, w->in[i] ? i : FLOW_NONE);
+		id = flow_candidate(&w->t, w->hash[i]);
+		assert_int_equal(flow_at_home(&w->t, w->hash[i]), id);
 		if (w->in[i])
-			assert_int_not_equal(flow_candidate(&w->t, w->hash[i]), FLOW_NONE);
+			assert_int_not_equal(id, FLOW_NONE);
 		n += w->in[i];
 	}
 	assert_int_equal(w->t.n_used, n);

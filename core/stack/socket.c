@@ -57,7 +57,8 @@ ssize_t stack_recvv(struct stack_core *sc, uint32_t id, const struct iovec *iov,
 	return got;
 }
 
-ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt_time now)
+static NEVER_INLINE ssize_t recv_any(struct stack_core *sc, uint32_t id, void *buf, size_t len,
+				     mt_time now)
 {
 	struct conn *c = core_conn(sc, id);
 	uint32_t n = len ? buf_take(&sc->bufs, &c->rcv, buf, len) : 0;
@@ -65,6 +66,28 @@ ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt
 	if (!n)
 		return len ? recv_nothing(sc, c) : 0;
 	consumed(sc, c, n, now);
+	return n;
+}
+
+/* In line: all there is, of the smallest block, in one piece. Its bytes are copied late, as in
+ * stack_send. */
+ssize_t stack_recv(struct stack_core *sc, uint32_t id, void *buf, size_t len, mt_time now)
+{
+	struct conn *c = core_conn(sc, id);
+	uint32_t block = c->rcv.block, n;
+	const struct bufmem_unit *u;
+
+	if (block == BUFMEM_NONE)
+		return recv_any(sc, id, buf, len, now);
+	u = buf_unit(&sc->bufs, &c->rcv);
+	n = u->len;
+	/* Bitwise on purpose: one branch. Nothing is not all, and what is ahead of a hole stays. */
+	if ((n ^ u->high) | u->order | ((size_t)n - 1 >= len) | (u->head + n > BUFMEM_UNIT))
+		return recv_any(sc, id, buf, len, now);
+	buf_init(&c->rcv);
+	consumed(sc, c, n, now);
+	memcpy(buf, bufmem_at(&sc->bufs, block) + u->head, n);
+	bufmem_put(&sc->bufs, block, 0);
 	return n;
 }
 

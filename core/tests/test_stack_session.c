@@ -340,6 +340,91 @@ static void drain_events(struct stack_core *sc)
 		;
 }
 
+static bool wire_cut;
+
+static bool lose_if_cut(const uint8_t *frame, uint16_t len)
+{
+	(void)frame;
+	(void)len;
+	return wire_cut;
+}
+
+/* The stream's next k bytes, which begin at *at, are sent and, unless the wire is cut, come. */
+static void send_next(struct net *n, uint32_t id, uint8_t *at, unsigned k)
+{
+	uint8_t out[256];
+
+	for (unsigned i = 0; i < k; i++)
+		out[i] = (uint8_t)(*at)++;
+	assert_int_equal(stack_send(n->a.sc, id, out, k, n->now), k);
+	net_turn(n);
+}
+
+/* A read of so many gives the next `want`. */
+static void recv_next(struct net *n, uint32_t sid, uint8_t *at, size_t len, unsigned want)
+{
+	uint8_t in[512];
+
+	memset(in, 0x5a, sizeof(in));
+	assert_int_equal(stack_recv(n->b.sc, sid, in, len, n->now), want);
+	for (unsigned i = 0; i < want; i++)
+		assert_int_equal(in[i], (uint8_t)(*at)++);
+	assert_int_equal(in[want], 0x5a);
+}
+
+static size_t buf_bytes(const struct stack_core *sc)
+{
+	struct stack_usage u;
+
+	stack_usage(sc, &u);
+	return u.buf_bytes;
+}
+
+/* Reads of as much as there is, of more, of less; from the middle of a block, around its end, and
+ * beside bytes that wait for others. */
+static void test_reads(void **state)
+{
+	struct net *n = pair(0);
+	uint32_t lid = (uint32_t)net_listen(n, 80, 8), sid, id = established(n, lid, &sid);
+	uint8_t out = 1, in = 1, none[4];
+
+	(void)state;
+	stack_set_option(n->a.sc, id, TCP_OPT_NODELAY, 1, n->now);
+	n->a.lose = lose_if_cut;
+	send_next(n, id, &out, 8);
+	recv_next(n, sid, &in, 0, 0);
+	recv_next(n, sid, &in, 8, 8);
+	assert_int_equal(buf_bytes(n->b.sc), 0);
+	send_next(n, id, &out, 8);
+	recv_next(n, sid, &in, 100, 8);
+	assert_int_equal(buf_bytes(n->b.sc), 0);
+	send_next(n, id, &out, 200);
+	recv_next(n, sid, &in, 150, 150);
+	assert_int_equal(buf_bytes(n->b.sc), 256);
+	send_next(n, id, &out, 200);
+	recv_next(n, sid, &in, 300, 250); /* in two pieces */
+	send_next(n, id, &out, 8);
+	recv_next(n, sid, &in, 3, 3);
+	recv_next(n, sid, &in, 100, 5);
+	assert_int_equal(buf_bytes(n->b.sc), 0);
+	assert_int_equal(stack_recv(n->b.sc, sid, none, sizeof(none), n->now), -EAGAIN);
+	send_next(n, id, &out, 4);
+	net_turns(n, 4);
+	wire_cut = true;
+	send_next(n, id, &out, 4);
+	wire_cut = false;
+	send_next(n, id, &out, 4);
+	wire_cut = true; /* what is sent again at once */
+	recv_next(n, sid, &in, 100, 4);
+	assert_int_equal(stack_recv(n->b.sc, sid, none, sizeof(none), n->now), -EAGAIN);
+	assert_int_equal(buf_bytes(n->b.sc), 256);
+	wire_cut = false;
+	net_run_ms(n, 1000);
+	recv_next(n, sid, &in, 100, 8);
+	assert_int_equal(buf_bytes(n->b.sc), 0);
+	net_free(n);
+}
+
 /* ECONNRESET once, then end of stream and EPIPE; data that came before can be read. */
 static void fault_10_reset_is_an_error_not_the_end(void **state)
 {
@@ -444,6 +529,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_ack_waits_one_turn),
 		cmocka_unit_test(test_bulk),
 		cmocka_unit_test(test_bulk_loss),
+		cmocka_unit_test(test_reads),
 		cmocka_unit_test(fault_10_reset_is_an_error_not_the_end),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_half_close),

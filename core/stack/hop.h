@@ -10,6 +10,7 @@
 struct last_hop {
 	const struct neigh *n; /* NULL: none */
 	uint32_t id, gen;
+	struct ip_addr remote; /* was routed there in this serving; unspecified: no route was asked */
 };
 
 static ALWAYS_INLINE void use_mac(struct stack_core *sc, const struct neigh *n)

@@ -349,13 +349,22 @@ static NEVER_INLINE bool send_all(struct stack_core *sc, struct conn *c, const s
 static NEVER_INLINE bool find_hop(struct stack_core *sc, struct conn *c, struct last_hop *last,
 				  mt_time now)
 {
+	bool fresh = !c->neigh_gen;
 	struct neigh *n;
 
+	/* Opens that stand behind each other mostly have one remote. */
+	if (fresh && last->n && ip_eq(&c->remote, &last->remote)) {
+		c->neigh = last->id & (NEIGH_MAX - 1);
+		c->neigh_gen = last->gen & NEIGH_GEN_MAX;
+		return true;
+	}
 	last->n = NULL;
 	switch (next_hop(sc, c, &n, now)) {
 	case HOP_OK:
 		n->served = sc->neighs.serving;
 		*last = (struct last_hop){.n = n, .id = c->neigh, .gen = c->neigh_gen};
+		if (fresh)
+			last->remote = c->remote;
 		use_mac(sc, n);
 		return true;
 	case HOP_WAIT:

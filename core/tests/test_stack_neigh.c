@@ -544,6 +544,48 @@ static void test_one_network_is_not_one_chain(void **state)
 	}
 }
 
+/* The next SYNs go to the stations with these last bytes, in this order. */
+static void expect_syns(struct net *n, const uint8_t *station, unsigned k)
+{
+	struct raw_frame r;
+
+	net_turn(n);
+	for (unsigned i = 0; i < k; i++) {
+		assert_true(raw_get_tcp(n, &r));
+		assert_int_equal(r.eth.dst.b[5], station[i]);
+	}
+	assert_false(raw_get_tcp(n, &r));
+}
+
+/* Opens of one turn share a route if they have one remote; those of the next ask again. */
+static void test_opens_of_a_turn(void **state)
+{
+	struct stack_neigh_entry peers[2] = {{ip_from_v4(PEER), {{2, 0, 0, 0, 0, 2}}},
+					     {ip_from_v4(PEER + 1), {{2, 0, 0, 0, 0, 3}}}};
+	struct stack_route all = {.net = ip_from_v4(0), .gateway = ip_from_v4(PEER)};
+	struct stack_route learned = {ip_from_v4(0xc0000200u), 24, ip_from_v4(PEER + 1)};
+	const uint32_t far = 0xc0000201u, near = PEER + 1;
+	const uint32_t to[7] = {far, far, near, far, near, near, far + 1};
+	struct stack_config cfg = net_config();
+	struct net *n;
+
+	(void)state;
+	cfg.neighs = peers;
+	cfg.n_neighs = 2;
+	cfg.routes = &all;
+	cfg.n_routes = 1;
+	n = raw_net(&cfg);
+	net_turn(n);
+	for (unsigned i = 0; i < 7; i++)
+		assert_true(connect_to(n, to[i], 80) >= 0);
+	expect_syns(n, (const uint8_t[7]){2, 2, 3, 2, 3, 3, 2}, 7);
+	assert_true(route_add(&n->a.sc->routes, &learned, true));
+	for (unsigned i = 0; i < 2; i++)
+		assert_true(connect_to(n, far, 80) >= 0);
+	expect_syns(n, (const uint8_t[2]){3, 3}, 2);
+	net_free(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +606,7 @@ int main(void)
 		cmocka_unit_test(test_no_buffer_delays_an_answer),
 		cmocka_unit_test(test_static_and_gateway),
 		cmocka_unit_test(test_longest_prefix_wins),
+		cmocka_unit_test(test_opens_of_a_turn),
 		cmocka_unit_test(test_one_network_is_not_one_chain),
 	};
 

@@ -316,6 +316,7 @@ static void make_request(struct load_worker *w)
 	w->request_len = conf->message_bytes;
 	for (uint32_t i = 0; i < sizeof(w->request); i++)
 		w->request[i] = (char)('a' + random_next(&letters) % 26);
+	memcpy(w->key, w->request, sizeof(w->key));
 }
 
 uint32_t load_slots(const struct load_conf *conf)

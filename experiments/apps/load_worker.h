@@ -7,6 +7,7 @@
 
 #include "http_response.h"
 #include "load.h"
+#include "protocol.h"
 #include "team.h"
 #include "webset.h"
 
@@ -79,6 +80,8 @@ struct load_worker {
 	uint64_t now;
 	int phase;
 	uint32_t request_len;
+	uint64_t mark;	     /* what key begins with; 0: of no request */
+	char key[ECHO_KEEP]; /* a request's beginning; load_slot.c */
 	char request[LOAD_BUFFER];
 	char scratch[LOAD_BUFFER];
 	/* read by the main thread while we run */

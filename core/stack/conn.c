@@ -230,7 +230,7 @@ void conn_raise(struct stack_core *sc, struct conn *c, uint32_t edge)
 		rlist_append(&sc->conn_events, &c->event_node);
 }
 
-uint32_t conn_ready_any(const struct stack_core *sc, const struct conn *c)
+uint32_t conn_ready_any(const struct stack_core *sc, struct conn *c)
 {
 	uint32_t r = 0;
 
@@ -248,8 +248,12 @@ uint32_t conn_ready_any(const struct stack_core *sc, const struct conn *c)
 		r |= STACK_HUP;
 	if (c->flags & CONN_SHUT_WR)
 		r |= STACK_OUT;
-	else if (conn_alive(c) && !(c->flags & (CONN_NO_SPACE | CONN_STARVED)) && tcp_room(&c->tcb))
+	else if (!conn_alive(c) || (c->flags & (CONN_NO_SPACE | CONN_STARVED)))
+		return r;
+	else if (tcp_room(&c->tcb))
 		r |= STACK_OUT;
+	else /* the bound fell below what is buffered: who looks is told when there is room */
+		c->flags |= CONN_NO_SPACE;
 	return r;
 }
 

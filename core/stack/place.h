@@ -101,15 +101,15 @@ static ALWAYS_INLINE void place_settle_live(struct stack_core *sc, struct conn *
 }
 
 /* What is ready now. In line: of one that is open with nothing else about it. */
-static ALWAYS_INLINE uint32_t conn_ready(const struct stack_core *sc, const struct conn *c)
+static ALWAYS_INLINE uint32_t conn_ready(const struct stack_core *sc, struct conn *c)
 {
 	const unsigned about = CONN_LIVE | CONN_OPENED | CONN_DONE | CONN_EOF | CONN_SHUT_RD |
 			       CONN_SHUT_WR | CONN_NO_SPACE | CONN_STARVED;
 
-	if ((c->flags & about) != (CONN_LIVE | CONN_OPENED) || c->error)
+	if ((c->flags & about) != (CONN_LIVE | CONN_OPENED) || c->error ||
+	    (!tcp_has_room(&c->tcb, 0) && !tcp_room(&c->tcb)))
 		return conn_ready_any(sc, c);
-	return (buf_len(&sc->bufs, &c->rcv) ? STACK_IN : 0) |
-	       (tcp_has_room(&c->tcb, 0) || tcp_room(&c->tcb) ? STACK_OUT : 0);
+	return (buf_len(&sc->bufs, &c->rcv) ? STACK_IN : 0) | STACK_OUT;
 }
 
 #endif

@@ -184,6 +184,23 @@ static void test_writable_edge_after_full(void **state)
 			     mtcp_write(f->w.m[SRV], f->s, chunk, 1) == 1);
 }
 
+/* What may be buffered falls below what is: whoever looks then is told when there is room. */
+static void test_writable_after_the_bound_fell(void **state)
+{
+	struct fixture *f = *state;
+	static char chunk[40000];
+	int bound = 8192;
+
+	assert_int_equal(mtcp_write(f->w.m[SRV], f->s, chunk, sizeof(chunk)), sizeof(chunk));
+	assert_int_equal(mtcp_setsockopt(f->w.m[SRV], f->s, SOL_SOCKET, SO_SNDBUF, &bound,
+					 sizeof(bound)),
+			 0);
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, f->s, MTCP_EPOLLOUT), 0);
+	(void)polled(f, f->ep, f->s);
+	UNTIL(&f->w, mtcp_read(f->w.m[CLI], f->c, chunk, sizeof(chunk)) < -1 ||
+			     polled(f, f->ep, f->s) == MTCP_EPOLLOUT);
+}
+
 static void test_end_of_stream(void **state)
 {
 	struct fixture *f = *state;
@@ -568,6 +585,7 @@ int main(void)
 		T(test_edge_of_another_kind),
 		T(test_one_shot),
 		T(test_writable_edge_after_full),
+		T(test_writable_after_the_bound_fell),
 		T(test_end_of_stream),
 		T(test_error_unasked),
 		T(test_connect_readiness),

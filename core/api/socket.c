@@ -8,7 +8,6 @@
 #include "runtime/clock.h"
 
 #define LINGER_LOOK (1 * MT_MS) /* between looks at a connection that a close waits for */
-#define PORT_TRIES  64		/* random ports tried for a listener without one */
 
 API int mtcp_socket(mctx_t m, int domain, int type, int protocol)
 {
@@ -106,12 +105,15 @@ static int64_t listen_on(struct ctx *c, struct sock_opts *o, uint32_t backlog)
 	const struct stack_config *cfg = &c->core.stack->cfg.stack;
 	uint32_t span = (uint32_t)cfg->port_max - cfg->port_min + 1;
 	int64_t r = -EADDRINUSE;
+	uint32_t at;
 
 	if (o->local.port != 0)
 		return c->core.ops->listen(&c->core, &o->local, backlog, &o->rt);
-	for (int i = 0; i < PORT_TRIES && r == -EADDRINUSE; i++) {
-		o->local.port = (uint16_t)(cfg->port_min + rng_below(&c->rng, span));
-		r = c->core.ops->listen(&c->core, &o->local, backlog, &o->rt);
+	at = rng_below(&c->rng, span);
+	for (uint32_t i = 0; i < span && r == -EADDRINUSE; i++) {
+		o->local.port = (uint16_t)(cfg->port_min + (at + i) % span);
+		if (!in_use(c, &o->local)) /* also by one that covers this address */
+			r = c->core.ops->listen(&c->core, &o->local, backlog, &o->rt);
 	}
 	if (r < 0)
 		o->local.port = 0;
@@ -217,6 +219,8 @@ static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *
 		return (int)id;
 	f->id = (uint32_t)id;
 	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
+	if (c->core.pair) /* its outcome may have come with the answer, before it had a name */
+		fd_notify(c, f, fd_ready(c, f));
 	/* A SYN that waits for data (TCP_FASTOPEN_CONNECT) must not keep the caller from writing
 	 * it. */
 	if (o && (o->rt.set >> TCP_OPT_FASTOPEN & 1) &&

@@ -130,6 +130,7 @@ void rt_config_derive(struct rt_config *c)
 	s->n_routes = c->n_routes;
 	s->neighs = c->neighs;
 	s->n_neighs = c->n_neighs;
+	s->n_neigh = stack_config_default.n_neigh + c->n_neighs; /* these never give way */
 }
 
 int rt_config_finish(struct rt_config *c, char err[RT_ERR_LEN])

@@ -207,6 +207,8 @@ int rt_parse_route(struct rt_config *c, const struct rt_key *k, const char *valu
 		return bad(why, k->name, value, mend);
 	if (fresh(c, LIST_ROUTE))
 		keep_defaults(c);
+	if (r.prefix == 0) /* as a gateway */
+		drop_default(c, ip_is_v4(&r.net));
 	return add_route(c, k, &r, why);
 }
 

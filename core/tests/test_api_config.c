@@ -226,6 +226,15 @@ static void test_addresses(void **state)
 	assert_int_equal(text("gateway = 10.9.0.9"), 0);
 	assert_int_equal(cfg.n_routes, 2);
 	assert_int_equal(ip_to_v4(&cfg.routes[1].gateway), 0x0a090009);
+	/* a default route is one, however it is spelled */
+	assert_int_equal(text("route = 0.0.0.0/0 via 10.9.0.8"), 0);
+	assert_int_equal(cfg.n_routes, 1);
+	assert_int_equal(ip_to_v4(&cfg.routes[0].gateway), 0x0a090008);
+	/* neighbours that never change leave the others their places */
+	assert_int_equal(text("device = fake:w:0"), 0);
+	assert_int_equal(rt_config_finish(&cfg, err), 0);
+	assert_int_equal(cfg.stack.n_neigh, stack_config_default.n_neigh + cfg.n_neighs);
+	assert_in_range(cfg.n_neighs, 1, 1);
 }
 
 static void test_what_is_missing(void **state)

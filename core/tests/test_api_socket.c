@@ -592,6 +592,24 @@ static void test_a_reading_is_of_one_moment(void **state)
 	assert_true(parts(&then) - parts(&first) <= then.total - first.total);
 }
 
+/* A port that is drawn is nobody's, as one that is named: not of a listener on all addresses. */
+static void test_a_drawn_port_is_nobodys(void **state)
+{
+	struct world w;
+	int s;
+
+	(void)state;
+	world_open(&w, "port_range = 9000-9001\n");
+	listener(w.m[SRV], 9000, 4);
+	s = stream(w.m[SRV]);
+	assert_int_equal(try_bind(w.m[SRV], s, 1, 0), 0);
+	assert_int_equal(mtcp_listen(w.m[SRV], s, 4), 0); /* 9001 */
+	s = stream(w.m[SRV]);
+	assert_int_equal(try_bind(w.m[SRV], s, 1, 0), 0);
+	FAILS(mtcp_listen(w.m[SRV], s, 4), EADDRINUSE);
+	world_close(&w);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -619,7 +637,8 @@ int main(void)
 	};
 	const struct CMUnitTest account[] = {T(test_no_time_is_told_twice),
 					     T(test_a_reading_is_of_one_moment)};
-	const struct CMUnitTest v4[] = {T(test_names), T(test_errors_of_making)};
+	const struct CMUnitTest v4[] = {T(test_names), T(test_errors_of_making),
+					cmocka_unit_test(test_a_drawn_port_is_nobodys)};
 	int failed = cmocka_run_group_tests_name("socket, inline", both, inline_mode, NULL);
 
 	failed += cmocka_run_group_tests_name("names, inline", v4, inline_mode, NULL);

@@ -615,6 +615,30 @@ def test_junit_of_ctest_and_pytest(tmp_path):
     assert str(tally) == "1 passed, 1 failed, 1 skipped" and tally.wrong == ["b"] and tally.left_out == ["c: why"]
 
 
+@pytest.mark.parametrize("status, cases, counts", [
+    (0, '<testcase name="a"/>', "1 passed, 0 failed, 0 skipped"),
+    (1, '<testcase name="a"/><testcase name="b"><failure message=""/></testcase>', "1 passed, 1 failed, 0 skipped"),
+    (2, '<testcase name="a"/>', None),  # interrupted
+    (5, "", None),                      # nothing was there to run
+    (2, None, None)])                   # it did not come as far as a file
+def test_a_run_that_ended_early_has_failed(tmp_path, monkeypatch, status, cases, counts):
+    log = tmp_path / "ctest.log"
+
+    def run(_log, *_):
+        log.write_text("its last words\n")
+        if cases is not None:
+            log.with_suffix(".xml").write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+        return status
+
+    monkeypatch.setattr(suite, "_run", run)
+    for stage in (suite._pytest(False, False), lambda path: suite._ctest(path, tmp_path)):
+        if counts:
+            assert str(stage(log)) == counts
+            continue
+        with pytest.raises(suite.Broken, match="its last words"):
+            stage(log)
+
+
 def test_coverage_adds_up_over_objects():
     counts = coverage.Counts()
     for times in (0, 2):  # a header's line, as two objects have it

@@ -89,6 +89,14 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
 
 
+def _counted(log: Path, result: Path, status: int) -> Tally:
+    """A run that ended early leaves a file of what it had done: then its status alone says that it failed."""
+    tally = junit(result) if result.exists() else None
+    if tally is None or (status and not tally.failed):
+        raise Broken(_tail(log))
+    return tally
+
+
 def _build(log: Path, folder: Path, settings: list[str], targets: list[str], compiler: str | None = None) -> None:
     extra = {"CC": compiler} if compiler and not (folder / "CMakeCache.txt").exists() else {}
     configure = ["cmake", "-S", str(ROOT), "-B", str(folder), "-G", "Ninja", *settings]
@@ -101,10 +109,8 @@ def _ctest(log: Path, folder: Path, only: str | None = None) -> Tally:
     result.unlink(missing_ok=True)
     argv = ["ctest", "--test-dir", str(folder), "--output-junit", str(result), "--output-on-failure", "--no-tests=error",
             "-j", str(os.cpu_count() or 1)]
-    _run(log, argv + (["-R", only] if only else []), _SANITIZERS)
-    if not result.exists():
-        raise Broken(_tail(log))
-    return junit(result)
+    status = _run(log, argv + (["-R", only] if only else []), _SANITIZERS)
+    return _counted(log, result, status)
 
 
 def _release(log: Path) -> Tally:
@@ -202,10 +208,8 @@ def _pytest(fast: bool, nightly: bool) -> Callable[[Path], Tally]:
         argv = ["/usr/bin/python3", "-m", "pytest", "-c", str(ROOT / "pytest" / "pytest.ini"), f"--junitxml={result}",
                 *(["-m", "not slow"] if fast else []), str(ROOT / "pytest")]
         extra = {"MTCP_BUILD": str(build_dir()), "PYTHONDONTWRITEBYTECODE": "1"}
-        _run(log, argv, extra | ({"MTCP_NIGHTLY": "1"} if nightly else {}))
-        if not result.exists():
-            raise Broken(_tail(log))
-        return junit(result)
+        status = _run(log, argv, extra | ({"MTCP_NIGHTLY": "1"} if nightly else {}))
+        return _counted(log, result, status)
 
     return stage
 

@@ -192,6 +192,7 @@ static void fake_close(struct nic *n)
 static void fake_stats(struct nic *n)
 {
 	n->rx_missed = 7;
+	n->tx_errors = 9;
 }
 
 const struct nic_driver nic_driver = {

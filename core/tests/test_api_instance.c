@@ -3,6 +3,7 @@
  * several stacks. */
 #include "api_world.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 
@@ -49,6 +50,7 @@ static int init_saying(const char *conf)
 static void test_init_as_old_programs_do(void **state)
 {
 	struct mtcp_conf conf;
+	cpu_set_t set;
 	mctx_t m;
 
 	(void)state;
@@ -78,6 +80,9 @@ static void test_init_as_old_programs_do(void **state)
 	FAILS(mtcp_setconf(&conf), EINVAL);
 	FAILS(mtcp_setconf(NULL), EFAULT);
 	assert_int_equal(mtcp_core_affinitize(0), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	assert_int_equal(CPU_COUNT(&set), 1);
+	assert_true(CPU_ISSET(0, &set));
 	m = mtcp_create_context(0);
 	assert_non_null(m);
 	assert_int_equal(m->cpu, 0);

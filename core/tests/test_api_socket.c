@@ -113,7 +113,8 @@ static void fault_14_large_and_empty_reads(void **state)
 static void test_vectors_and_peek(void **state)
 {
 	struct world *w = *state;
-	int l = listener(w->m[SRV], 80, 16), s, c = connected(w, l, 80, &s);
+	int l = listener(w->m[SRV], 80, 16), s, c = connected(w, l, 80, &s), off = 0;
+	static char big[20000];
 	char a[3], b[10];
 	char x[] = "abc", y[] = "defgh";
 	struct iovec out[] = {{x, 3}, {NULL, 0}, {y, 5}}, in[] = {{a, 3}, {b, 10}};
@@ -138,7 +139,12 @@ static void test_vectors_and_peek(void **state)
 	      mtcp_recvmsg(w->m[CLI], c, &msg, MSG_WAITALL) == 8); /* non-blocking: what is there */
 	assert_memory_equal(b, "defgh", 5);
 	assert_int_equal(msg.msg_namelen, 0);
+	assert_int_equal(mtcp_socket_ioctl(w->m[CLI], c, FIONBIO, &off), 0);
 	FAILS(mtcp_recv(w->m[CLI], c, a, 3, MSG_DONTWAIT), EAGAIN);
+	while (mtcp_send(w->m[CLI], c, big, sizeof(big), MSG_DONTWAIT) > 0) /* nobody reads */
+		;
+	assert_int_equal(errno, EAGAIN);
+	assert_int_equal(mtcp_setsock_nonblock(w->m[CLI], c), 0);
 	FAILS(mtcp_recv(w->m[CLI], c, a, 3, MSG_OOB), EOPNOTSUPP);
 	FAILS(mtcp_readv(w->m[CLI], c, in, -1), EINVAL);
 	FAILS(mtcp_readv(w->m[CLI], c, NULL, 1), EFAULT);

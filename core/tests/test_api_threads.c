@@ -512,6 +512,7 @@ static void test_statistics(void **state)
 	assert_int_equal(mtcp_get_cycles(atomic_load(&watched), &cy), 0);
 	assert_int_equal(mtcp_get_device_stats(atomic_load(&watched), &missed, &errors), 0);
 	assert_int_equal(missed, 7);
+	assert_int_equal(errors, 9);
 	assert_int_equal(st.accepts, 500);
 	assert_int_equal(st.rx_data_bytes, 500 * MSG);
 	assert_true(cy.rx && cy.tcp && cy.app && cy.tx && cy.hz > 1000000);

@@ -70,6 +70,7 @@ struct result {
 	double mbps[N_MAX], sum, jain;
 	double queue_ms, queue_max_ms; /* mean wait in the bottleneck */
 	uint64_t lost, full, marked;
+	uint64_t reduced; /* times that marks made a window of the server's smaller, ever */
 };
 
 /* What happens in `seconds` from now. */
@@ -226,6 +227,7 @@ static struct result marked(const struct cc_ops *cc, uint8_t ecn, unsigned flows
 	n.leg = 500 * MT_US;
 	net_start(&n);
 	r = net_measure(&n, 4);
+	r.reduced = pair_stats(n.server)->ecn_reductions;
 	net_end(&n);
 	return r;
 }
@@ -261,6 +263,7 @@ static void cubic_with_ecn_loses_nothing(void **state)
 	r = marked(&cc_cubic, TCP_ECN_ASK, 1);
 	assert_int_equal(r.full, 0);
 	assert_true(r.marked > 0);
+	assert_true(r.reduced > 0);
 	assert_true(r.sum > 80);
 }
 
@@ -271,6 +274,7 @@ static void cubic_without_ecn_overflows_it(void **state)
 	(void)state;
 	r = marked(&cc_cubic, TCP_ECN_OFF, 1);
 	assert_int_equal(r.marked, 0);
+	assert_int_equal(r.reduced, 0);
 	assert_true(r.full > 0);
 }
 

@@ -263,6 +263,7 @@ static void peer_vanishes(void **state)
 
 		assert_in_range(took, bounds_s[i][0], bounds_s[i][1]);
 		assert_int_equal(stack_take_error(k.c, k.cid), ETIMEDOUT);
+		assert_int_equal(stack_stats(k.c)->timeouts, 1);
 		stack_close(k.c, k.cid, sim_now(k.p.sim));
 		stack_abort(k.s, k.sid, sim_now(k.p.sim));
 		pair_end(&k.p);

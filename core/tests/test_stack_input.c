@@ -162,6 +162,7 @@ static void test_unreachable(void **state)
 	r.buf[ETH_HLEN] = 0x4f;			   /* nor can this quote be read */
 	icmp_error(n, &r, ICMP_UNREACHABLE, 1, 0);
 	assert_int_equal(stack_stats(n->a.sc)->drop_icmp, 4);
+	assert_int_equal(stack_stats(n->a.sc)->rx_icmp, 5);
 	stack_close(n->a.sc, (uint32_t)id, n->now);
 	assert_all_back(n->a.sc);
 	net_free(n);

@@ -2,6 +2,7 @@
 /* Whole connections between two stacks: what crosses the wire, what the application sees, what is
  * left. */
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "test_stack_net.h"
@@ -110,6 +111,11 @@ static void test_seven_packets(void **state)
 	assert_int_equal(stack_stats(n->a.sc)->retransmits, 0);
 	assert_int_equal(stack_stats(n->b.sc)->retransmits, 0);
 	assert_int_equal(stack_stats(n->b.sc)->accepts, 2);
+	assert_int_equal(stack_stats(n->a.sc)->connects, 2);
+	assert_int_equal(stack_stats(n->b.sc)->connects, 0);
+	assert_true(stack_stats(n->a.sc)->rx_arp > 0);
+	assert_int_equal(stack_stats(n->a.sc)->tx_data_bytes, 2 * 64);
+	assert_int_equal(stack_stats(n->b.sc)->tx_data_bytes, 2 * 64);
 	assert_all_back(n->a.sc);
 	assert_all_back(n->b.sc);
 	net_free(n);
@@ -518,6 +524,59 @@ static void test_shutdown_both(void **state)
 	net_free(n);
 }
 
+/* One small segment that nobody answers: the timer sends its ACK. */
+static void test_delayed_ack_is_counted(void **state)
+{
+	struct stack_config cfg = net_config();
+	uint32_t lid, sid, id;
+	struct net *n;
+
+	(void)state;
+	cfg.tcp.quick_acks = 0;
+	n = net_pair(&cfg, &cfg);
+	net_turns(n, 3); /* gratuitous ARP */
+	lid = (uint32_t)net_listen(n, 80, 8);
+	id = established(n, lid, &sid);
+	assert_int_equal(stack_send(n->a.sc, id, "x", 1, n->now), 1);
+	net_run_ms(n, 30);
+	assert_int_equal(stack_stats(n->b.sc)->delayed_acks, 0);
+	net_run_ms(n, 20);
+	assert_int_equal(stack_stats(n->b.sc)->delayed_acks, 1);
+	assert_int_equal(stack_stats(n->a.sc)->delayed_acks, 0);
+	assert_int_equal(stack_stats(n->a.sc)->retransmits, 0);
+	net_free(n);
+}
+
+#define COUNTER(field) (offsetof(struct mtcp_stats, field) / sizeof(uint64_t))
+#define N_COUNTERS     (sizeof(struct mtcp_stats) / sizeof(uint64_t))
+
+/* Each reason counts what is named after it, and nothing else. */
+static void test_each_drop_has_its_counter(void **state)
+{
+	static const size_t of[TCP_DROP_COUNT] = {
+		[TCP_DROP_SEQ] = COUNTER(drop_seq),
+		[TCP_DROP_ACK] = COUNTER(drop_ack),
+		[TCP_DROP_PAWS] = COUNTER(drop_paws),
+		[TCP_DROP_RST] = COUNTER(drop_rst),
+		[TCP_DROP_SYN] = COUNTER(drop_syn),
+		[TCP_DROP_STATE] = COUNTER(drop_state),
+		[TCP_DROP_OOO_FULL] = COUNTER(drop_ooo_full),
+		[TCP_DROP_AFTER_CLOSE] = COUNTER(drop_after_close),
+		[TCP_DROP_NO_ROOM] = COUNTER(no_memory),
+	};
+
+	(void)state;
+	for (unsigned drop = TCP_DROP_NONE; drop < TCP_DROP_COUNT; drop++) {
+		uint64_t counters[N_COUNTERS];
+		struct mtcp_stats s = {0};
+
+		core_count_drop(&s, (enum tcp_drop)drop);
+		memcpy(counters, &s, sizeof(counters));
+		for (size_t i = 0; i < N_COUNTERS; i++)
+			assert_int_equal(counters[i], drop != TCP_DROP_NONE && i == of[drop]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,6 +593,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_shutdown_both),
+		cmocka_unit_test(test_delayed_ack_is_counted),
+		cmocka_unit_test(test_each_drop_has_its_counter),
 	};
 
 	seed = test_seed(argc, argv);

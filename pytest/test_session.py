@@ -29,8 +29,15 @@ def test_the_loop_tells_what_was_taken_away(monkeypatch):
 
 def test_the_loop_runs_on_the_cores_it_is_told(monkeypatch):
     monkeypatch.setenv("MTCP_GUARD", "on")
-    before = os.sched_getaffinity(0)
+    before, where, real = os.sched_getaffinity(0), set(), guard.hashlib.sha256
+
+    def work(data):
+        where.add(frozenset(os.sched_getaffinity(0)))  # of this thread
+        real(data)
+
+    monkeypatch.setattr(guard, "hashlib", SimpleNamespace(sha256=work))
     assert guard.Guard(sorted(before)).settle() >= 0.0 and os.sched_getaffinity(0) == before
+    assert where == {frozenset([core]) for core in before}
 
 
 class Silent:

@@ -47,7 +47,10 @@ def test_help_names_every_option(sim):
 
 def test_keys_are_documented(sim):
     text = (REPO / "docs/simulation.md").read_text()
-    for section in sim("--keys").stdout.strip().split("\n\n### "):
+    got = sim("--keys")
+    sections = got.stdout.strip().split("\n\n### ")
+    assert got.returncode == 0 and got.stdout.startswith("### ") and len(sections) == 5
+    for section in sections:
         assert section.removeprefix("### ").strip() in text
 
 

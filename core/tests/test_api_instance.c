@@ -76,6 +76,7 @@ static void test_init_as_old_programs_do(void **state)
 	for (conf.num_cores = 1; conf.num_cores <= 3; conf.num_cores += 2) /* it has two queues */
 		FAILS(mtcp_setconf(&conf), EINVAL);
 	conf.num_cores = 2;
+	conf.max_concurrency = 600;
 	conf.rcvbuf_size = 1;
 	FAILS(mtcp_setconf(&conf), EINVAL);
 	FAILS(mtcp_setconf(NULL), EFAULT);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "stack/core.h"
 #include "test_stack_net.h"
 #include "seed.h"
 #include "base/rng.h"

@@ -35,6 +35,25 @@ static size_t pkts_held(const struct net *n)
 	return u.pkts_held;
 }
 
+/* Completes the handshake that the stack began; the window offered is wnd. */
+static void answer_syn(struct net *n, uint16_t wnd)
+{
+	struct raw_frame r;
+	struct tcp_seg s = {.flags = TCPF_SYN | TCPF_ACK,
+			    .seq = seq_of(1),
+			    .wnd = wnd,
+			    .opts = TCPO_MSS,
+			    .mss = 1000};
+
+	net_turn(n);
+	assert_true(raw_get_tcp(n, &r));
+	assert_int_equal(r.tcp.flags, TCPF_SYN);
+	s.ack = seq_add(r.tcp.seq, 1);
+	raw_tcp(n, PEER, 80, r.sport, &s);
+	net_turns(n, 2);
+	raw_skip(n);
+}
+
 /* Fault 16: the device takes nothing for a while, then seven frames a turn. Nothing spins, piles
  * up, is lost or sent twice. */
 static void fault_16_full_device(void **state)
@@ -187,25 +206,6 @@ static void test_batch(void **state)
 	net_turn(n);
 	assert_int_equal(raw_skip(n), 8);
 	net_free(n);
-}
-
-/* Completes the handshake that the stack began; the window offered is wnd. */
-static void answer_syn(struct net *n, uint16_t wnd)
-{
-	struct raw_frame r;
-	struct tcp_seg s = {.flags = TCPF_SYN | TCPF_ACK,
-			    .seq = seq_of(1),
-			    .wnd = wnd,
-			    .opts = TCPO_MSS,
-			    .mss = 1000};
-
-	net_turn(n);
-	assert_true(raw_get_tcp(n, &r));
-	assert_int_equal(r.tcp.flags, TCPF_SYN);
-	s.ack = seq_add(r.tcp.seq, 1);
-	raw_tcp(n, PEER, 80, r.sport, &s);
-	net_turns(n, 2);
-	raw_skip(n);
 }
 
 /* Two bulk senders and a small one share each turn; one that its window stops, stops nobody (fault

@@ -219,8 +219,6 @@ static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *
 		return (int)id;
 	f->id = (uint32_t)id;
 	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
-	if (c->core.pair) /* its outcome may have come with the answer, before it had a name */
-		fd_notify(c, f, fd_ready(c, f));
 	/* A SYN that waits for data (TCP_FASTOPEN_CONNECT) must not keep the caller from writing
 	 * it. */
 	if (o && (o->rt.set >> TCP_OPT_FASTOPEN & 1) &&

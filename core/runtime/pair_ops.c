@@ -293,8 +293,13 @@ static size_t pa_readable(struct rt_core *c, uint32_t id)
 /* ---- state ---- */
 static void pa_cookie(struct rt_core *c, uint32_t id, uint64_t cookie)
 {
-	sock(c, id)->cookie = cookie;
-	sock(c, id)->edge = 0; /* the owner asks for the readiness when it takes an interest */
+	struct app_sock *s = sock(c, id);
+
+	s->cookie = cookie;
+	if (id >= c->pair->n_socks) /* accepted: its owner asks when it takes an interest */
+		s->edge = 0;
+	if (s->edge) /* an outcome that came with connect's answer */
+		app_edge(c->pair, s, 0);
 }
 
 static uint32_t pa_ready(struct rt_core *c, uint32_t id)

@@ -180,6 +180,7 @@ void conn_kill(struct stack_core *, struct conn *, int error, mt_time now);
 void conn_free(struct stack_core *, struct conn *);
 /* Adds edges to report; of a connection not yet accepted nothing is reported. */
 void conn_raise(struct stack_core *, struct conn *, uint32_t edge);
+/* What is ready now (place.h, conn_ready). Who finds no room is told by an edge when there is. */
 uint32_t conn_ready_any(const struct stack_core *, struct conn *);
 
 static ALWAYS_INLINE void conn_prefetch(const struct conn *c)

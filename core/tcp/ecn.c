@@ -116,8 +116,7 @@ void ecn_echo(struct arrival *a, uint32_t before)
 	    ((t->flags & TF_CWR) && seq_leq(a->seg->ack, t->recover)))
 		return;
 	window_on_ece(t, before, a->now);
-	if (cold_of(t)) /* the D-SACK of an earlier recovery takes nothing of this back */
-		undo_disarm(t);
+	undo_disarm(t); /* the D-SACK of an earlier recovery takes nothing of this back */
 	ecn_reduced_open(t);
 	a->ev->flags |= TCP_EV_ECE;
 }

@@ -363,8 +363,7 @@ static void go_back(struct tcb *t)
 
 void recovery_go_back(struct tcb *t)
 {
-	if (cold_of(t))
-		undo_disarm(t);
+	undo_disarm(t);
 	go_back(t);
 }
 
@@ -383,7 +382,7 @@ void recovery_timeout(struct tcb *t, mt_time now)
 	if (t->n_retries == 0) {
 		if (cold_of(t) && t->phase == PHASE_OPEN)
 			undo_arm(t, true);
-		else if (cold_of(t))
+		else
 			undo_disarm(t);
 		window_on_rto(t, now);
 	} else if (cold_of(t)) {

@@ -70,8 +70,7 @@ static void reduce(struct tcb *t, mt_time now)
 	if (!ecn_loss_is_news(t))
 		return;
 	window_on_loss(t, t->max_snd_wnd, now);
-	if (cold_of(t)) /* as in ecn_echo() */
-		undo_disarm(t);
+	undo_disarm(t); /* as in ecn_echo() */
 	ecn_reduced_open(t);
 }
 

@@ -25,6 +25,8 @@ void undo_arm(struct tcb *t, bool timeout)
 
 void undo_disarm(struct tcb *t)
 {
+	if (!cold_of(t))
+		return;
 	cold_of(t)->undo.armed = false;
 	cold_of(t)->undo.frto = FRTO_OFF;
 }

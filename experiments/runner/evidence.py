@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
 
-from runner import pace, stats
+from runner import guard, pace, stats
 from runner.rows import Row
 from runner.stats import Estimate
-from runner.summary import METRICS, PER_CORE, disturbed, key, kilo, point
+from runner.summary import METRICS, PER_CORE, key, kilo, point
 
 FAILED_MOST = 0.001  # of a row's connections: with more it tells of another load than it should
 _BEYOND = {"latency_p50_us": 0.5, "latency_p90_us": 0.1, "latency_p99_us": 0.01, "latency_p999_us": 0.001}  # share of the answers
@@ -135,9 +135,9 @@ class Evidence:
         return found
 
     def disturbed(self) -> list[str]:
-        """How many of the rows used stayed so, for a reader; empty where none did."""
+        """How many of the rows used stayed so however often they were made again, for a reader; empty where none did."""
         used = [*self.over, *self.under]
-        shaken = sum(map(disturbed, used))
+        shaken = sum(bool(guard.disturbance(row)) for row in used)
         return [f"{shaken} of {len(used)} runs stayed disturbed"] * bool(shaken)
 
     def gone(self, experiment: str) -> list[tuple[str, str, int]]:

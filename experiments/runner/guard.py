@@ -8,10 +8,27 @@ import os
 import threading
 import time
 
+from runner.rows import Row
+
 LIMIT = 0.10          # slower than that: the run is disturbed
 _CHUNK = bytes(1 << 20)
 _LOOP_S = 0.03        # of work on each core
 _SETTLE_S = 1.0       # that a machine gets to become quiet, as after a run that closed 100,000 sockets
+
+
+DISTURBANCES = {"steal_share": "of the time was stolen", "foreign_share": "of the time went to other programs",
+                "calibration": "slower than at its best was the machine around it"}
+
+
+def shaken(row: Row) -> str:
+    """The worst of what took time away from a run's cores; empty where it was little."""
+    share, what = max((row.get(name) or 0.0, what) for name, what in DISTURBANCES.items())
+    return f"{share:.0%} {what}" if share > LIMIT else ""
+
+
+def disturbance(row: Row) -> str:
+    """That, or that the cores were apart: such a run is made again."""
+    return shaken(row) or (f"its two cores were apart, {row['core_hop_ns'] or 0:.0f} ns" if row.get("cores_apart") else "")
 
 
 def _work(core: int, times: dict[int, list[float]]) -> None:

@@ -22,18 +22,6 @@ _ATTEMPTS = 3
 _SHOW_EVERY_S = 20.0
 
 
-_DISTURBANCES = {"steal_share": "of the time was stolen", "foreign_share": "of the time went to other programs",
-                 "calibration": "slower than at its best was the machine around it"}
-
-
-def disturbance(row: rows.Row) -> str:
-    """The worst of what disturbed a run; empty where nothing did."""
-    share, what = max((row.get(name) or 0.0, what) for name, what in _DISTURBANCES.items())
-    if share > guard.LIMIT:
-        return f"{share:.0%} {what}"
-    return f"its two cores were apart, {row['core_hop_ns']:.0f} ns" if row.get("cores_apart") else ""
-
-
 class Session:
     def __init__(self, plan: list[Run], site: Site, folder: Path, display: Display, about: dict[str, Any],
                  kept: list[rows.Row] | None = None):
@@ -125,12 +113,12 @@ class Session:
                 self._note_failure(run, error)
                 return None
             row["attempt"] = attempt
-            why = disturbance(row) if self._guard.on else ""
+            why = guard.disturbance(row) if self._guard.on else ""
             if not why or attempt == _ATTEMPTS or self._spare == 0:
                 return row
             self._spare -= 1
             self.about["repeated"].append({"run": run.label, "why": why,
-                                           **{name: row[name] for name in (*_DISTURBANCES, "core_hop_ns", "transactions_per_s")}})
+                                           **{name: row[name] for name in (*guard.DISTURBANCES, "core_hop_ns", "transactions_per_s")}})
             self.display.say(f"{run.label}: {why}: once more")
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from runner import stats
+from runner import guard, stats
 from runner.rows import Row
 from runner.scenario import AXES, BASELINES, STACKS, load_all
 from runner.stats import Estimate
@@ -85,21 +85,12 @@ class Line:
             said.append("the load generator was the limit")
         if any(row.get("ramp_incomplete") for row in self.rows):
             said.append("not all connections were open when the window began")
-        if any(map(_shaken, self.rows)):
-            said.append("disturbed by more than 10%")
+        if any(map(guard.shaken, self.rows)):
+            said.append(f"disturbed by more than {guard.LIMIT:.0%}")
         if any(row.get("cores_apart") for row in self.rows):
             said.append("the two cores were apart")
         said += self._outliers()
         return "; ".join(dict.fromkeys(said))
-
-
-def _shaken(row: Row) -> bool:
-    return any((row.get(name) or 0) > 0.1 for name in ("steal_share", "foreign_share", "calibration"))
-
-
-def disturbed(row: Row) -> bool:
-    """Did it stay so however often it was made again?"""
-    return _shaken(row) or bool(row.get("cores_apart"))
 
 
 def axis(row: Row) -> str:

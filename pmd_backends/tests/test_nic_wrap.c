@@ -115,19 +115,27 @@ static void test_faults_come_as_often_as_asked(void **state)
 	assert_in_range(o.corrupt, 4000, 6000); /* the other half hits headers we do not check */
 }
 
+/* A ring, this device at its other end, and a frame of len bytes on the way there. */
+static void open_with_a_frame(const char *device, uint16_t len, struct nic *a, struct nic *b)
+{
+	struct nic_params pa = small("ring:f:0", 1), pb = small(device, 1);
+	struct nic_pkt p;
+
+	open_ok(&pa, a);
+	open_ok(&pb, b);
+	assert_int_equal(alloc(a, 0, &p, 1), 1);
+	make_frame(&p, a_flow, len, 1);
+	assert_int_equal(tx(a, 0, &p, 1), 1);
+}
+
 /* A frame of the MTU with a tag, too. */
 static void test_the_largest_frame_is_duplicated(void **state)
 {
-	struct nic_params pa = small("ring:f:0", 1), pb = small("fault:dup=1/ring:f:1", 1);
 	struct nic_pkt p[4];
 	struct nic a, b;
 
 	(void)state;
-	open_ok(&pa, &a);
-	open_ok(&pb, &b);
-	assert_int_equal(alloc(&a, 0, p, 1), 1);
-	make_frame(&p[0], a_flow, 1518, 1);
-	assert_int_equal(tx(&a, 0, p, 1), 1);
+	open_with_a_frame("fault:dup=1/ring:f:1", 1518, &a, &b);
 	assert_int_equal(rx(&b, 0, p, 4), 2);
 	assert_int_equal(p[1].len, 1518);
 	release(&b, 0, p, 2);
@@ -158,16 +166,11 @@ static void test_bursts_of_one(void **state)
 /* ... or for none, where others' frames have filled its burst. */
 static void test_bursts_of_none(void **state)
 {
-	struct nic_params pa = small("ring:f:0", 1), pb = small("fault:seed=1/ring:f:1", 1);
 	struct nic_pkt p[4];
 	struct nic a, b;
 
 	(void)state;
-	open_ok(&pa, &a);
-	open_ok(&pb, &b);
-	assert_int_equal(alloc(&a, 0, p, 1), 1);
-	make_frame(&p[0], a_flow, 60, 1);
-	assert_int_equal(tx(&a, 0, p, 1), 1);
+	open_with_a_frame("fault:seed=1/ring:f:1", 60, &a, &b);
 	assert_int_equal(rx(&b, 0, p, 0), 0);
 	assert_int_equal(rx(&b, 0, p, 4), 1);
 	release(&b, 0, p, 1);

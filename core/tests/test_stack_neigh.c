@@ -557,32 +557,65 @@ static void expect_syns(struct net *n, const uint8_t *station, unsigned k)
 	assert_false(raw_get_tcp(n, &r));
 }
 
-/* Opens of one turn share a route if they have one remote; those of the next ask again. */
-static void test_opens_of_a_turn(void **state)
+/* PEER (station 2) is the router of all that is far, PEER + 1 is station 3. */
+static struct net *open_with_a_router(void)
 {
 	struct stack_neigh_entry peers[2] = {{ip_from_v4(PEER), {{2, 0, 0, 0, 0, 2}}},
 					     {ip_from_v4(PEER + 1), {{2, 0, 0, 0, 0, 3}}}};
 	struct stack_route all = {.net = ip_from_v4(0), .gateway = ip_from_v4(PEER)};
-	struct stack_route learned = {ip_from_v4(0xc0000200u), 24, ip_from_v4(PEER + 1)};
-	const uint32_t far = 0xc0000201u, near = PEER + 1;
-	const uint32_t to[7] = {far, far, near, far, near, near, far + 1};
 	struct stack_config cfg = net_config();
 	struct net *n;
 
-	(void)state;
 	cfg.neighs = peers;
 	cfg.n_neighs = 2;
 	cfg.routes = &all;
 	cfg.n_routes = 1;
 	n = raw_net(&cfg);
 	net_turn(n);
+	return n;
+}
+
+/* What is far is nearer by way of station 3. */
+static void learn(struct net *n)
+{
+	struct stack_route r = {ip_from_v4(0xc0000200u), 24, ip_from_v4(PEER + 1)};
+
+	assert_true(route_add(&n->a.sc->routes, &r, true));
+}
+
+/* Opens of one turn share a route if they have one remote; those of the next ask again. */
+static void test_opens_of_a_turn(void **state)
+{
+	const uint32_t far = 0xc0000201u, near = PEER + 1;
+	const uint32_t to[7] = {far, far, near, far, near, near, far + 1};
+	struct net *n = open_with_a_router();
+
+	(void)state;
 	for (unsigned i = 0; i < 7; i++)
 		assert_true(connect_to(n, to[i], 80) >= 0);
 	expect_syns(n, (const uint8_t[7]){2, 2, 3, 2, 3, 3, 2}, 7);
-	assert_true(route_add(&n->a.sc->routes, &learned, true));
+	learn(n);
 	for (unsigned i = 0; i < 2; i++)
 		assert_true(connect_to(n, far, 80) >= 0);
 	expect_syns(n, (const uint8_t[2]){3, 3}, 2);
+	net_free(n);
+}
+
+/* A SYN that is sent again keeps its way, which is not that of a new one behind it. */
+static void test_an_open_sent_again_shows_no_way(void **state)
+{
+	const uint32_t far = 0xc0000201u;
+	struct net *n = open_with_a_router();
+
+	(void)state;
+	assert_true(connect_to(n, far, 80) >= 0);
+	expect_syns(n, (const uint8_t[1]){2}, 1);
+	learn(n);
+	n->a.bufs_left = 0;
+	net_run_ms(n, 1100);
+	assert_true(connect_to(n, far, 80) >= 0);
+	n->a.bufs_left = UINT32_MAX;
+	expect_syns(n, (const uint8_t[2]){2, 3}, 2);
 	net_free(n);
 }
 
@@ -607,6 +640,7 @@ int main(void)
 		cmocka_unit_test(test_static_and_gateway),
 		cmocka_unit_test(test_longest_prefix_wins),
 		cmocka_unit_test(test_opens_of_a_turn),
+		cmocka_unit_test(test_an_open_sent_again_shows_no_way),
 		cmocka_unit_test(test_one_network_is_not_one_chain),
 	};
 

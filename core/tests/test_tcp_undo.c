@@ -356,7 +356,7 @@ CASE(dsack_after_the_recovery_undoes)
 	all_acked(s, 60 * MS);
 }
 
-/* A probe of what was sent later is none of the recovery's retransmissions. */
+/* Another reason to reduce the window stands, as the D-SACK tells of the recovery only. */
 CASE(dsack_after_an_ece_takes_nothing_back)
 {
 	s->peer_flags = TCPF_ECE | TCPF_CWR;
@@ -375,6 +375,30 @@ CASE(dsack_after_an_ece_takes_nothing_back)
 	all_acked(s, 60 * MS);
 }
 
+CASE(dsack_after_a_probe_that_repaired_takes_nothing_back)
+{
+	uint32_t kept;
+
+	recover(s);
+	app_write(s, 20 * MS, 2000);
+	script_skip(s);
+	IN(s, 22 * MS, .seq = 1, .ack = SEG(10));
+	script_skip(s);
+	OUT(s, 62 * MS, .seq = SEG(11), .len = 1000, .again = 1);
+	IN(s, 64 * MS, .seq = 1, .ack = SEG(12));
+	app_write(s, 64 * MS, 1000);
+	script_skip(s);
+	kept = s->t.cc.ssthresh;
+	IN(s, 84 * MS, .seq = 1, .ack = SEG(13));
+	assert_true(s->t.cc.ssthresh < kept);
+	kept = s->t.cc.ssthresh;
+	IN(s, 85 * MS, .seq = 1, .ack = SEG(13), .n_sack = 1, .sack = {SEG(0), SEG(1)});
+	assert_false(s->ev.flags & TCP_EV_UNDO);
+	assert_int_equal(s->t.cc.ssthresh, kept);
+	all_acked(s, 100 * MS);
+}
+
+/* A probe of what was sent later is none of the recovery's retransmissions. */
 CASE(dsack_after_a_later_probe_undoes)
 {
 	recover(s);
@@ -548,6 +572,7 @@ int main(void)
 		T(dsack_of_all_that_was_sent_again_undoes),
 		T(dsack_after_the_recovery_undoes),
 		T(dsack_after_an_ece_takes_nothing_back),
+		T(dsack_after_a_probe_that_repaired_takes_nothing_back),
 		T(dsack_after_a_later_probe_undoes),
 		T(dsack_alone_begins_no_recovery),
 		T(dsack_of_a_part_does_not_undo),

@@ -639,6 +639,17 @@ def test_a_run_that_ended_early_has_failed(tmp_path, monkeypatch, status, cases,
             stage(log)
 
 
+def test_what_a_fuzzer_found_is_told_with_its_input(tmp_path):
+    (tmp_path / "crash-1").write_bytes(b"\x00input")
+    text = (f"#8 NEW cov: 1\ncheck failed: timed at x.h:69\n==1== ERROR: libFuzzer: deadly signal\n    #7 0x5 in raise ../raise.c:2\n"
+            f"    #8 0x55 in check_stall {suite.ROOT}/core/x.h:69:3\nTest unit written to {tmp_path}/crash-1\n")
+    told = suite.found_by_fuzzer(text).splitlines()
+    assert told[0].startswith("check failed: timed") and "check_stall" in told[2] and len(told) == 4
+    done = subprocess.run(["bash", "-c", told[3]], cwd=tmp_path, check=True)
+    assert done.returncode == 0 and (tmp_path / "crash-1").read_bytes() == b"\x00input"
+    assert suite.found_by_fuzzer("#8 NEW cov: 1\n") == ""
+
+
 def test_coverage_adds_up_over_objects():
     counts = coverage.Counts()
     for times in (0, 2):  # a header's line, as two objects have it

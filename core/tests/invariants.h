@@ -64,8 +64,9 @@ static inline void check_stall(const struct conn *c, mt_time now)
 
 	if (t->state == TCPS_FIN_WAIT_2 && !(c->flags & CONN_ORPHAN))
 		waits = false; /* for the peer's FIN, as long as the application likes */
-	/* Who is on a list to send is looked at before a deadline that came meanwhile. */
-	if (deadline != MT_NEVER && c->tx != CONN_TX_DATA && c->tx != CONN_TX_CONTROL)
+	/* Who is on a list to send, an ACK among them, is looked at before a deadline that came
+	 * meanwhile (stack/place.h), and behind a dead device too (stack/lose.h). */
+	if (deadline != MT_NEVER && (c->tx == CONN_TX_NONE || c->tx == CONN_TX_NEIGH))
 		check(timed);
 	if (tcp_pending(t, now) != TCP_TX_NONE)
 		check(c->tx != CONN_TX_NONE || wheel_fires_by(&c->timer, now + CHECK_TICK));

@@ -2,7 +2,9 @@
 """./repro test: builds, C tests, sanitizers, fuzzing and pytest, one closing line over all."""
 from __future__ import annotations
 
+import base64
 import os
+import re
 import subprocess
 import time
 import xml.etree.ElementTree as xml
@@ -147,6 +149,16 @@ def _clang(log: Path) -> Tally:
     return Tally(passed=1)
 
 
+def found_by_fuzzer(text: str) -> str:
+    """What a fuzzer's log says of the fault and, as another machine's file is out of reach, the input that shows it."""
+    told = [line for line in text.splitlines() if re.search(r"check failed|ERROR: |runtime error|SUMMARY: ", line)
+            or (re.match(r"\s+#\d+ .* in \w+ ", line) and str(ROOT) in line)]
+    for path in map(Path, re.findall(r"Test unit written to (\S+)", text)):
+        if path.exists():
+            told.append(f"base64 -d >{path.name} <<< {base64.b64encode(path.read_bytes()).decode()}")
+    return "\n".join(told[:_TAIL])
+
+
 def _fuzz(log: Path, seconds: int = _FUZZ_SECONDS) -> Tally:
     """Both targets at once, from the committed corpus and what earlier runs added, which is kept with the build."""
     folder = _variant("fuzz")
@@ -155,22 +167,23 @@ def _fuzz(log: Path, seconds: int = _FUZZ_SECONDS) -> Tally:
     for name in _FUZZERS:
         corpus = folder / f"corpus-{name}"
         corpus.mkdir(exist_ok=True)
-        out = (folder / f"{name}.log").open("w")
+        out = folder / f"{name}.log"
         argv = [str(folder / "tests" / name), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=3000",
                 "-len_control=0", "-max_len=2500",
                 f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1", str(corpus),
                 str(ROOT / "core" / "tests" / "corpus" / name)]
-        running.append((name, subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                                               env=os.environ | _SANITIZERS)))
+        with out.open("w") as file:
+            running.append((name, out, subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                                                        env=os.environ | _SANITIZERS)))
     tally = Tally()
     try:
-        for name, child in running:
+        for name, out, child in running:
             if child.wait(seconds + 120):
-                tally.add(Tally(failed=1, wrong=[f"{name}: {_tail(folder / f'{name}.log')}"]))
+                tally.add(Tally(failed=1, wrong=[f"{name}: {found_by_fuzzer(out.read_text(errors='replace')) or _tail(out)}"]))
             else:
                 tally.passed += 1
     finally:
-        for _, child in running:
+        for *_, child in running:
             if child.poll() is None:
                 child.kill()
                 child.wait()

@@ -239,7 +239,8 @@ bool recovery_duplicate(struct tcb *t, mt_time now)
 	return true;
 }
 
-/* How much may be sent for what this ACK delivered. */
+/* How much may be sent for what this ACK delivered. An empty pipe takes a segment whatever the
+ * window (room_for_one): less than that would only slow a schedule of pacing. */
 static void reduce_in_proportion(struct tcb *t, bool safe)
 {
 	struct tcp_cold *c = cold_of(t);
@@ -251,7 +252,7 @@ static void reduce_in_proportion(struct tcb *t, bool safe)
 		.safe = safe,
 	};
 
-	t->cc.cwnd = a.pipe + prr_allow(&c->prr, &a);
+	t->cc.cwnd = max_u32(a.pipe + prr_allow(&c->prr, &a), a.mss);
 }
 
 /* Losses by time. True: recovery begins. */

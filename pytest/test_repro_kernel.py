@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the kernel's stacks set, and say that they set."""
 import json
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -16,9 +18,10 @@ def told(server):
     return json.loads(line)
 
 
-def started(program, stack, *words):
+def started(program, stack, *words, cores=()):
     sets = [word for setting in words for word in ("--set", setting)]
-    return serving(program("mtcp-server"), "--stack", stack, "--listen", "127.0.0.1:0", *sets)
+    cores = ["--cores", ",".join(map(str, cores))] if cores else []
+    return serving(program("mtcp-server"), "--stack", stack, "--listen", "127.0.0.1:0", *cores, *sets)
 
 
 def test_a_server_says_what_is_in_force(program):
@@ -71,6 +74,29 @@ wait
     assert int(dict(zip(names.split(), values.split()))["TCPFastOpenPassive"]) > 150
 
 
+@pytest.mark.netns
+def test_a_first_write_that_only_opens_is_written_again(program, tmp_path):
+    """Where the cookie has gone meanwhile the SYN takes no data, and the write says EINPROGRESS: no failure."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed")
+    script = tmp_path / "run.sh"
+    script.write_text(f"""ip link set lo up; sysctl -qw net.ipv4.tcp_fastopen=3
+{program("mtcp-server")} --stack kernel-tuned --set fastopen=128 --listen 127.0.0.1:9000 2>{tmp_path}/said &
+server=$!
+until grep -q ^ready {tmp_path}/said; do kill -0 $server || exit 1; sleep 0.05; done
+while :; do ip tcp_metrics flush || exit; done &
+forgets=$!
+strace -f -o {tmp_path}/calls -e trace=sendto -e inject=sendto:delay_enter=500 \
+    {program("mtcp-load")} --stack kernel --set fastopen=1 --target 127.0.0.1:9000 --concurrency 5 --connections 2000 --json -
+kill $forgets $server
+wait
+""")
+    done = subprocess.run(["unshare", "-n", "sh", script], capture_output=True, text=True, timeout=60)
+    row = json.loads(done.stdout)
+    assert (tmp_path / "calls").read_text().count("EINPROGRESS") > 3
+    assert row["transactions"] == 2000 and row["failed"] == 0
+
+
 def test_a_part_changes_the_profile():
     found = tuning.profile("kernel-tuned", {"steering": True, "server": {"spin": 1}, "ethtool": {"gro": "on"},
                                             "sysctl": {"net.ipv4.tcp_sack": "0"}})
@@ -114,6 +140,24 @@ def test_every_setting_of_the_experiment_is_a_setting(program):
     text = (ROOT / "docs" / "baselines.md").read_text()
     for _, setting in settings:
         assert setting.split("=")[0] in text, setting
+
+
+def test_every_part_of_the_experiment_changes_something(program):
+    """A setting that is in force anyhow would be measured, and its noise be told as its worth."""
+    from runner import scenario
+
+    cores = sorted(os.sched_getaffinity(0))
+    for part in scenario.load_all()["kernel-knobs"].parts:
+        here = cores[:2] if part.load.get("cores", 1) > 1 else cores[:1]
+        for stack in part.stacks if "server" in part.tuning else ():
+            if (stack == "kernel-uring" and doctor.uring_refusal()) or len(here) < min(2, part.load.get("cores", 1)):
+                continue
+            with started(program, stack, cores=here) as server:
+                without = told(server)
+            with started(program, stack, *(f"{key}={value}" for key, value in part.tuning["server"].items()), cores=here) as server:
+                found = told(server)
+            assert (found["set"], found["refused"]) != (without["set"], without["refused"]), part.name
+            assert "pin" not in part.tuning["server"] or len(here) > 1  # to one core all are pinned anyhow
 
 
 def test_pipelined_requests_are_all_answered(program):

@@ -398,6 +398,17 @@ def judge(name, found, skipped=None):
     return claims.judge(claim, found, skipped or {})
 
 
+def test_a_setting_is_held_against_the_stack_as_it_is():
+    def line_of(stack, variant, rate, cores="0"):
+        return make_row(stack, per_core=rate, experiment="kernel-knobs", variant=variant, server_cores=cores)
+
+    found = summary.lines([line_of("kernel-tuned", "as it is", 20.0), line_of("kernel-tuned", "edge", 30.0), line_of("kernel-tuned", "spin", 10.0),
+                           line_of("kernel", "for comparison", 25.0), line_of("kernel-tuned", "4 cores", 40.0, "0-3"), line_of("kernel-tuned", "4 cores, gro", 50.0, "0-3")])
+    assert {line.key.variant: summary.ratio_cells(found, line, summary.PER_CORE, lambda ratio: summary.number(ratio, ".2f")) for line in found} == {
+        "as it is": ("1.00", "0.80", "0.80 kernel"), "edge": ("1.50", "1.20", "1.20 kernel"), "spin": ("0.50", "0.40", "0.40 kernel"),
+        "for comparison": ("1.25", "1.00", "1.00 kernel"), "4 cores": ("1.00", "-", "1.00 tuned"), "4 cores, gro": ("1.25", "-", "1.25 tuned")}
+
+
 def test_ratio_is_to_the_best_kernel():
     found = [make_row(per_core=100_000), make_row("kernel", per_core=10_000), make_row("kernel-reuseport", per_core=20_000)]
     verdict = judge("concurrency-8k", found)

@@ -111,16 +111,25 @@ static ssize_t kernel_read(struct io *io, int fd, void *buf, size_t len)
 	return recv(fd, buf, len, 0);
 }
 
+/* The first write of TCP_FASTOPEN_CONNECT opens: where its SYN could take no data (the cookie is
+ * gone), it says so in connect's way. */
+static ssize_t later(ssize_t put)
+{
+	if (put < 0 && errno == EINPROGRESS)
+		errno = EAGAIN;
+	return put;
+}
+
 static ssize_t kernel_write(struct io *io, int fd, const void *buf, size_t len)
 {
 	(void)io;
-	return send(fd, buf, len, MSG_NOSIGNAL);
+	return later(send(fd, buf, len, MSG_NOSIGNAL));
 }
 
 static ssize_t kernel_writev(struct io *io, int fd, const struct iovec *iov, int n)
 {
 	(void)io;
-	return writev(fd, iov, n);
+	return later(writev(fd, iov, n));
 }
 
 static int kernel_finish(struct io *io, int fd)

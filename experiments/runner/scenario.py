@@ -40,7 +40,7 @@ SAMPLING_S = 1.2
 _PART_KEYS = ("name", "stacks", "axis", "points", "load", "time", "set", "server_set", "client_set", "tuning", "device", "mtu", "sizes",
               "build", "loss", "reorder", "delay_ms", "repeats", *SIZES)
 
-_FILE_KEYS = ("name", "title", "figure", "claim", "note", "needs", "default", "breakdown", "axis", "metric", "variants_are_loads", "stacks", "points", "load",
+_FILE_KEYS = ("name", "title", "figure", "claim", "note", "needs", "default", "breakdown", "axis", "metric", "variants_are_loads", "variants_are_settings", "stacks", "points", "load",
               "time", "set", "repeats", "part", "plot", *SIZES)
 
 _KERNEL_WIRES = ("af_packet", "af_xdp")  # devices that are an end of a veth pair
@@ -107,6 +107,7 @@ class Scenario:
     plots: tuple[Plot, ...]
     needs: str = ""                                           # what is still missing for it to run: it is skipped
     variants_are_loads: bool = False                          # a line is compared with lines of its own variant only
+    variants_are_settings: bool = False                       # ... with lines whose variant has no tuning of its own, on as many cores
 
     @property
     def distributions(self) -> bool:
@@ -180,6 +181,7 @@ def _parse(path: Path) -> Scenario:
         repeats=raw["repeats"], note=raw.get("note", ""),
         plots=tuple(Plot(**plot | {"variants": tuple(plot.get("variants", ()))}) for plot in raw.get("plot", [])),
         needs=raw.get("needs", ""), variants_are_loads=raw.get("variants_are_loads", False),
+        variants_are_settings=raw.get("variants_are_settings", False),
     )
 
 

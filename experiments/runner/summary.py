@@ -130,10 +130,15 @@ def _same(a: Row, b: Row, columns: tuple[str, ...]) -> bool:
 
 
 def lines_like(all_lines: list[Line], like: Line) -> list[Line]:
-    """The kernel's lines under the same load. Variants may differ, as they are what is compared, unless they are loads."""
-    known = load_all().get(like.key.experiment)
-    columns = (*_LOAD, "variant") if known and known.variants_are_loads else _LOAD
-    return [line for line in all_lines if line.key.stack in BASELINES and _same(line.rows[0], like.rows[0], columns)]
+    """The kernel's lines under the same load. Variants may differ, as they are what is compared, unless they are loads, or settings of the kernel:
+    what one is worth is told against none, not against the best of many."""
+    known, columns, tuned = load_all().get(like.key.experiment), _LOAD, set()
+    if known and known.variants_are_loads:
+        columns = (*_LOAD, "variant")
+    if known and known.variants_are_settings:
+        columns, tuned = (*_LOAD, "server_cores"), {part.name for part in known.parts if part.tuning}
+    return [line for line in all_lines if line.key.stack in BASELINES and line.key.variant not in tuned
+            and _same(line.rows[0], like.rows[0], columns)]
 
 
 def best_kernel(all_lines: list[Line], like: Line, metric: str = PER_CORE, stack: str = "") -> Line | None:

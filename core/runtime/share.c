@@ -239,10 +239,12 @@ static uint16_t hear(struct share_port *sp, uint16_t from, struct nic_pkt *pkts,
 	return n;
 }
 
-/* What came to a queue without a core: the flows were that core's and have ended with it. */
-static uint16_t look_after(const struct nic *real, uint16_t queue, struct nic_pkt *pkts,
+/* What came to a queue without a core: the flows were that core's and have ended with it. The
+ * frames are this core's now, also to be given back. */
+static uint16_t look_after(struct share_port *sp, uint16_t queue, struct nic_pkt *pkts,
 			   uint16_t max)
 {
+	const struct nic *real = sp->real;
 	uint16_t got = real->ops->rx_burst(real->dev, queue, pkts, max), kept = 0;
 	struct icmp_quote q;
 
@@ -250,7 +252,7 @@ static uint16_t look_after(const struct nic *real, uint16_t queue, struct nic_pk
 		if (of_neighbours(&pkts[i]) || is_error(&pkts[i], &q))
 			pkts[kept++] = pkts[i];
 		else
-			real->ops->release(real->dev, queue, &pkts[i], 1);
+			real->ops->release(real->dev, sp->queue, &pkts[i], 1);
 	}
 	return kept;
 }
@@ -264,7 +266,7 @@ static uint16_t look_after_left(struct share_port *sp, struct nic_pkt *pkts, uin
 	if (pthread_mutex_trylock(&s->lock) != 0)
 		return 0;
 	for (uint32_t left = s->left; left && n < max; left &= left - 1)
-		n = (uint16_t)(n + look_after(sp->real, (uint16_t)__builtin_ctz(left), pkts + n,
+		n = (uint16_t)(n + look_after(sp, (uint16_t)__builtin_ctz(left), pkts + n,
 					      (uint16_t)(max - n)));
 	pthread_mutex_unlock(&s->lock);
 	return n;

@@ -323,6 +323,40 @@ static void test_a_flood_is_bounded(void **state)
 	close_world(&w);
 }
 
+static unsigned released[2]; /* frames, by queue */
+
+static void counting_release(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n)
+{
+	released[queue] += n;
+	fake_release(dev, queue, pkts, n);
+}
+
+/* What a queue's cache is given, its own core gives: also of what came to a queue that was left. */
+static void test_frames_go_back_by_the_queue_of_who_took_them(void **state)
+{
+	struct nic_ops ops = fake_ops;
+	struct flow f = flow_of_the_second();
+	struct world w;
+	uint8_t frame[512];
+	size_t len = ether(frame, false);
+
+	(void)state;
+	len += segment(frame + len, &f, true);
+	ops.release = counting_release;
+	open_world(&w, true);
+	w.nic.ops = &ops;
+	share_enter(w.share, 0);
+	share_enter(w.share, 1);
+	share_leave(w.share, 0);
+	released[0] = released[1] = 0;
+	give(frame, len);
+	give(frame, len);
+	assert_int_equal(heard(&w, 1, frame, len), 0);
+	assert_int_equal(released[0], 0);
+	assert_int_equal(released[1], 2);
+	close_world(&w);
+}
+
 static size_t arp_answer(uint8_t *p)
 {
 	struct eth_hdr h = {.dst = {{2, 0, 0, 0, 0, 1}}, .type = ETH_ARP};
@@ -374,6 +408,7 @@ int main(void)
 		cmocka_unit_test(test_a_flood_leaves_room_for_news),
 		cmocka_unit_test(test_the_table_of_the_device),
 		cmocka_unit_test(test_errors_at_a_queue_that_was_left),
+		cmocka_unit_test(test_frames_go_back_by_the_queue_of_who_took_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

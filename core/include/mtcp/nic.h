@@ -46,6 +46,7 @@ struct nic_ops {
 	/* k <= n empty frames with room for an Ethernet header with a VLAN tag (18 bytes) and mtu
 	 * bytes at data; len is 0. */
 	uint16_t (*alloc)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
+	/* queue: the caller's, from whichever the frames came. */
 	void (*release)(void *dev, uint16_t queue, struct nic_pkt *pkts, uint16_t n);
 	/* Optional (NULL): arm or disarm the receive interrupt of a queue; the descriptor to wait
 	 * on, or -1. Poll once more after arming: frames that were there already need not make it

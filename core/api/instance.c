@@ -195,20 +195,37 @@ static int set_all(struct rt_config *c, const struct mtcp_conf *conf)
 	return r;
 }
 
+/* All of it or nothing. */
+static int set_whole(struct rt_config *c, const struct mtcp_conf *conf)
+{
+	struct rt_config *tried = malloc(sizeof(*tried));
+	int r;
+
+	if (!tried)
+		return -ENOMEM;
+	*tried = *c; /* what points into the one still does when it comes back */
+	r = set_all(tried, conf);
+	if (r == 0)
+		*c = *tried;
+	free(tried);
+	return r;
+}
+
 static int setconf_locked(const struct mtcp_conf *conf)
 {
 	struct rt_config *c;
 	int r;
 
 	if (!default_stack)
-		return set_all(preset_get(), conf);
+		return set_whole(preset_get(), conf);
 	c = &default_stack->rt->cfg;
 	if (!list_empty(&default_stack->contexts))
 		return -EBUSY;
 	if (conf->num_cores > 0 && conf->num_cores != default_stack->rt->nic.n_queues)
 		return -EINVAL; /* the device is open, and frames come to each of its queues */
-	r = set_all(c, conf);
-	rt_config_derive(c);
+	r = set_whole(c, conf);
+	if (r == 0)
+		rt_config_derive(c);
 	return r;
 }
 

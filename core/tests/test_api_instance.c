@@ -60,6 +60,11 @@ static void test_init_as_old_programs_do(void **state)
 	assert_int_equal(mtcp_getconf(&conf), 0);
 	assert_int_equal(conf.num_cores, 1);
 	conf.num_cores = 2; /* before mtcp_init, as the original asks for */
+	conf.sndbuf_size = 1;
+	FAILS(mtcp_setconf(&conf), EINVAL);
+	assert_int_equal(mtcp_getconf(&conf), 0);
+	assert_int_equal(conf.num_cores, 1); /* all or nothing */
+	conf.num_cores = 2;
 	assert_int_equal(mtcp_setconf(&conf), 0);
 	assert_int_equal(mtcp_init(FILE_NAME), 0);
 	assert_int_equal(fake_seen.n_queues, 2);
@@ -76,8 +81,7 @@ static void test_init_as_old_programs_do(void **state)
 	for (conf.num_cores = 1; conf.num_cores <= 3; conf.num_cores += 2) /* it has two queues */
 		FAILS(mtcp_setconf(&conf), EINVAL);
 	conf.num_cores = 2;
-	conf.max_concurrency = 600;
-	conf.rcvbuf_size = 1;
+	conf.rcvbuf_size = 1; /* what comes before it is right */
 	FAILS(mtcp_setconf(&conf), EINVAL);
 	FAILS(mtcp_setconf(NULL), EFAULT);
 	assert_int_equal(mtcp_core_affinitize(0), 0);

@@ -53,7 +53,8 @@ typedef void (*mtcp_sighandler_t)(int);
 int mtcp_init(const char *config_file);
 void mtcp_destroy(void);
 int mtcp_getconf(struct mtcp_conf *conf);
-/* Before the first context; after mtcp_init not with other num_cores: EINVAL, nothing is taken. */
+/* All of it or nothing. Before the first context (else EBUSY); EINVAL: a value out of range (docs/configuration.md),
+ * or after mtcp_init another num_cores. A value of 0 or below, as in the original, leaves what there is. */
 int mtcp_setconf(const struct mtcp_conf *conf);
 int mtcp_core_affinitize(int cpu);              /* pins the calling thread */
 

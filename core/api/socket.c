@@ -120,28 +120,36 @@ static int64_t listen_on(struct ctx *c, struct sock_opts *o, uint32_t backlog)
 	return r;
 }
 
+/* What the caller asks for, within bounds, as Linux cuts to somaxconn. */
+static uint32_t bounded(const struct ctx *c, int backlog)
+{
+	uint32_t max = c->core.stack->cfg.max_concurrency;
+
+	if (backlog < 0 || (uint32_t)backlog > max)
+		return max;
+	return backlog ? (uint32_t)backlog : 1;
+}
+
 API int mtcp_listen(mctx_t m, int sockid, int backlog)
 {
 	API_BOOKED(m, mtcp_listen(m, sockid, backlog));
 	struct ctx *c = ctx_of(m);
 	struct sock_opts *o;
 	struct fd *f;
-	uint32_t max;
 	int64_t id = fd_socket(m, sockid, &f);
 
 	if (id < 0)
 		return api_result(id);
-	if (f->kind == MTCP_SOCK_LISTENER)
+	if (f->kind == MTCP_SOCK_LISTENER) {
+		c->core.ops->listen_backlog(&c->core, f->id, bounded(c, backlog));
 		return 0;
+	}
 	if (f->id != RT_ID_NONE)
 		return api_result(-EINVAL);
 	o = fd_opts_make(c, f);
 	if (o->local.port != 0 && in_use(c, &o->local))
 		return api_result(-EADDRINUSE);
-	max = c->core.stack->cfg.max_concurrency;
-	if (backlog < 0 || (uint32_t)backlog > max)
-		backlog = (int)max; /* as Linux cuts to somaxconn */
-	id = listen_on(c, o, backlog ? (uint32_t)backlog : 1);
+	id = listen_on(c, o, bounded(c, backlog));
 	if (id < 0)
 		return api_result(id);
 	f->kind = MTCP_SOCK_LISTENER;

@@ -30,6 +30,11 @@ static int64_t in_listen(struct rt_core *c, const struct ip_endpoint *local, uin
 	return lid;
 }
 
+static void in_listen_backlog(struct rt_core *c, uint32_t lid, uint32_t backlog)
+{
+	(void)stack_listen_backlog(sc_of(c), lid, backlog);
+}
+
 static void in_listen_opts(struct rt_core *c, uint32_t lid, const struct rt_opts *opts)
 {
 	rt_listen_opts(sc_of(c), lid, opts);
@@ -225,6 +230,7 @@ static void in_fini(struct rt_core *c)
 
 static const struct rt_ops inline_ops = {
 	.listen = in_listen,
+	.listen_backlog = in_listen_backlog,
 	.listen_opts = in_listen_opts,
 	.listen_close = in_listen_close,
 	.listen_cookie = in_listen_cookie,

@@ -49,6 +49,7 @@ enum pair_type {
 	JOB_SEND,     /* payload; arg: more will follow (MSG_MORE) */
 	JOB_CREDIT,   /* arg bytes were read */
 	JOB_ACCEPTED, /* arg connections of listener id were taken */
+	JOB_BACKLOG,  /* arg: the listener's from now on; what was taken has been told before */
 	JOB_SHUTDOWN, /* arg: SHUT_* */
 	JOB_CLOSE,    /* arg: bytes read in all; also of a listener */
 	JOB_ABORT,
@@ -219,8 +220,7 @@ static inline struct stk_sock *stk_at(struct pair *p, uint32_t id)
 STACK_PHASE bool stk_turn(struct pair *);
 /* The right to work on the stack (pair.taken). False: the other thread has it. */
 bool stk_take(struct pair *);
-/* The application's thread: as a hand-over, without one. False: the other is at work, or to sleep.
- */
+/* A hand-over without one, by the application's thread. False: the other works, or is to sleep. */
 bool stk_loan(struct pair *, enum pair_baton to, mt_time until);
 
 /* ---- application's thread (pair_app.c) ---- */

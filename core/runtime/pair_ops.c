@@ -87,6 +87,17 @@ static int64_t pa_connect(struct rt_core *c, const struct ip_endpoint *local,
 	return open_call(c, SOCK_CONN, &call, opts);
 }
 
+/* What was taken and not yet told goes first: told by the new backlog it might never be. */
+static void pa_listen_backlog(struct rt_core *c, uint32_t lid, uint32_t backlog)
+{
+	struct app_sock *l = sock(c, lid);
+
+	post(c->pair, JOB_ACCEPTED, lid, l->unreported);
+	l->unreported = 0;
+	l->backlog = backlog;
+	post(c->pair, JOB_BACKLOG, lid, backlog);
+}
+
 static void pa_listen_opts(struct rt_core *c, uint32_t lid, const struct rt_opts *opts)
 {
 	struct pair_call call = {.op = CALL_LISTEN_OPTS, .opts = *opts};
@@ -435,6 +446,7 @@ static void pa_fini(struct rt_core *c)
 
 const struct rt_ops rt_paired_ops = {
 	.listen = pa_listen,
+	.listen_backlog = pa_listen_backlog,
 	.listen_opts = pa_listen_opts,
 	.listen_close = pa_listen_close,
 	.listen_cookie = pa_cookie,

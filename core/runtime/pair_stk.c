@@ -111,9 +111,10 @@ static void drain_tx(struct pair *p, struct stk_sock *s)
 }
 
 /* ---- what a socket has to pass on; false: the ring is full ---- */
+/* The credit is below nothing where a smaller backlog met what had been passed on. */
 static bool acceptable(struct pair *p, const struct stk_sock *l)
 {
-	return l->rx_credit > 0 && (stack_listen_ready(sc_of(p), l->sid) & STACK_IN);
+	return (int32_t)l->rx_credit > 0 && (stack_listen_ready(sc_of(p), l->sid) & STACK_IN);
 }
 
 static bool push_accepts(struct pair *p, struct stk_sock *l)
@@ -452,6 +453,10 @@ static void job(struct pair *p, const struct pair_msg *m)
 	case JOB_CREDIT:
 	case JOB_ACCEPTED:
 		s->rx_credit += m->arg;
+		todo(p, s);
+		break;
+	case JOB_BACKLOG:
+		s->rx_credit += m->arg - stack_listen_backlog(sc_of(p), s->sid, m->arg);
 		todo(p, s);
 		break;
 	case JOB_SHUTDOWN:

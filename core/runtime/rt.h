@@ -53,6 +53,8 @@ struct rt_ops {
 	 * from it. */
 	int64_t (*listen)(struct rt_core *, const struct ip_endpoint *local, uint32_t backlog,
 			  const struct rt_opts *opts);
+	/* backlog: at least 1, as above. */
+	void (*listen_backlog)(struct rt_core *, uint32_t lid, uint32_t backlog);
 	void (*listen_opts)(struct rt_core *, uint32_t lid, const struct rt_opts *opts);
 	void (*listen_close)(struct rt_core *, uint32_t lid);
 	void (*listen_cookie)(struct rt_core *, uint32_t lid, uint64_t cookie);

@@ -85,6 +85,15 @@ int64_t stack_listen(struct stack_core *sc, const struct ip_endpoint *local, uin
 	return id;
 }
 
+uint32_t stack_listen_backlog(struct stack_core *sc, uint32_t lid, uint32_t backlog)
+{
+	struct listener *l = core_listener(sc, lid);
+	uint32_t before = l->backlog;
+
+	l->backlog = backlog ? backlog : 1;
+	return before;
+}
+
 static void unqueue(struct stack_core *sc, struct conn *c)
 {
 	rlist_remove(&c->queue_node);

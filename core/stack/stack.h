@@ -154,6 +154,8 @@ void stack_listen_set_cookie(struct stack_core *, uint32_t lid, uint64_t cookie)
  * next, or the next SYN/ACK brings, completes it when there is room again. */
 int64_t stack_listen(struct stack_core *, const struct ip_endpoint *local, uint32_t backlog,
 		     mt_time now);
+/* Another backlog, for those to come: what waits already stays. Returns the one before. */
+uint32_t stack_listen_backlog(struct stack_core *, uint32_t lid, uint32_t backlog);
 /* How many connections of this listener may be open before their handshake is over (RFC 7413 5.1;
  * all of the core's count): their data comes in the SYN. 0: none, as at first. EOPNOTSUPP: not
  * configured. */

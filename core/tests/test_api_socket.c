@@ -447,6 +447,79 @@ static void test_descriptors_run_out(void **state)
 	assert_int_equal(s, last);
 }
 
+static uint64_t accepts(struct world *w)
+{
+	struct mtcp_stats st;
+
+	assert_int_equal(mtcp_get_stats(w->m[SRV], &st), 0);
+	return st.accepts;
+}
+
+static void attempt(struct world *w, int *c, int n)
+{
+	for (int i = 0; i < n; i++) {
+		c[i] = stream(w->m[CLI]);
+		FAILS(try_connect(w->m[CLI], c[i], 1, 80), EINPROGRESS);
+	}
+}
+
+/* listen again: the new backlog holds from then on. A larger one lets more wait at once. */
+static void test_listen_again_with_a_larger_backlog(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 1), c[8], s;
+
+	connected(w, l, 80, &s); /* each knows the other's station */
+	assert_int_equal(mtcp_listen(w->m[SRV], l, 8), 0);
+	attempt(w, c, 8);
+	UNTIL(w, accepts(w) == 9);
+	for (int i = 0; i < 8; i++)
+		UNTIL(w, mtcp_accept(w->m[SRV], l, NULL, NULL) > 0);
+}
+
+/* A smaller one takes none away from those that wait, but lets no more come; paired, the stack has
+ * a place of its own besides. */
+static void test_listen_again_with_a_smaller_backlog(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 64), c[12], s;
+
+	connected(w, l, 80, &s);
+	attempt(w, c, 4);
+	UNTIL(w, accepts(w) == 5);
+	world_turns(w, 20); /* paired, the application's half has them */
+	assert_int_equal(mtcp_listen(w->m[SRV], l, 1), 0);
+	for (int i = 4; i < 12; i++) {
+		attempt(w, c + i, 1);
+		world_turns(w, 20);
+	}
+	assert_in_range(accepts(w), 5, 6);
+	for (int i = 4; i < 12; i++)
+		assert_int_equal(mtcp_abort(w->m[CLI], c[i]), 0);
+	world_turns(w, 20);
+	for (int i = 0; i < 4; i++) {
+		UNTIL(w, (s = mtcp_accept(w->m[SRV], l, NULL, NULL)) > 0);
+		assert_int_equal(so_error(w->m[SRV], s), 0);
+	}
+	while (mtcp_accept(w->m[SRV], l, NULL, NULL) > 0)
+		world_turns(w, 20);
+	for (int i = 0; i < 4; i++)
+		connected(w, l, 80, &s);
+}
+
+/* Those that were accepted under the larger one do not count under the smaller. */
+static void test_listen_again_after_many_were_accepted(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 64), s;
+
+	for (int i = 0; i < 20; i++)
+		connected(w, l, 80, &s);
+	assert_int_equal(mtcp_listen(w->m[SRV], l, 1), 0);
+	for (int i = 0; i < 4; i++)
+		connected(w, l, 80, &s);
+}
+
 /* Closing a listener: its waiting connections end, its port is free again. */
 static void test_listener_closes(void **state)
 {
@@ -635,6 +708,9 @@ int main(void)
 		T(test_crossed_syns_are_no_connection_yet),
 		T(test_listen_without_port),
 		T(test_descriptors_run_out),
+		T(test_listen_again_with_a_larger_backlog),
+		T(test_listen_again_with_a_smaller_backlog),
+		T(test_listen_again_after_many_were_accepted),
 		T(test_listener_closes),
 		T(test_progress_without_wait),
 		T(test_churn),

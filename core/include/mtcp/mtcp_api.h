@@ -70,6 +70,7 @@ int mtcp_setsock_nonblock(mctx_t mctx, int sockid);
 int mtcp_socket_ioctl(mctx_t mctx, int sockid, int request, void *argp); /* FIONREAD, FIONBIO */
 int mtcp_socket(mctx_t mctx, int domain, int type, int protocol);
 int mtcp_bind(mctx_t mctx, int sockid, const struct sockaddr *addr, socklen_t addrlen);
+/* Again: the new backlog holds from now on; who waits already stays. */
 int mtcp_listen(mctx_t mctx, int sockid, int backlog);
 int mtcp_accept(mctx_t mctx, int sockid, struct sockaddr *addr, socklen_t *addrlen);
 /* Source addresses for all later connects: num_addr of them from saddr_base (network order;

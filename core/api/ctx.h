@@ -47,6 +47,7 @@ struct sock_opts {
 	struct rt_opts rt;
 	struct ip_endpoint local; /* bind */
 	struct list listening;	  /* in ctx->listeners */
+	int error; /* pending while there is no connection: an attempt that shutdown ended */
 };
 
 struct pipe_buf {
@@ -188,6 +189,8 @@ static inline struct sock_opts *fd_opts(struct ctx *c, const struct fd *f)
 }
 /* The same, made if there are none. */
 struct sock_opts *fd_opts_make(struct ctx *, struct fd *);
+/* What a call that needs a connection says where there is none: a pending error once, else r. */
+int fd_unconnected(struct ctx *, struct fd *, int r);
 /* The connection is open and has them: gives back all but what only the descriptor knows. */
 void fd_opts_settle(struct ctx *, struct fd *);
 

@@ -49,6 +49,17 @@ struct sock_opts *fd_opts_make(struct ctx *c, struct fd *f)
 	return o;
 }
 
+int fd_unconnected(struct ctx *c, struct fd *f, int r)
+{
+	struct sock_opts *o = fd_opts(c, f);
+
+	if (!o || !o->error)
+		return r;
+	r = -o->error;
+	o->error = 0;
+	return r;
+}
+
 void fd_opts_settle(struct ctx *c, struct fd *f)
 {
 	if (f->opts == POOL_NONE || fd_opts(c, f)->local.v6only)
@@ -68,14 +79,21 @@ int fd_socket(mctx_t m, int n, struct fd **out)
 										      : -ENOTSOCK;
 }
 
+/* As Linux of a socket that was never connected: writable and hung up. */
+static uint32_t unconnected_ready(struct ctx *c, const struct fd *f)
+{
+	const struct sock_opts *o = fd_opts(c, f);
+
+	return MTCP_EPOLLOUT | MTCP_EPOLLHUP | (o && o->error ? MTCP_EPOLLERR : 0u);
+}
+
 uint32_t fd_ready(struct ctx *c, const struct fd *f)
 {
 	uint32_t r = 0;
 
 	switch (f->kind) {
 	case MTCP_SOCK_STREAM:
-		/* Linux on a socket that was never connected: writable and hung up. */
-		r = f->id == RT_ID_NONE ? MTCP_EPOLLOUT | MTCP_EPOLLHUP : rt_ready(&c->core, f->id);
+		r = f->id == RT_ID_NONE ? unconnected_ready(c, f) : rt_ready(&c->core, f->id);
 		break;
 	case MTCP_SOCK_LISTENER:
 		r = c->core.ops->listen_ready(&c->core, f->id);

@@ -77,7 +77,8 @@ static int wait_for_data(struct ctx *c, const struct fd *f, int flags)
 static ssize_t sock_recv(struct ctx *c, struct fd *f, const struct iovec *iov, int n, int flags)
 {
 	for (;;) {
-		ssize_t r = f->id == RT_ID_NONE ? -ENOTCONN : recv_once(c, f, iov, n, flags);
+		ssize_t r = f->id == RT_ID_NONE ? fd_unconnected(c, f, -ENOTCONN)
+						: recv_once(c, f, iov, n, flags);
 
 		fd_touched(f);
 		if (r != -EAGAIN)
@@ -121,8 +122,10 @@ static ssize_t recv_all(struct ctx *c, struct fd *f, const struct iovec *iov, in
 {
 	ssize_t total = 0;
 
-	if (f->id == RT_ID_NONE)
-		return -ENOTCONN;
+	if (f->id == RT_ID_NONE) {
+		fd_touched(f);
+		return fd_unconnected(c, f, -ENOTCONN);
+	}
 	for (int i = 0; i < n; i++) {
 		ssize_t r = fill(c, f, &iov[i], flags, total > 0);
 
@@ -319,7 +322,7 @@ static ssize_t sock_send(struct ctx *c, struct fd *f, const struct iovec *iov, i
 	fd_touched(f);
 
 	if (f->id == RT_ID_NONE)
-		return -EPIPE; /* Linux's answer to writing on a socket that was never connected */
+		return fd_unconnected(c, f, -EPIPE); /* as Linux of one that was never connected */
 	if (may_block(f, flags))
 		return send_blocking(c, f, iov, n, flags);
 	return again_or(c, send_once(c, f, iov, n, flags));

@@ -217,7 +217,7 @@ API int mtcp_accept(mctx_t m, int sockid, struct sockaddr *addr, socklen_t *addr
 /* ---- connect ---- */
 static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *remote)
 {
-	const struct sock_opts *o = fd_opts(c, f);
+	struct sock_opts *o = fd_opts(c, f);
 	int64_t id;
 
 	if (o && o->local.v6only && ip_is_v4(&remote->addr))
@@ -225,6 +225,8 @@ static int start_connect(struct ctx *c, struct fd *f, const struct ip_endpoint *
 	id = c->core.ops->connect(&c->core, o ? &o->local : NULL, remote, o ? &o->rt : NULL);
 	if (id < 0)
 		return (int)id;
+	if (o)
+		o->error = 0;
 	f->id = (uint32_t)id;
 	c->core.ops->cookie(&c->core, f->id, (uint64_t)fd_number(c, f));
 	/* A SYN that waits for data (TCP_FASTOPEN_CONNECT) must not keep the caller from writing
@@ -358,6 +360,16 @@ API int mtcp_abort(mctx_t m, int sockid)
 	return api_result(r);
 }
 
+/* shutdown of an attempt, in whichever direction: it ends, as in Linux without a RST, and the
+ * socket may connect again. */
+static void give_up(struct ctx *c, struct fd *f)
+{
+	c->core.ops->abort(&c->core, f->id);
+	f->id = RT_ID_NONE;
+	f->flags &= (uint8_t) ~(FD_CONNECTING | FD_CONNECTED);
+	fd_opts_make(c, f)->error = ECONNRESET;
+}
+
 API int mtcp_shutdown(mctx_t m, int sockid, int how)
 {
 	API_BOOKED(m, mtcp_shutdown(m, sockid, how));
@@ -371,7 +383,10 @@ API int mtcp_shutdown(mctx_t m, int sockid, int how)
 		return api_result(-EINVAL);
 	if (f->kind != MTCP_SOCK_STREAM || f->id == RT_ID_NONE)
 		return api_result(-ENOTCONN);
-	r = c->core.ops->shutdown(&c->core, f->id, how);
+	if (c->core.ops->state(&c->core, f->id) == TCPS_SYN_SENT)
+		give_up(c, f);
+	else
+		r = c->core.ops->shutdown(&c->core, f->id, how);
 	if (r == 0) {
 		fd_notify(c, f, fd_ready(c, f));
 		if (!(f->flags & FD_NONBLOCK))

@@ -239,9 +239,11 @@ static int64_t get_socket_level(struct ctx *c, struct fd *f, int name)
 {
 	switch (name) {
 	case SO_ERROR:
-		if (f->kind != MTCP_SOCK_STREAM || f->id == RT_ID_NONE)
+		if (f->kind != MTCP_SOCK_STREAM)
 			return 0;
 		fd_touched(f);
+		if (f->id == RT_ID_NONE)
+			return -fd_unconnected(c, f, 0);
 		return c->core.ops->take_error(&c->core, f->id);
 	case SO_REUSEADDR:
 		return (f->flags & FD_REUSEADDR) != 0;

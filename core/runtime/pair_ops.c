@@ -168,7 +168,7 @@ static int pa_shutdown(struct rt_core *c, uint32_t id, int how)
 {
 	struct app_sock *s = sock(c, id);
 
-	if (s->flags & (APP_CONNECTING | APP_DEAD))
+	if (s->flags & APP_DEAD)
 		return -ENOTCONN;
 	if (how != SHUT_WR)
 		s->flags |= APP_SHUT_RD;

@@ -82,6 +82,7 @@ struct rt_ops {
 	ssize_t (*zc_room)(struct rt_core *, uint32_t id, size_t want, struct iovec piece[2]);
 	int (*zc_append)(struct rt_core *, uint32_t id, size_t n);
 	size_t (*readable)(struct rt_core *, uint32_t id);
+	/* Not in SYN-SENT, which ends by abort. */
 	int (*shutdown)(struct rt_core *, uint32_t id, int how);
 	/* The id is gone for the owner. */
 	void (*close)(struct rt_core *, uint32_t id);

@@ -269,6 +269,86 @@ static void fault_10_reset_behind_unread_data(void **state)
 	}
 }
 
+/* ---- shutdown of an attempt ---- */
+static uint32_t told(struct world *w, int ep)
+{
+	struct mtcp_epoll_event ev = {0};
+
+	return mtcp_epoll_wait(w->m[CLI], ep, &ev, 1, 0) == 1 ? ev.events : 0;
+}
+
+/* Whichever way is shut, the attempt ends, as in Linux: hung up, an error once, no RST. The socket
+ * may connect again. */
+static void shutdown_ends_an_attempt(void **state)
+{
+	static const int how[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
+	struct world *w = *state;
+	int l = listener(w->m[SRV], PORT, 4), ep = mtcp_epoll_create(w->m[CLI], 1);
+	mctx_t m = w->m[CLI];
+
+	for (int i = 0; i < 3; i++) {
+		struct mtcp_epoll_event ev = {.events = (uint32_t)MTCP_EPOLLET | MTCP_EPOLLIN |
+							MTCP_EPOLLOUT | MTCP_EPOLLRDHUP};
+		int c = stream(m), s = -1;
+		char b[1];
+
+		FAILS(try_connect(m, c, 9, PORT), EINPROGRESS); /* nobody there */
+		assert_int_equal(mtcp_epoll_ctl(m, ep, MTCP_EPOLL_CTL_ADD, c, &ev), 0);
+		world_turns(w, 5);
+		assert_int_equal(told(w, ep), 0);
+		assert_int_equal(linux_state(m, c), 2);
+		assert_int_equal(mtcp_shutdown(m, c, how[i]), 0);
+		assert_int_equal(told(w, ep), MTCP_EPOLLOUT | MTCP_EPOLLHUP | MTCP_EPOLLERR);
+		assert_int_equal(linux_state(m, c), 7);
+		if (i == 0)
+			FAILS(mtcp_read(m, c, b, 1), ECONNRESET);
+		else if (i == 1)
+			FAILS(mtcp_write(m, c, b, 1), ECONNRESET);
+		else
+			assert_int_equal(so_error(m, c), ECONNRESET);
+		assert_int_equal(so_error(m, c), 0);
+		FAILS(mtcp_read(m, c, b, 1), ENOTCONN);
+		FAILS(mtcp_write(m, c, b, 1), EPIPE);
+		FAILS(mtcp_shutdown(m, c, how[i]), ENOTCONN);
+		FAILS(try_connect(m, c, 1, PORT), EINPROGRESS);
+		UNTIL(w, (s = mtcp_accept(w->m[SRV], l, NULL, NULL)) > 0);
+		UNTIL(w, try_connect(m, c, 1, PORT) == 0);
+		assert_int_equal(told(w, ep) & (MTCP_EPOLLOUT | MTCP_EPOLLHUP), MTCP_EPOLLOUT);
+		assert_int_equal(mtcp_close(m, c), 0);
+		assert_int_equal(mtcp_close(w->m[SRV], s), 0);
+	}
+	assert_int_equal(resets_sent(m), 0);
+}
+
+/* What shutdown left is no error of a later attempt. */
+static void an_attempt_begins_without_the_last_ones_error(void **state)
+{
+	struct world *w = *state;
+	int c = stream(w->m[CLI]);
+
+	FAILS(try_connect(w->m[CLI], c, 9, PORT), EINPROGRESS);
+	assert_int_equal(mtcp_shutdown(w->m[CLI], c, SHUT_WR), 0);
+	FAILS(try_connect(w->m[CLI], c, 1, PORT), EINPROGRESS);
+	UNTIL(w, try_connect(w->m[CLI], c, 1, PORT) < 0 && errno == ECONNREFUSED);
+	assert_int_equal(so_error(w->m[CLI], c), 0);
+}
+
+/* The stack's thread may have the answer that the application has not seen: the peer is told. */
+static void an_attempt_that_succeeded_unseen_is_reset(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], PORT, 4), s, c = connected(w, l, PORT, &s);
+	struct mtcp_epoll_event ev;
+
+	c = stream(w->m[CLI]);
+	FAILS(try_connect(w->m[CLI], c, 1, PORT), EINPROGRESS);
+	for (s = -1; s < 0; s = mtcp_accept(w->m[SRV], l, NULL, NULL))
+		(void)mtcp_epoll_wait(w->m[SRV], w->drive[SRV], &ev, 1, 0);
+	assert_int_equal(mtcp_shutdown(w->m[CLI], c, SHUT_WR), 0);
+	assert_int_equal(so_error(w->m[CLI], c), ECONNRESET);
+	UNTIL(w, so_error(w->m[SRV], s) == ECONNRESET);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -280,8 +360,12 @@ int main(void)
 		T(close_in_last_ack_tells_of_unread_data),
 		T(late_data_behind_a_closed_window_is_refused),
 		T(fault_10_reset_behind_unread_data),
+		T(shutdown_ends_an_attempt),
+		T(an_attempt_begins_without_the_last_ones_error),
 	};
+	const struct CMUnitTest pairs[] = {T(an_attempt_that_succeeded_unseen_is_reset)};
 	int failed = cmocka_run_group_tests_name("close, inline", tests, inline_mode, NULL);
 
+	failed += cmocka_run_group_tests_name("close, pairs only", pairs, paired_mode, NULL);
 	return failed + cmocka_run_group_tests_name("close, paired", tests, paired_mode, NULL);
 }

@@ -75,6 +75,9 @@ static void test_request_in_the_syn(void **state)
 
 	c = fast_stream(w.m[CLI]);
 	assert_int_equal(try_connect(w.m[CLI], c, 1, 80), 0);
+	assert_int_equal(mtcp_shutdown(w.m[CLI], c, SHUT_WR), 0); /* it is no connection yet */
+	assert_int_equal(so_error(w.m[CLI], c), ECONNRESET);
+	assert_int_equal(try_connect(w.m[CLI], c, 1, 80), 0);
 	FAILS(try_connect(w.m[CLI], c, 1, 80), EISCONN);
 	assert_int_equal(mtcp_epoll_ctl(w.m[CLI], w.drive[CLI], MTCP_EPOLL_CTL_ADD, c, &ev), 0);
 	assert_int_equal(mtcp_epoll_wait(w.m[CLI], w.drive[CLI], &ev, 1, 0), 1);

@@ -90,6 +90,7 @@ ssize_t mtcp_writev(mctx_t mctx, int sockid, const struct iovec *iov, int numIOV
 /* ---- beyond the original ---- */
 #include "mtcp_stats.h"
 
+/* While it connects, as in Linux, any `how` ends the attempt: ECONNRESET is pending, and it may connect again. */
 int mtcp_shutdown(mctx_t mctx, int sockid, int how);
 /* MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL */
 ssize_t mtcp_send(mctx_t mctx, int sockid, const char *buf, size_t len, int flags);

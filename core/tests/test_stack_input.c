@@ -256,6 +256,30 @@ static void test_forged_path_mtu(void **state)
 	net_free(n);
 }
 
+/* A full segment that vanishes four times is made smaller, which is counted. */
+static void test_black_holes_are_counted(void **state)
+{
+	static const uint8_t data[1460];
+	struct net *n = open_net();
+	struct raw_frame r;
+	int64_t id = establish(n, &r);
+	const struct mtcp_stats *st = stack_stats(n->a.sc);
+
+	(void)state;
+	assert_int_equal(stack_send(n->a.sc, (uint32_t)id, data, sizeof(data), n->now), 1460);
+	net_run_ms(n, 2500); /* 0.2, 0.6 and 1.4 s */
+	assert_int_equal(raw_skip(n), 4);
+	assert_int_equal(st->rto_fired, 3);
+	assert_int_equal(st->mtu_black_holes, 0);
+	net_run_ms(n, 1000); /* 3 s */
+	assert_int_equal(st->rto_fired, 4);
+	assert_int_equal(st->mtu_black_holes, 1);
+	assert_true(raw_get_tcp(n, &r));
+	assert_in_range(r.tcp.len, 1, 1459);
+	assert_int_equal(st->mtu_reduced, 0); /* no router said so */
+	net_free(n);
+}
+
 /* The next connection there starts with it, ten minutes long; others do not. */
 static void test_known_path_mtu(void **state)
 {
@@ -496,6 +520,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_unreachable),
 		cmocka_unit_test(test_path_mtu),
 		cmocka_unit_test(test_forged_path_mtu),
+		cmocka_unit_test(test_black_holes_are_counted),
 		cmocka_unit_test(test_known_path_mtu),
 		cmocka_unit_test(test_path_mtu_bound),
 		cmocka_unit_test(test_noise),

@@ -21,6 +21,7 @@
 #define GROWTH	   8	/* valid for so many times the span measured: errors grow no more */
 #define GOOD	   512u /* ticks between two readings of the counter with one of the clock inside */
 #define POOR	   8192u /* interrupted */
+#define RATE_APART (1.0 / 64) /* of two measurements: more is no error of measuring */
 #define BROKEN_NAP (10 * MT_MS)
 
 /* Constant, running in all sleep states, and not found wanting by the kernel's watchdog. */
@@ -74,6 +75,16 @@ void rt_clock_init(struct rt_clock *c)
 	c->now = c->last = c->real - RT_CLOCK_LAG;
 }
 
+/* A rate is good once the next one is the same: asleep in suspend CLOCK_MONOTONIC stands still,
+ * while the counter goes on or begins anew. */
+static bool same_rate(struct rt_clock *c, double rate)
+{
+	double before = c->rate;
+
+	c->rate = rate;
+	return rate > before * (1 - RATE_APART) && rate < before * (1 + RATE_APART);
+}
+
 /* What it said too late it makes good at once, what too early by going slower until the next time.
  */
 mt_time rt_clock_compare(struct rt_clock *c)
@@ -93,12 +104,15 @@ mt_time rt_clock_compare(struct rt_clock *c)
 	ahead = c->last - (real - RT_CLOCK_LAG);
 	next = mt_min(SPAN, GROWTH * span);
 	rate = (double)span / (double)(ticks - c->ticks);
-	c->valid = (uint64_t)((double)next / rate);
-	c->mult =
-		(uint64_t)(rate * (double)(next - mt_min(ahead, next / 2)) / (double)next * 0x1p32);
 	c->ticks = ticks;
 	c->real = real;
 	c->now = c->last;
+	c->valid = 0;
+	if (!same_rate(c, rate))
+		return c->now;
+	c->valid = (uint64_t)((double)next / rate);
+	c->mult =
+		(uint64_t)(rate * (double)(next - mt_min(ahead, next / 2)) / (double)next * 0x1p32);
 	return c->now;
 }
 

@@ -53,7 +53,8 @@ static inline uint64_t rt_ticks_after(void)
 /*
  * CLOCK_MONOTONIC from the cycle counter, for one loop, so one thread at a time: the same as
  * rt_now() but for RT_CLOCK_LAG, so that it is never ahead of it; never goes back. The counter's
- * rate is measured, and measured again every 100 ms while somebody asks. Without a counter that the
+ * rate is measured, and measured again every 100 ms while somebody asks; with a rate that is not
+ * the last one's, as over a suspend, until there are two alike, and without a counter that the
  * kernel itself trusts, each reading is rt_now()'s.
  */
 #define RT_CLOCK_LAG (2 * MT_US)
@@ -61,7 +62,8 @@ static inline uint64_t rt_ticks_after(void)
 struct rt_clock {
 	uint64_t ticks;	   /* at the last comparison ... */
 	mt_time real, now; /* ... CLOCK_MONOTONIC, and what this clock said */
-	uint64_t mult;	   /* ns per tick, 32 bits behind the point */
+	double rate;	   /* ns per tick as last measured; 0: never */
+	uint64_t mult;	   /* ns per tick until the next comparison, 32 bits behind the point */
 	uint64_t valid;	   /* ticks until the next comparison; 0: always */
 	mt_time last;	   /* given out */
 	bool counter;	   /* can be used */

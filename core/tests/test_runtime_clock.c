@@ -60,6 +60,15 @@ static void test_a_good_counter_is_used(void **state)
 	assert_true(c.counter);
 }
 
+/* With the counter, also where only the hypervisor vouches for it. */
+static void begin_counting(struct rt_clock *c)
+{
+	rt_clock_init(c);
+	c->counter = c->counter || says("/proc/cpuinfo", " tsc_reliable ");
+	if (!c->counter)
+		skip();
+}
+
 static void test_follows(void **state)
 {
 	struct rt_clock c;
@@ -122,9 +131,7 @@ static void test_a_wrong_rate_heals(void **state)
 
 	(void)state;
 	for (unsigned percent = 99; percent <= 101; percent += 2) {
-		rt_clock_init(&c);
-		if (!c.counter)
-			skip();
+		begin_counting(&c);
 		follow(&c, 60 * MT_MS);
 		(void)rt_clock_compare(&c);
 		c.mult = c.mult / 100 * percent;
@@ -146,6 +153,31 @@ static void test_counter_that_went_back(void **state)
 	assert_true(rt_clock_at(&c, c.ticks - 1000) >= last);
 }
 
+/* Suspended for an hour, in which CLOCK_MONOTONIC stands still: the counter goes on, or begins
+ * anew. */
+static void suspended(struct rt_clock *c, bool goes_on)
+{
+	uint64_t hour = 3600 * 3000000000u;
+
+	c->ticks = goes_on ? c->ticks - hour : c->ticks + hour;
+}
+
+/* At any time, also before or at the first measurement of the rate. */
+static void test_after_a_suspend(void **state)
+{
+	static const mt_time runs[] = {0, 1 * MT_MS, 6 * MT_MS, 60 * MT_MS};
+	struct rt_clock c;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		begin_counting(&c);
+		follow(&c, runs[i / 2]);
+		suspended(&c, i % 2 == 0);
+		follow(&c, 150 * MT_MS);
+		assert_true(c.valid > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_counter),
 		cmocka_unit_test(test_a_wrong_rate_heals),
 		cmocka_unit_test(test_counter_that_went_back),
+		cmocka_unit_test(test_after_a_suspend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

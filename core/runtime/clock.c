@@ -20,7 +20,7 @@
 #define SPAN	   (100 * MT_MS)
 #define GROWTH	   8	/* valid for so many times the span measured: errors grow no more */
 #define GOOD	   512u /* ticks between two readings of the counter with one of the clock inside */
-#define POOR	   8192u /* interrupted */
+#define POOR	   8192u      /* interrupted */
 #define RATE_APART (1.0 / 64) /* of two measurements: more is no error of measuring */
 #define BROKEN_NAP (10 * MT_MS)
 

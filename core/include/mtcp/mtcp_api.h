@@ -102,7 +102,8 @@ int mtcp_eventfd(mctx_t mctx, unsigned int initval, int flags);
 /* Reading and writing in place: payload is copied once, by the stack, between the frame and the connection's
  * buffer. Inline mode only (paired: EOPNOTSUPP); of a connection (else ENOTSOCK, ENOTCONN). Mixes with the calls that
  * copy. Bytes lie in one piece or, where the buffer wraps, two; the length of what is not used is 0. Pointers are good
- * until the next call for this descriptor, the next call that waits, or a call that returned EAGAIN for any.
+ * until the next call for this descriptor, the next call that waits (mtcp_epoll_wait also with a timeout of 0), or one
+ * that failed with EAGAIN or EALREADY for any descriptor: in each of these TCP may run.
  *
  * What has come: its length, and where it lies; 0 at the end of the stream; errors, and waiting on a blocking
  * descriptor, as mtcp_read. The window opens by what mtcp_zc_consume takes: the first n bytes (0 or more; EINVAL: more

@@ -335,6 +335,12 @@ static bool space_again(struct conn *c)
 	return true;
 }
 
+void conn_space(struct stack_core *sc, struct conn *c)
+{
+	if (space_again(c))
+		conn_raise(sc, c, STACK_OUT);
+}
+
 static uint32_t take_progress(struct stack_core *sc, struct conn *c, const struct tcp_events *ev)
 {
 	uint32_t edge = 0;

@@ -180,6 +180,8 @@ void conn_kill(struct stack_core *, struct conn *, int error, mt_time now);
 void conn_free(struct stack_core *, struct conn *);
 /* Adds edges to report; of a connection not yet accepted nothing is reported. */
 void conn_raise(struct stack_core *, struct conn *, uint32_t edge);
+/* The bound of what it may buffer is another one: raises STACK_OUT if its writer waits no more. */
+void conn_space(struct stack_core *, struct conn *);
 /* What is ready now (place.h, conn_ready). Who finds no room is told by an edge when there is. */
 uint32_t conn_ready_any(const struct stack_core *, struct conn *);
 

@@ -468,6 +468,8 @@ int stack_set_option(struct stack_core *sc, uint32_t id, enum tcp_option opt, ui
 	if (tcp_option_wants_own(opt))
 		conn_take(sc, c, TCP_WANTS_OWN);
 	err = tcp_set_option(&c->tcb, opt, value, now);
+	if (opt == TCP_OPT_SNDBUF)
+		conn_space(sc, c);
 	conn_settle(sc, c, now, 0);
 	return err;
 }

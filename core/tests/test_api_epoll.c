@@ -2,6 +2,8 @@
 /* epoll as epoll(7) has it, in both modes. */
 #include "api_world.h"
 
+#include <linux/tcp.h>
+
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
@@ -185,21 +187,61 @@ static void test_writable_edge_after_full(void **state)
 			     mtcp_write(f->w.m[SRV], f->s, chunk, 1) == 1);
 }
 
+static int set_sndbuf(struct fixture *f, int bytes)
+{
+	return mtcp_setsockopt(f->w.m[SRV], f->s, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 /* What may be buffered falls below what is: whoever looks then is told when there is room. */
 static void test_writable_after_the_bound_fell(void **state)
 {
 	struct fixture *f = *state;
 	static char chunk[40000];
-	int bound = 8192;
 
 	assert_int_equal(mtcp_write(f->w.m[SRV], f->s, chunk, sizeof(chunk)), sizeof(chunk));
-	assert_int_equal(mtcp_setsockopt(f->w.m[SRV], f->s, SOL_SOCKET, SO_SNDBUF, &bound,
-					 sizeof(bound)),
-			 0);
+	assert_int_equal(set_sndbuf(f, 8192), 0);
 	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, f->s, MTCP_EPOLLOUT), 0);
 	(void)polled(f, f->ep, f->s);
 	UNTIL(&f->w, mtcp_read(f->w.m[CLI], f->c, chunk, sizeof(chunk)) < -1 ||
 			     polled(f, f->ep, f->s) == MTCP_EPOLLOUT);
+}
+
+/* Nobody reads: the peer's window is full, and so is the buffer, of which no ACK takes anything. */
+static bool stuck(struct fixture *f)
+{
+	static const char chunk[20000];
+	struct tcp_info i;
+	socklen_t len = sizeof(i);
+
+	if (mtcp_write(f->w.m[SRV], f->s, chunk, sizeof(chunk)) > 0 || polled(f, f->ep, f->s))
+		return false;
+	assert_int_equal(mtcp_getsockopt(f->w.m[SRV], f->s, IPPROTO_TCP, TCP_INFO, &i, &len), 0);
+	return i.tcpi_unacked == 0 && i.tcpi_snd_wnd == 0;
+}
+
+/* The bound rises above what is buffered: there is room at once, whatever the peer does. */
+static void bound_rises(struct fixture *f, uint32_t events)
+{
+	char byte = 0;
+
+	assert_int_equal(set_sndbuf(f, 20000), 0);
+	assert_int_equal(ctl(f, f->ep, MTCP_EPOLL_CTL_ADD, f->s, events), 0);
+	UNTIL(&f->w, stuck(f));
+	assert_int_equal(set_sndbuf(f, 21000), 0); /* a third is to be free, as ever */
+	assert_int_equal(polled(f, f->ep, f->s), 0);
+	assert_int_equal(set_sndbuf(f, 65536), 0);
+	UNTIL(&f->w, polled(f, f->ep, f->s) == MTCP_EPOLLOUT);
+	assert_int_equal(mtcp_write(f->w.m[SRV], f->s, &byte, 1), 1);
+}
+
+static void test_writable_after_the_bound_rose(void **state)
+{
+	bound_rises(*state, MTCP_EPOLLOUT);
+}
+
+static void test_edge_after_the_bound_rose(void **state)
+{
+	bound_rises(*state, MTCP_EPOLLOUT | (uint32_t)MTCP_EPOLLET);
 }
 
 static void test_end_of_stream(void **state)
@@ -587,6 +629,8 @@ int main(void)
 		T(test_one_shot),
 		T(test_writable_edge_after_full),
 		T(test_writable_after_the_bound_fell),
+		T(test_writable_after_the_bound_rose),
+		T(test_edge_after_the_bound_rose),
 		T(test_end_of_stream),
 		T(test_error_unasked),
 		T(test_connect_readiness),

@@ -160,6 +160,12 @@ static bool turn_done(struct loop *l, bool busy)
 	return true;
 }
 
+static void send_pending(struct loop *l)
+{
+	l->next = stack_tx(l->sc, l->now);
+	l->blocked = false;
+}
+
 static uint64_t refusals(const struct loop *l)
 {
 	const struct mtcp_stats *s = stack_stats(l->sc);
@@ -176,7 +182,7 @@ static bool turn_without_input(struct loop *l, bool busy)
 
 	stack_timers(l->sc, l->now);
 	timers_done = rt_ticks();
-	l->next = stack_tx(l->sc, l->now);
+	send_pending(l);
 	if (l->now >= l->stat_at)
 		print_stats(l);
 	busy |= stack_was_busy(l->sc);
@@ -216,7 +222,7 @@ bool loop_turn_at(struct loop *l, uint64_t ticks)
 	l->now = rt_clock_at(&l->clock, ticks);
 	if (busy) {
 		l->dirty = false;
-		l->next = stack_tx(l->sc, l->now);
+		send_pending(l);
 		lap(l, &c->tx);
 	}
 	if (l->quiet) {
@@ -237,7 +243,7 @@ bool loop_turn_at(struct loop *l, uint64_t ticks)
 		stack_timers(l->sc, l->now);
 		lap(l, &c->timers);
 	}
-	l->next = stack_tx(l->sc, l->now);
+	send_pending(l);
 	lap(l, &c->tx);
 	if (l->now >= l->stat_at)
 		print_stats(l);
@@ -250,7 +256,7 @@ uint64_t loop_flush(struct loop *l)
 
 	l->dirty = false;
 	l->now = rt_clock_at(&l->clock, t);
-	l->next = stack_tx(l->sc, l->now);
+	send_pending(l);
 	t = rt_ticks() - t;
 	l->cycles.tx += t;
 	return t;

@@ -223,6 +223,24 @@ static void set_clock(struct world *w)
 					  .counter = true};
 }
 
+/* Once the device has taken what it refused, its interrupt tells again: by whatever it was sent. */
+static void test_no_more_full_after_a_flush(void **state)
+{
+	struct world *w = open_world(KEYS);
+	unsigned before;
+
+	(void)state;
+	want_to_send(w);
+	let_wake(w);
+	run(w, 3 * MT_MS);
+	set_full(0);
+	(void)loop_flush(&w->loop);
+	assert_true(stack_stats(w->loop.sc)->tx_packets > 0);
+	before = n_armed;
+	run(w, 300 * MT_MS);
+	assert_true(n_armed - before < 10);
+}
+
 /* How often the core gets ready to sleep in a wait of so long, right after something happened. */
 static unsigned armed_within(struct world *w, mt_time span)
 {
@@ -375,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(fault_16_full_device_is_no_work, close_all),
 		cmocka_unit_test_teardown(test_full_device_lets_it_sleep, close_all),
+		cmocka_unit_test_teardown(test_no_more_full_after_a_flush, close_all),
 		cmocka_unit_test_teardown(test_empty_turns_are_idle, close_all),
 		cmocka_unit_test_teardown(test_an_idle_core_sleeps, close_all),
 		cmocka_unit_test_teardown(test_waits_to_the_end, close_all),

@@ -149,11 +149,9 @@ API int mtcp_init_rss(mctx_t m, in_addr_t saddr_base, int num_addr, in_addr_t da
 	(void)dport;
 	if (!m || num_addr <= 0)
 		return api_result(-EINVAL);
-	if (saddr_base == INADDR_ANY)
-		return 0; /* the configured addresses are in use already */
 	base = ip_from_v4(ntohl(saddr_base));
 	r = c->core.ops->set_sources(&c->core, &base, (uint32_t)num_addr);
-	if (r < 0)
+	if (r < 0 || saddr_base == INADDR_ANY)
 		return api_result(r);
 	c->src_base = base;
 	c->n_src = (uint32_t)num_addr;

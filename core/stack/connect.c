@@ -358,6 +358,10 @@ int stack_set_sources(struct stack_core *sc, const struct ip_addr *base, uint32_
 	struct addr_table *t = &sc->addrs;
 	int err;
 
+	if (ip_is_any(base)) {
+		addr_use_configured(t);
+		return 0;
+	}
 	if (!n || n > STACK_MAX_ADDRS || !ip_is_v4(base))
 		return -EINVAL;
 	err = check_sources(t, base, n);

@@ -275,13 +275,12 @@ static void init_lists(struct stack_core *sc)
 static void add_address(struct stack_core *sc, const struct stack_addr *a)
 {
 	struct addr_table *t = &sc->addrs;
-	uint16_t before = t->n, i = addr_add(t, a);
+	uint16_t before = t->n;
 	const struct stack_route link = {.net = a->addr, .prefix = a->prefix};
 
+	(void)addr_add(t, a);
 	if (t->n == before) /* said twice, or the table is full of addresses */
 		return;
-	if (ip_is_v4(&a->addr))
-		t->src[t->n_src++] = i;
 	if (a->prefix < prefix_max(&a->addr))
 		route_add(&sc->routes, &link, false);
 }
@@ -293,6 +292,8 @@ static const char *init_net(struct stack_core *sc, const struct stack_config *cf
 	autoconf_init(sc);
 	for (uint16_t i = 0; i < cfg->n_addrs; i++)
 		add_address(sc, &cfg->addrs[i]);
+	sc->addrs.n_configured = sc->addrs.n;
+	addr_use_configured(&sc->addrs);
 	for (uint16_t i = 0; i < cfg->n_routes; i++)
 		route_add(&sc->routes, &cfg->routes[i], false);
 	for (uint16_t i = 0; i < cfg->n_neighs; i++) {

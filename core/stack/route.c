@@ -81,6 +81,16 @@ uint16_t addr_add(struct addr_table *t, const struct stack_addr *a)
 	return t->n++;
 }
 
+void addr_use_configured(struct addr_table *t)
+{
+	t->n_src = t->next_src = 0;
+	t->src_chosen = false;
+	for (uint16_t i = 0; i < t->n_configured; i++) {
+		if (ip_is_v4(&t->addr[i].addr))
+			t->src[t->n_src++] = i;
+	}
+}
+
 void addr_set_state(struct addr_table *t, uint16_t i, enum addr_state state)
 {
 	bool moved = (t->state[i] == ADDR_GONE) != (state == ADDR_GONE);

@@ -27,6 +27,7 @@ struct addr_table { /* an index names one address as long as anything uses it */
 	uint16_t n;
 	uint16_t n_announced; /* below it all are told to the network, or asked for a duplicate */
 	uint16_t n_src, next_src; /* IPv4 connects without a local address take src[] in turn */
+	uint16_t n_configured;	  /* below it all are the configuration's */
 	bool src_chosen;	  /* by stack_set_sources: whatever the next hop's prefix */
 	uint16_t src[STACK_MAX_ADDRS];
 	struct stack_addr addr[STACK_MAX_ADDRS];
@@ -67,6 +68,8 @@ static inline uint16_t addr_find(const struct addr_table *t, const struct ip_add
 uint16_t addr_index(const struct addr_table *, const struct ip_addr *);
 /* Its index, new or old; ADDR_NONE when the table is full. */
 uint16_t addr_add(struct addr_table *, const struct stack_addr *);
+/* Makes the configured ones the sources of IPv4. O(addresses). */
+void addr_use_configured(struct addr_table *);
 /* O(addresses) if it goes or comes back. */
 void addr_set_state(struct addr_table *, uint16_t i, enum addr_state);
 

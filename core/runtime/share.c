@@ -354,9 +354,23 @@ void share_close(struct share *s)
 	rt_unmap(s, s->len);
 }
 
+/* Told while nobody was there to hear it: may be long over. */
+static void forget_news(struct share *s, uint16_t queue)
+{
+	for (uint16_t from = 0; from < s->n; from++) {
+		struct spsc *r = ring(s, from, queue);
+		uint32_t len;
+
+		while (spsc_peek(r, &len) != NULL)
+			spsc_pop(r);
+		spsc_release(r);
+	}
+}
+
 void share_enter(struct share *s, uint16_t queue)
 {
 	pthread_mutex_lock(&s->lock);
+	forget_news(s, queue);
 	s->left &= ~(1u << queue);
 	pthread_mutex_unlock(&s->lock);
 }

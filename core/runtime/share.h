@@ -33,7 +33,7 @@ void share_close(struct share *);
 /* The device as core `queue` is to see it; lives as long as the share. */
 const struct nic *share_nic(struct share *, uint16_t queue);
 /* A core is about to use its queue, or has ceased to. Before its first time the queue keeps its
- * frames for it. By any thread. */
+ * frames for it; what other cores heard before it came, it does not hear. By any thread. */
 void share_enter(struct share *, uint16_t queue);
 void share_leave(struct share *, uint16_t queue);
 

@@ -367,6 +367,32 @@ static size_t arp_answer(uint8_t *p)
 	return len + arp_build(p + len, &a);
 }
 
+/* A core hears what comes from now on, not what was told to its queue while nobody was there. */
+static void test_who_enters_hears_no_old_news(void **state)
+{
+	struct flow f = flow_of_the_second();
+	uint8_t frame[512], arp[64];
+	size_t len = error(frame, &f, ICMP_UNREACHABLE), arp_len = arp_answer(arp);
+	struct world w;
+
+	(void)state;
+	open_world(&w, true);
+	share_enter(w.share, 0);
+	for (unsigned times = 0; times < 2; times++) {
+		give(arp, arp_len);
+		assert_int_equal(heard(&w, 0, arp, arp_len), 1);
+		give(frame, len);
+		assert_int_equal(heard(&w, 0, frame, len), 0);
+		share_enter(w.share, 1);
+		assert_int_equal(heard(&w, 1, arp, arp_len), 0);
+		give(arp, arp_len);
+		assert_int_equal(heard(&w, 0, arp, arp_len), 1);
+		assert_int_equal(heard(&w, 1, arp, arp_len), 1);
+		share_leave(w.share, 1);
+	}
+	close_world(&w);
+}
+
 /* Anybody can forge errors; what neighbours answer still finds room behind them. */
 static void test_a_flood_leaves_room_for_news(void **state)
 {
@@ -407,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_a_flood_is_bounded),
 		cmocka_unit_test(test_a_flood_leaves_room_for_news),
 		cmocka_unit_test(test_the_table_of_the_device),
+		cmocka_unit_test(test_who_enters_hears_no_old_news),
 		cmocka_unit_test(test_errors_at_a_queue_that_was_left),
 		cmocka_unit_test(test_frames_go_back_by_the_queue_of_who_took_them),
 	};

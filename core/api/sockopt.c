@@ -72,12 +72,6 @@ static struct sock_opts *keep(struct ctx *c, struct fd *f)
 	return fd_opts_make(c, f);
 }
 
-/* What the connection says of an option, which may end while it is asked; kept for the next one? */
-static int applied(struct ctx *c, const struct fd *f, const struct sock_opts *kept, int result)
-{
-	return kept && result == -EINVAL && !has_connection(c, f) ? 0 : result;
-}
-
 static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int value)
 {
 	struct sock_opts *kept;
@@ -101,7 +95,7 @@ static int set_tcp(struct ctx *c, struct fd *f, const struct opt_map *o, int val
 	if (f->kind == MTCP_SOCK_LISTENER)
 		c->core.ops->listen_opts(&c->core, f->id, &kept->rt);
 	else if (has_connection(c, f))
-		return applied(c, f, kept, c->core.ops->set_option(&c->core, f->id, o->opt, v));
+		return c->core.ops->set_option(&c->core, f->id, o->opt, v);
 	return 0;
 }
 
@@ -123,7 +117,7 @@ static int set_cc(struct ctx *c, struct fd *f, const void *optval, socklen_t opt
 	if (f->kind == MTCP_SOCK_LISTENER)
 		c->core.ops->listen_opts(&c->core, f->id, &kept->rt);
 	else if (has_connection(c, f))
-		return applied(c, f, kept, c->core.ops->set_cc(&c->core, f->id, cc));
+		return c->core.ops->set_cc(&c->core, f->id, cc);
 	return 0;
 }
 

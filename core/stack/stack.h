@@ -172,7 +172,8 @@ void stack_listen_close(struct stack_core *, uint32_t lid, mt_time now);
 int64_t stack_connect(struct stack_core *, const struct ip_endpoint *local,
 		      const struct ip_endpoint *remote, mt_time now);
 /* Source addresses for IPv4 connects without a local address (mtcp_init_rss): base .. base + n - 1,
- * made local. IPv6 takes the address nearest to the remote (RFC 6724 5, rules 2, 3 and 8). */
+ * made local and for ever so; base unspecified: the configured ones again. IPv6 takes the address
+ * nearest to the remote (RFC 6724 5, rules 2, 3 and 8). */
 int stack_set_sources(struct stack_core *, const struct ip_addr *base, uint32_t n);
 /* Id of an established connection, or EAGAIN. */
 int64_t stack_accept(struct stack_core *, uint32_t lid);
@@ -221,6 +222,7 @@ uint32_t stack_next_unacked(const struct stack_core *, uint32_t id);
 void stack_reset_all(struct stack_core *, mt_time now);
 /* Pending error, cleared by reading (SO_ERROR); 0 if none. */
 int stack_take_error(struct stack_core *, uint32_t id);
+/* One that has ended takes everything and forgets it, as Linux does. */
 int stack_set_option(struct stack_core *, uint32_t id, enum tcp_option, uint32_t value,
 		     mt_time now);
 int64_t stack_get_option(const struct stack_core *, uint32_t id, enum tcp_option);

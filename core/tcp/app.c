@@ -151,10 +151,10 @@ static int set_keep(struct tcb *t, uint32_t *field, uint32_t value, mt_time now)
 
 static int set_maxseg(struct tcb *t, uint32_t value)
 {
-	if (t->state != TCPS_SYN_SENT || flight(t))
-		return -EISCONN;
 	if (value < MSS_MIN || value > UINT16_MAX)
 		return -EINVAL;
+	if (t->state != TCPS_SYN_SENT || flight(t)) /* as Linux: too late, but no error */
+		return 0;
 	t->mss_local = (uint16_t)min_u32(t->mss_local, value);
 	t->mss_seen = (uint16_t)min_u32(t->mss_local, t->mss_seen);
 	return 0;

@@ -152,7 +152,7 @@ enum tcp_option {
 	TCP_OPT_KEEPALIVE,       /* on/off */
 	TCP_OPT_KEEPIDLE_MS, TCP_OPT_KEEPINTVL_MS, TCP_OPT_KEEPCNT,
 	TCP_OPT_USER_TIMEOUT_MS,
-	TCP_OPT_MAXSEG,          /* before the handshake: upper bound; get: what is in use */
+	TCP_OPT_MAXSEG,          /* before the SYN: upper bound, later without effect; get: what is in use */
 	TCP_OPT_RCVBUF,          /* set: auto-tuning of it ends; get: the present bound */
 	TCP_OPT_SNDBUF,          /* the same */
 	TCP_OPT_FASTOPEN,        /* the stack's: on a connection just opened; get: its SYN waits for data */

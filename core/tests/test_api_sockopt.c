@@ -218,6 +218,33 @@ static void test_told_by_the_syn_ack(void **state)
 	assert_int_equal(get(m, s, SOL_SOCKET, SO_SNDBUF), 40000);
 }
 
+/* As Linux, where an ended connection is a closed socket: all is taken, whoever closed first. */
+static void test_of_an_ended_connection(void **state)
+{
+	struct world *w = *state;
+	int l = listener(w->m[SRV], 80, 4), fd[2];
+
+	fd[CLI] = connected(w, l, 80, &fd[SRV]);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(set(w->m[i], fd[i], IPPROTO_TCP, TCP_MAXSEG, 600), 0); /* too late */
+	assert_int_equal(get(w->m[CLI], fd[CLI], IPPROTO_TCP, TCP_MAXSEG), 1460 - 12);
+	assert_int_equal(mtcp_shutdown(w->m[CLI], fd[CLI], SHUT_WR), 0);
+	UNTIL(w, info(w->m[SRV], fd[SRV]).tcpi_state == 8); /* CLOSE-WAIT */
+	assert_int_equal(mtcp_shutdown(w->m[SRV], fd[SRV], SHUT_WR), 0);
+	UNTIL(w, info(w->m[CLI], fd[CLI]).tcpi_state == 6 && /* TIME-WAIT, CLOSED */
+			 info(w->m[SRV], fd[SRV]).tcpi_state == 7);
+	for (int i = 0; i < 2; i++) {
+		for (size_t o = 0; o < N_PLAIN; o++)
+			assert_int_equal(set(w->m[i], fd[i], plain[o].level, plain[o].name,
+					     plain[o].value),
+					 0);
+		FAILS(set(w->m[i], fd[i], IPPROTO_TCP, TCP_KEEPCNT, 0), EINVAL);
+		assert_int_equal(mtcp_setsockopt(w->m[i], fd[i], IPPROTO_TCP, TCP_CONGESTION,
+						 "reno", 4),
+				 0);
+	}
+}
+
 static void test_bounds(void **state)
 {
 	struct world *w = *state;
@@ -302,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_configured_nodelay),
 		T(test_inherited),
 		T(test_told_by_the_syn_ack),
+		T(test_of_an_ended_connection),
 		T(test_bounds),
 		T(test_congestion_control),
 		T(test_read_only_and_unknown),

@@ -226,7 +226,8 @@ static void test_of_an_ended_connection(void **state)
 
 	fd[CLI] = connected(w, l, 80, &fd[SRV]);
 	for (int i = 0; i < 2; i++)
-		assert_int_equal(set(w->m[i], fd[i], IPPROTO_TCP, TCP_MAXSEG, 600), 0); /* too late */
+		assert_int_equal(set(w->m[i], fd[i], IPPROTO_TCP, TCP_MAXSEG, 600),
+				 0); /* too late */
 	assert_int_equal(get(w->m[CLI], fd[CLI], IPPROTO_TCP, TCP_MAXSEG), 1460 - 12);
 	assert_int_equal(mtcp_shutdown(w->m[CLI], fd[CLI], SHUT_WR), 0);
 	UNTIL(w, info(w->m[SRV], fd[SRV]).tcpi_state == 8); /* CLOSE-WAIT */
@@ -235,13 +236,12 @@ static void test_of_an_ended_connection(void **state)
 			 info(w->m[SRV], fd[SRV]).tcpi_state == 7);
 	for (int i = 0; i < 2; i++) {
 		for (size_t o = 0; o < N_PLAIN; o++)
-			assert_int_equal(set(w->m[i], fd[i], plain[o].level, plain[o].name,
-					     plain[o].value),
-					 0);
+			assert_int_equal(
+				set(w->m[i], fd[i], plain[o].level, plain[o].name, plain[o].value),
+				0);
 		FAILS(set(w->m[i], fd[i], IPPROTO_TCP, TCP_KEEPCNT, 0), EINVAL);
-		assert_int_equal(mtcp_setsockopt(w->m[i], fd[i], IPPROTO_TCP, TCP_CONGESTION,
-						 "reno", 4),
-				 0);
+		assert_int_equal(
+			mtcp_setsockopt(w->m[i], fd[i], IPPROTO_TCP, TCP_CONGESTION, "reno", 4), 0);
 	}
 }
 

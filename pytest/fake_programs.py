@@ -3,7 +3,8 @@
 """Stands in for mtcp-pair, mtcp-server and mtcp-load in tests of the harness: same words, same events, made-up rows.
 
 Which one it is follows from the name it is started by. FAKE_SECONDS: how long a measurement really takes;
-FAKE_FAIL=NAME=STATUS: that program ends at once with that status; FAKE_PIDS: a folder where each leaves its pid.
+FAKE_FAIL=NAME=STATUS: that program ends at once with that status; FAKE_LEFT=row=STATUS or none=STATUS: what a server leaves when it is
+asked to end; FAKE_PIDS: a folder where each leaves its pid.
 """
 import json
 import os
@@ -94,7 +95,8 @@ def main():
         stack = Path(given["--json"]).with_name("server-stack").read_text()
         measure(given, stack)
     else:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        left = os.environ.get("FAKE_LEFT", "row=0")  # what a server leaves: its row or nothing, its status
+        signal.signal(signal.SIGTERM, lambda *_: (left.startswith("row") and Path(given["--json"]).write_text("{}"), os._exit(int(left.split("=")[1]))))
         for number in (signal.SIGUSR1, signal.SIGUSR2):  # the window begins, ends
             signal.signal(number, lambda *_: None)
         Path(given["--json"]).with_name("server-stack").write_text(given["--stack"])

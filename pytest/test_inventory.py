@@ -520,6 +520,15 @@ def test_what_fails_is_an_answer_too(agent):
     assert "answer" in agent.ask("clock")
 
 
+@pytest.mark.parametrize("script, error", [("exit 1", "mtcp-server ended with status 1: ready"), ("trap 'exit 130' TERM; kill -TERM $$", "row.json: no result: "),
+                                           ("trap 'echo {} >$4; exit 130' TERM; kill -TERM $$", None)])
+def test_a_server_that_ended_beside_its_load_has_failed(agent, script, error):
+    """It is not more than this machine can."""
+    agent.start(f'#!/bin/sh\nset -- x y "$@"; echo $$ >"$0.pid"; echo ready mtcp-server >&2; {script}\n')
+    answer = agent.ask("result")
+    assert answer["error"].startswith(error) and answer["code"] is None if error else answer["answer"] == {}, answer
+
+
 def test_programs_end_with_an_agent_that_is_killed(agent):
     pid, _ = agent.start()
     agent.process.send_signal(signal.SIGKILL)

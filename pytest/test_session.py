@@ -305,6 +305,22 @@ def test_rates_of_the_window_are_kept_and_shown():
     assert len(found.rates) == 5 and pace.Pace().drift() is None
 
 
+@pytest.mark.parametrize("left, why", [("row=1", "mtcp-server ended with status 1: "), ("row=3", "mtcp-server ended with status 3: "),
+                                       ("none=130", "server.json: no result: "), ("row=130", "")])
+def test_a_server_that_ended_beside_its_load_gives_no_row(fakes, tmp_path, monkeypatch, left, why):
+    """Status 3 either: it is not more than this machine can."""
+    for name, value in {"MTCP_BIN": str(fakes), "FAKE_LEFT": left, "FAKE_SECONDS": "0.01"}.items():
+        monkeypatch.setenv(name, value)
+    run = next(run for run in plan.make(scenario.choose(["concurrency"], scenario.load_all()), plan.Options("quick")) if run.stack == "kernel")
+    site = measure.Site("lo", tmp_path / "scratch", ONE)
+    if not why:
+        assert measure.measure(run, site)["stack"] == "kernel"
+        return
+    with pytest.raises(ChildFailed) as told:
+        measure.measure(run, site)
+    assert str(told.value).startswith(why) and told.value.code is None
+
+
 def test_a_sender_beside_the_load_is_no_other_program(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(cpustat, "of_ours", lambda pids, _: seen.append(pids) or 0.0)

@@ -28,6 +28,7 @@ from runner.procs import Child, ChildFailed
 LEASE_S = 60.0    # without a word, not even an empty line: whoever asked has gone
 _START_S = 20.0
 _END_S = 30.0
+_STOP_S = 5.0
 _NR_HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")
 
 
@@ -242,7 +243,7 @@ class Agent:
         """The row of the program, which ends."""
         assert self._program
         if self._serves:
-            self._program.stop(grace=5.0)
+            self._program.stop_well(_STOP_S)
         else:
             self._program.wait_end(_END_S)
         return rows.read_program(self._result)
@@ -250,7 +251,7 @@ class Agent:
     def do_end(self) -> list[str]:
         """Ends what still runs of this run, and puts its settings back; what could not be."""
         if self._program:
-            self._program.stop(grace=5.0)
+            self._program.stop(grace=_STOP_S)
             self._program = None
         return self._upkeep.restore(self._run_mark)
 

@@ -25,6 +25,7 @@ _START_S = 20.0    # until a server listens
 _RAMP_S = 60.0     # until all connections were opened, beyond the warm-up
 _FOREIGN = 0.02    # of the server's cores taken by other programs: worth a remark
 _END_S = 30.0      # from the end of the window to the end of the program
+_STOP_S = 5.0      # that a server has to end
 
 
 @dataclass
@@ -276,11 +277,11 @@ def _apart(run: Run, site: Site, window: _Window) -> rows.Row:
         finally:
             for child in filter(None, (load, sender)):
                 child.stop()
-            server.stop(grace=5.0)
+            server.stop(grace=_STOP_S)
+        server.stop_well(_STOP_S)
     row = rows.read_program(result) | {"command": words.command(server_argv, argv)}
     row["flood_sent_per_s"] = flood.sent_per_s(sender.tail) if sender else None
-    if server_result.exists():
-        _join(row, rows.read_program(server_result), site.net_kind != "lo")
+    _join(row, rows.read_program(server_result), site.net_kind != "lo")
     conclude.judge_load(row, tuning.spins(run.stack, run.part.tuning))
     return row
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from runner.errors import Stop
 
 _TAIL = 20
+_INTERRUPTED = 130  # status of a program of ours that was asked to end
 _GRACE_S = 5.0  # that a helper command has to end what it started
 _living: list["Child"] = []
 
@@ -130,6 +131,13 @@ class Child:
         self._reader.join(1.0)
         self._forget()
         return self.process.returncode
+
+    def stop_well(self, grace: float) -> None:
+        """Asks a server to end; ChildFailed when it had ended before, or does not end in good order. Without a code: whatever it is, the
+        server could, until then."""
+        code = self.stop(grace=grace)
+        if code not in (0, _INTERRUPTED):
+            raise ChildFailed(f"{self.name} ended with status {code}: {self.last_words()}")
 
     def _forget(self) -> None:
         if self in _living:

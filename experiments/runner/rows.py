@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner.errors import CannotRun, UsageError
+from runner.errors import UsageError
 from runner.places import EXPERIMENTS
+from runner.procs import ChildFailed
 
 Row = dict[str, Any]
 _CLOSED = 6  # the first version that has no field but the schema's
@@ -136,13 +137,13 @@ def read(folder: Path) -> list[Row]:
 
 
 def read_program(path: Path) -> Row:
-    """The JSON object that a program wrote; CannotRun when it is none."""
+    """The JSON object that a program wrote; ChildFailed when it is none."""
     try:
         row = json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise CannotRun(f"{path.name}: no result: {error}") from error
+        raise ChildFailed(f"{path.name}: no result: {error}") from error
     if not isinstance(row, dict):
-        raise CannotRun(f"{path.name}: not a JSON object")
+        raise ChildFailed(f"{path.name}: not a JSON object")
     return row
 
 

@@ -524,7 +524,8 @@ def test_what_fails_is_an_answer_too(agent):
                                            ("trap 'echo {} >$4; exit 130' TERM; kill -TERM $$", None)])
 def test_a_server_that_ended_beside_its_load_has_failed(agent, script, error):
     """It is not more than this machine can."""
-    agent.start(f'#!/bin/sh\nset -- x y "$@"; echo $$ >"$0.pid"; echo ready mtcp-server >&2; {script}\n')
+    pid, _ = agent.start(f'#!/bin/sh\nset -- x y "$@"; echo $$ >"$0.pid"; echo ready mtcp-server >&2; {script}\n')
+    assert gone(pid)
     answer = agent.ask("result")
     assert answer["error"].startswith(error) and answer["code"] is None if error else answer["answer"] == {}, answer
 

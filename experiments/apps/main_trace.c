@@ -32,7 +32,7 @@ static void make_table(struct opt_table *t, struct options *o)
 	OPT(t, "concurrency", "N", OPT_U32, &o->concurrency, .min = 1, .max = 1000000,
 	    .doc = "made up: about so many flows at a time");
 	OPT(t, "ramp", "S", OPT_REAL, &o->ramp_s, .min = 0, .max = 3600,
-	    .doc = "made up: the first N arrive within so many seconds (1)");
+	    .doc = "made up: N are there after so many seconds (1)");
 	OPT(t, "seconds", "S", OPT_REAL, &o->seconds, .min = 0, .max = 86400,
 	    .doc = "made up: arrivals end then (10)");
 	OPT(t, "seed", "N", OPT_U64, &o->seed, .min = 0, .max = 9007199254740992.0,

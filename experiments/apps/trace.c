@@ -13,6 +13,7 @@
  * a new one, and the first flows need no history. Sizes: log-normal. */
 #define MORE_TURNS	 0.5 /* after each: two turns in the mean */
 #define WAIT_S		 4.0 /* mean, exponential: before each further turn, and before the end */
+#define LIFE_S		 (WAIT_S / (1 - MORE_TURNS)) /* mean, exponential again */
 #define RESPONSE_MEDIAN	 1400.0
 #define RESPONSE_SIGMA	 1.4
 #define RESPONSE_LARGEST 8e6
@@ -114,19 +115,27 @@ static int failed(int ret, char err[ERR_LEN])
 
 double trace_arrivals(uint32_t concurrent)
 {
-	return concurrent * (1 - MORE_TURNS) / WAIT_S;
+	return concurrent / LIFE_S;
+}
+
+/* At a constant rate, so that so many are left at the ramp's end: of those that arrive meanwhile
+ * some end, exponentially. */
+static double ramp_flows(const struct trace_plan *plan)
+{
+	double lives = plan->ramp_s / LIFE_S;
+
+	return lives > 0 ? plan->concurrent * lives / -expm1(-lives) : plan->concurrent;
 }
 
 int trace_generate(struct trace *t, const struct trace_plan *plan, char err[ERR_LEN])
 {
-	double per_s = trace_arrivals(plan->concurrent), at = 0;
+	double per_s = trace_arrivals(plan->concurrent), n = ramp_flows(plan), at = 0;
 	uint64_t random = plan->seed;
 	int ret = 0;
 
 	*t = (struct trace){0};
-	for (uint32_t i = 0; i < plan->concurrent && ret == 0; i++)
-		ret = add_random_flow(t, (uint64_t)(plan->ramp_s * 1e6 * i / plan->concurrent),
-				      &random);
+	for (uint32_t i = 0; i < n && ret == 0; i++)
+		ret = add_random_flow(t, (uint64_t)(plan->ramp_s * 1e6 * i / n), &random);
 	for (at = plan->ramp_s; ret == 0 && at < plan->seconds;
 	     at += exponential(&random, 1 / per_s))
 		ret = add_random_flow(t, (uint64_t)(at * 1e6), &random);

@@ -44,8 +44,8 @@ struct trace {
 	uint32_t flows_room, turns_room;
 };
 
-/* About `concurrent` flows at a time: so many arrive in the first ramp_s seconds, then as many as
- * end, until seconds are over. */
+/* About `concurrent` flows at a time: so many more arrive than end in the first ramp_s seconds,
+ * then as many as end, until seconds are over. */
 struct trace_plan {
 	uint32_t concurrent;
 	double ramp_s, seconds;

@@ -25,7 +25,7 @@ static int read_text(struct trace *t, const char *text, size_t len)
 static void test_generated(void **state)
 {
 	const struct trace_plan plan = {.concurrent = 24000, .ramp_s = 3, .seconds = 40, .seed = 5};
-	uint32_t below_4k = 0, below_32k = 0, at_end = 0;
+	uint32_t below_4k = 0, below_32k = 0, ramped = 0, at_end = 0;
 	struct trace t, again;
 
 	(void)state;
@@ -37,12 +37,14 @@ static void test_generated(void **state)
 		below_32k += bytes < 32768;
 		for (uint32_t k = 0; k < t.flows[i].n_turns; k++)
 			until += t.turns[t.flows[i].first + k].think_us;
+		ramped += t.flows[i].at_us < 3000000 && until > 3000000;
 		at_end += t.flows[i].at_us < 35000000 && until > 35000000;
 	}
 	/* what is told of cellular traffic */
 	assert_true(below_4k > t.n_flows / 2 && below_4k < t.n_flows * 7 / 10);
 	assert_true(below_32k > t.n_flows * 9 / 10 && below_32k < t.n_flows);
-	/* as many at the end as in the beginning */
+	/* as many at the end as in the beginning, once the ramp is over */
+	assert_in_range(ramped, 23600, 24400);
 	assert_in_range(at_end, 23000, 25000);
 	assert_in_range(trace_peak(&t), 23500, 25500);
 	assert_int_equal(trace_generate(&again, &plan, err), 0);

@@ -139,6 +139,23 @@ static int give_up(struct load *l, const struct totals *t, char err[ERR_LEN])
 		       target, SILENT_S);
 }
 
+/* A trace that was made up has as many flows as it shall once its ramp is over, when more have been
+ * opened than are there. */
+static bool ramped(const struct load *l, const struct totals *t)
+{
+	const struct load_conf *conf = l->conf;
+
+	return t->opened >= conf->concurrency &&
+	       (conf->app != APP_REPLAY || since(l->begin) >= conf->concurrency / conf->ramp_rate);
+}
+
+static int check_workers(struct load *l, char err[ERR_LEN])
+{
+	if (team_running(&l->shared.team))
+		return 0;
+	return err_set(-EIO, err, "a worker failed while waiting for events");
+}
+
 /* All connections have been there for the last half of the warm-up, and what comes of them is a
  * steady rate, or will hardly become one. */
 static bool settled(struct load *l, const struct totals *t, uint64_t ramped_at)
@@ -165,11 +182,11 @@ static int warm_up(struct load *l, char err[ERR_LEN])
 
 	for (;;) {
 		t = totals(l);
-		if (ramped_at == 0 && t.opened >= conf->concurrency) {
+		if (ramped_at == 0 && ramped(l, &t)) {
 			ramped_at = clock_ns();
 			/* Where each arrival opens its own, none is opened before. */
 			if (conf->app == APP_REPLAY || conf->rate <= 0 || conf->messages > 1)
-				l->result->opened_per_s = conf->concurrency / since(l->begin);
+				l->result->opened_per_s = (double)t.opened / since(l->begin);
 		}
 		if (ramped_at != 0 && settled(l, &t, ramped_at))
 			return 0;
@@ -186,8 +203,8 @@ static int warm_up(struct load *l, char err[ERR_LEN])
 			return give_up(l, &t, err);
 		if (interrupted())
 			return -EINTR;
-		if (!team_running(&l->shared.team))
-			return err_set(-EIO, err, "a worker failed while waiting for events");
+		if (check_workers(l, err) < 0)
+			return -EIO;
 		tick(l, UINT64_MAX);
 	}
 }
@@ -201,8 +218,8 @@ static int hold(struct load *l, char err[ERR_LEN])
 	while (!l->hooks->released(l->hooks->arg)) {
 		if (interrupted())
 			return -EINTR;
-		if (!team_running(&l->shared.team))
-			return err_set(-EIO, err, "a worker failed while waiting for events");
+		if (check_workers(l, err) < 0)
+			return -EIO;
 		tick(l, UINT64_MAX);
 	}
 	return 0;
@@ -239,7 +256,8 @@ static bool window_over(struct load *l, uint64_t deadline)
 	return t.connections + t.failed >= l->conf->connections;
 }
 
-static void measure(struct load *l)
+/* 0, or -EIO: a worker failed, so that the window was not that of all. */
+static int measure(struct load *l, char err[ERR_LEN])
 {
 	struct cpu_time server[2], client[2];
 	struct load_result *r = l->result;
@@ -253,8 +271,11 @@ static void measure(struct load *l)
 	begin = pair.ns;
 	deadline = begin + (uint64_t)(l->conf->seconds * (double)SEC_NS);
 	set_phase(l, LOAD_MEASURE);
-	while (!window_over(l, deadline))
+	while (!window_over(l, deadline)) {
+		if (check_workers(l, err) < 0)
+			return -EIO;
 		tick(l, deadline);
+	}
 	set_phase(l, LOAD_DRAIN);
 	r->seconds = since(begin);
 	r->tsc_hz = tsc_hz_since(&pair);
@@ -263,6 +284,7 @@ static void measure(struct load *l)
 	event_now("measure_end");
 	r->server_cpu = cpus_time_since(&server[0], &server[1]);
 	r->client_cpu = cpus_time_since(&client[0], &client[1]);
+	return check_workers(l, err);
 }
 
 /* Lets connections end in their own way, for a while, so that none is torn down in the middle. */
@@ -290,7 +312,8 @@ static void collect(struct load *l)
 		r->transactions += w->transactions;
 		r->connections += w->connections;
 		r->bytes += w->bytes;
-		r->stuck += w->stuck;
+		r->stuck += w->stuck + w->hung;
+		r->hung += w->hung;
 		for (unsigned k = 0; k < LOAD_N_FAILURES; k++) {
 			r->failures[k] += w->failures[k];
 			r->failed += w->failures[k];
@@ -325,6 +348,7 @@ static struct load *create(struct io_stack *stack, const struct load_conf *conf,
 	l->hooks = hooks;
 	l->shared.conf = conf;
 	l->shared.aside = hooks->aside;
+	l->shared.both_ours = hooks->server_stats != NULL;
 	for (; l->n_workers < stack->n_workers; l->n_workers++) {
 		l->workers[l->n_workers] =
 			load_worker_create(&l->shared, l->n_workers, stack->n_workers);
@@ -363,7 +387,7 @@ int load_run(struct io_stack *stack, const struct load_conf *conf, const struct 
 	if (ret == 0)
 		ret = hold(l, err);
 	if (ret == 0)
-		measure(l);
+		ret = measure(l, err);
 	set_phase(l, LOAD_DRAIN);
 	drain(l);
 	team_stop(&l->shared.team);

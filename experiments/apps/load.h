@@ -74,7 +74,9 @@ struct load_result {
 	uint64_t failed, failures[LOAD_N_FAILURES];
 	uint64_t failed_before; /* the window */
 	uint64_t failed_total;	/* since the start, at the window's end */
-	uint64_t stuck; /* transactions under way at its end that had begun before its beginning */
+	uint64_t stuck; /* transactions under way at its end that had begun before its beginning;
+			   and hung */
+	uint64_t hung;	/* both ends in this process: others that had no end 2 s after it */
 	bool ramp_incomplete, interrupted, complete;
 	bool steady;	     /* the rate had settled when the window began (steady.h) */
 	double opened_per_s; /* first connections, until all were open; 0: unknown */

@@ -137,8 +137,8 @@ static double usual_ramp(const struct load_conf *l, enum io_kind client)
 {
 	if (io_is_mtcp(client))
 		return fmin(fmax(MTCP_RAMP, l->concurrency / RAMP_S), RAMP_MOST);
-	/* what a trace has once all stand is no less: a slower ramp only makes it long */
-	return l->app == APP_REPLAY ? fmax(KERNEL_RAMP, trace_arrivals(l->concurrency))
+	/* what a trace has once all stand is much more: a slower ramp only makes it long */
+	return l->app == APP_REPLAY ? fmax(KERNEL_RAMP, trace_arrivals(l->concurrency) / 2)
 				    : KERNEL_RAMP;
 }
 
@@ -226,7 +226,7 @@ int run_end(int ret, const struct row_info *info, const struct run_opts *o,
 
 	if (ret == -EINTR)
 		return err_set(EXIT_INTERRUPTED, err, "interrupted before the window: no row");
-	if (ret == -ECONNREFUSED || ret == -ETIMEDOUT)
+	if (ret == -ECONNREFUSED || ret == -ETIMEDOUT || ret == -EIO)
 		return EXIT_FAILED;
 	if (ret < 0)
 		return EXIT_CANNOT;

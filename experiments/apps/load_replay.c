@@ -253,6 +253,7 @@ static void turns_due(struct load_worker *w)
 
 		if (due(r, 0) > w->now && !over)
 			return;
+		worker_look(w, i);
 		s = &w->slots[heap_pop(r)];
 		if (s->state != SLOT_IDLE) {
 			worker_slot_failed(w, s);
@@ -281,6 +282,7 @@ static void flows_due(struct load_worker *w)
 		if (s == NULL) /* none is free: it waits, and is late */
 			return;
 		*of(w, s) = (struct replay_slot){.flow = r->next};
+		worker_look(w, i);
 		late(w, arrival(r));
 		r->next += w->n_workers;
 		slot_open(w, s, r->begin + r->trace->flows[of(w, s)->flow].at_us * 1000);

@@ -153,9 +153,11 @@ static void arrivals(struct load_worker *w)
 		return;
 	if (w->n_ramped < w->n_slots) /* messages begin when there is something to send them on */
 		w->next_arrival = w->now + next_gap(w);
-	for (unsigned i = 0; i < OPEN_BURST && w->next_arrival <= w->now && w->quota > 0; i++)
+	for (unsigned i = 0; i < OPEN_BURST && w->next_arrival <= w->now && w->quota > 0; i++) {
+		worker_look(w, i);
 		if (!arrive(w))
 			return;
+	}
 }
 
 /* Those that have been open for longest ask, once all are open. */
@@ -202,14 +204,18 @@ static void close_idle(struct load_worker *w)
 		slot_abandon(w, s);
 }
 
-static void count_stuck(struct load_worker *w)
+/* Transactions under way that began before an instant, or since. */
+static uint64_t count_under_way(const struct load_worker *w, uint64_t instant, bool before)
 {
+	uint64_t n = 0;
+
 	for (uint32_t i = 0; i < w->n_slots; i++) {
 		const struct load_slot *s = &w->slots[i];
 
 		if (s->state == SLOT_CONNECTING || s->state == SLOT_BUSY)
-			w->stuck += s->start_at < w->window_begin;
+			n += (s->start_at < instant) == before;
 	}
+	return n;
 }
 
 static void follow_phase(struct load_worker *w)
@@ -225,8 +231,9 @@ static void follow_phase(struct load_worker *w)
 	}
 	if (phase == LOAD_MEASURE)
 		w->window_begin = w->now;
-	else if (w->phase == LOAD_MEASURE && w->bulk == NULL) /* a bulk flow lasts as the run does */
-		count_stuck(w);
+	else if (w->phase == LOAD_MEASURE &&
+		 w->bulk == NULL) /* a bulk flow lasts as the run does */
+		w->stuck = count_under_way(w, w->window_begin, true);
 	w->phase = phase;
 }
 
@@ -288,6 +295,9 @@ static void end(void *arg)
 	struct load_worker *w = arg;
 	const struct team_aside *aside = w->shared->aside;
 
+	/* The kernel's may wait for a timer; ours on a wire of memory has lost a wake-up. */
+	if (w->shared->both_ours && w->bulk == NULL)
+		w->hung = count_under_way(w, w->window_begin, false);
 	for (uint32_t i = 0; i < w->n_slots; i++)
 		slot_abandon(w, &w->slots[i]);
 	if (aside != NULL)

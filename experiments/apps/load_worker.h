@@ -20,6 +20,8 @@ enum slot_state { SLOT_FREE, SLOT_CONNECTING, SLOT_IDLE, SLOT_BUSY };
 
 #define SLOT_NONE UINT32_MAX
 
+#define BEGIN_EVERY 8u /* begun between two readings of the clock: a hundredth of their time */
+
 /* One of the connections that exist at a time: half a cache line, as there may be millions. */
 struct load_slot {
 	int fd;
@@ -54,6 +56,7 @@ struct slot_list {	     /* first in, first out: connections are used in turn */
 struct load_shared {
 	const struct load_conf *conf;
 	const struct team_aside *aside; /* or NULL */
+	bool both_ours;			/* the server is in this process */
 	struct team team;
 	_Atomic int phase; /* enum load_phase */
 };
@@ -89,7 +92,7 @@ struct load_worker {
 	counter n_active; /* connections that exist */
 	counter total_transactions, total_connections, total_failed;
 	/* of the window; read when we have ended */
-	uint64_t window_begin, stuck;
+	uint64_t window_begin, stuck, hung; /* as in load_result */
 	uint64_t transactions, connections, bytes, failures[LOAD_N_FAILURES];
 	struct hdr latency, lag;
 };
@@ -100,6 +103,14 @@ extern const struct team_job load_job;
 static inline bool worker_holds(const struct load_worker *w)
 {
 	return w->most_under_way != UINT32_MAX;
+}
+
+/* Before the i-th of a burst is begun, be it connected or written: how late each is has to be told
+ * by a time that those before it count in. */
+static inline void worker_look(struct load_worker *w, unsigned i)
+{
+	if (i % BEGIN_EVERY == 0)
+		w->now = clock_ns();
 }
 
 /* Of all workers together. */

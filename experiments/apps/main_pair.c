@@ -190,6 +190,8 @@ static int run_server(struct pair *p, char err[ERR_LEN])
 	if (ret < 0)
 		return EXIT_CANNOT;
 	ret = run_load(p, err);
+	if (ret == EXIT_DONE && !p->o->one_thread && !server_running(p->server))
+		ret = err_set(EXIT_FAILED, err, "a worker of the server failed while waiting");
 	server_stop(p->server);
 	return ret;
 }

@@ -184,9 +184,12 @@ static json_t *notes_of(const struct row_info *info, const struct load_conf *con
 	if (r->failed_before > 0)
 		put_note(notes, "%llu connections failed before the window",
 			 (unsigned long long)r->failed_before);
-	if (r->stuck > 0)
+	if (r->stuck > r->hung)
 		put_note(notes, "%llu transactions took longer than the whole window",
-			 (unsigned long long)r->stuck);
+			 (unsigned long long)(r->stuck - r->hung));
+	if (r->hung > 0)
+		put_note(notes, "%llu transactions had no end 2 s after the window",
+			 (unsigned long long)r->hung);
 	if (r->interrupted)
 		put_note(notes, "interrupted: the window is shorter than asked for");
 	if (info->server_cores.n > 0 && cpus_overlap(&info->server_cores, &info->client_cores))

@@ -129,7 +129,7 @@ bool team_running(struct team *t)
 	bool running;
 
 	pthread_mutex_lock(&t->lock);
-	running = t->n_running > 0;
+	running = t->n_running == t->n;
 	pthread_mutex_unlock(&t->lock);
 	return running;
 }

@@ -53,7 +53,7 @@ int team_start(struct team *, struct io_stack *, const struct team_job *, void *
 	       char err[ERR_LEN]);
 /* Asks them to end and waits for it. */
 void team_stop(struct team *);
-/* True while at least one is in its loop. */
+/* True while all are in their loops: one that is not, unasked, has failed. */
 bool team_running(struct team *);
 
 static inline bool team_stopping(struct team *t)

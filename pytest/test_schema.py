@@ -94,7 +94,7 @@ def test_what_is_judged_compared_and_joined_by_is_a_field():
     assert set(summary.METRICS) | set(summary._LOAD) | set(evidence._OF_THE_RATE) <= known
     named = [(claim["name"], claim["metric"]) for claim in claims.load() if "metric" in claim]
     named += [(found.name, name) for found in scenario.load_all().values() for name in (found.metric, *(plot.metric for plot in found.plots)) if name]
-    named += [(claim["name"], field) for claim in claims.load() for name in claim.get("counts", ()) for field in (name, f"{name}_total")]
+    named += [(claim["name"], field) for claim in claims.load() for name in claim.get("counts", ()) for field in {name, name if name == "stuck" else f"{name}_total"}]
     named += [("gather", name) for name in (*gather._SUMS, *gather._SERVERS, *gather._WORST, *gather._QUANTILES)]
     assert [(where, name) for where, name in named if name not in known] == []
 

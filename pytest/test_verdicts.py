@@ -366,11 +366,19 @@ def test_scaling_is_told_of_points_at_which_the_load_was_not_the_limit():
     assert verdict(claim, rows_of[::2]).outcome == claims.UNTESTED  # there is no other point of four cores or more
 
 
+def test_a_connection_that_hung_fails_the_check():
+    """A row of before there was such a column had none."""
+    claim = ALL["no-failures"]
+    sound = [make_row(experiment="concurrency", concurrency=at, stuck=stuck) for at, stuck in ((8192, None), (49152, 0))]
+    assert outcome(claim, sound) == claims.REPRODUCED and outcome(claim, [*sound, make_row(experiment="concurrency", stuck=1)]) == claims.NOT
+
+
 def test_failures_anywhere_on_the_ring_are_seen():
     claim = ALL["no-failures-anywhere"]
     for experiment in ("tls", "static-web", "web-replay", "fairness", "message-size"):
         assert outcome(claim, [make_row(experiment=experiment), make_row(experiment=experiment, failed=1)]) == claims.NOT
-    assert outcome(claim, [make_row(), make_row(failed=1, loss=0.01), make_row(failed=1, device="af_packet"), make_row("kernel", failed=1)]) == claims.REPRODUCED
+    assert outcome(claim, [make_row(), make_row(stuck=1)]) == claims.NOT
+    assert outcome(claim, [make_row(), make_row(stuck=1, reorder=0.01), make_row(failed=1, loss=0.01), make_row(failed=1, device="af_packet"), make_row("kernel", failed=1)]) == claims.REPRODUCED
 
 
 def test_the_report_tells_repeats_and_other_claims(tmp_path):

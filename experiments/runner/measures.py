@@ -188,7 +188,7 @@ def _unclassified(_: Claim, found: Evidence) -> Estimate:
 
 
 def _failures(claim: Claim, found: Evidence) -> Estimate:
-    """What failed or was sent again, as the claim has it, in all rows over a ring that nothing was taken from on purpose."""
+    """What failed, hung or was sent again, as the claim has it, in all rows over a ring that nothing was taken from on purpose."""
     found.over = [row for row in found.rows if row["stack"] in OURS and row["device"] == "ring" and not _faulty(row)
                   and claim.get("variant") in (None, row.get("variant") or "")]
     if not found.over:

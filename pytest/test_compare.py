@@ -44,6 +44,30 @@ def test_what_is_not_measured_alike_is_not_compared(more, why):
     assert not found.regressions(0.05) and not found.lost and {item.pairs[0].key.stack for item in found.points} == {"kernel"}
 
 
+def written(tmp_path, **runs):
+    for name, found in runs.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
+    return [tmp_path / name for name in runs]
+
+
+def test_where_all_lines_are_unlike_the_reason_is_told(tmp_path, capsys):
+    """And what is lost, too."""
+    a, b, less = written(tmp_path, a=run(server_cores="0-3", client_cores="4-7"), b=run(), less=run(stacks=("kernel",)))
+    assert compare.main(a, b, 5.0) == 0
+    told = capsys.readouterr().out
+    assert told.count("not of one thing") == 2 * len(POINTS) and "server cores 4 and 1" in told and "nothing could be compared" in told
+    assert "no regression" not in told
+    assert compare.main(a, less, 5.0) == 1
+    told = capsys.readouterr().out
+    assert told.count("lost: concurrency mtcp") == len(POINTS) == told.count("not of one thing")
+
+
+def test_where_only_ours_is_gone_it_is_lost(tmp_path, capsys):
+    a, b = written(tmp_path, a=run(stacks=("mtcp",)), b=run(stacks=("kernel",)))
+    assert compare.main(a, b, 5.0) == 1 and "lost: concurrency mtcp" in capsys.readouterr().out
+
+
 def test_connections_that_fail_in_the_second_run_only_are_a_regression(tmp_path, capsys):
     folders = [tmp_path / name for name in "ab"]
     for folder, failed in zip(folders, (0, 200_000)):

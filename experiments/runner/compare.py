@@ -175,7 +175,7 @@ def compare(first: list[rows.Row], second: list[rows.Row]) -> Comparison:
     pairs = [pair for pair in both if all(map(_sound, pair.values))]
     compared = {pair.key for pair in pairs}
     lost = [key for key, line in before.items() if key.stack in OURS and key not in compared | known and _sound(line.values(metric_of(key.experiment)))]
-    if not pairs:
+    if not shared and not {key.experiment for key in lost} & {key.experiment for key in after}:
         raise UsageError("the two have no experiment, stack, variant, device and point in common")
     groups: dict[tuple[str, ...], list[Pair]] = {}
     for pair in pairs:
@@ -208,7 +208,7 @@ def main(first: Path, second: Path, percent: float) -> int:
     found = compare(before, after)
     console = terminal.console()
     print(f"A: {first}\nB: {second}")
-    for item in tables(found):
+    for item in tables(found) if found.points else ():
         console.print(item)
     for count, name in zip(found.only, "AB"):
         if count:
@@ -230,7 +230,7 @@ def main(first: Path, second: Path, percent: float) -> int:
     for line in found.broken:
         print(f"failing: {agree.told_of(line.key)}: {max(map(failed_share, line.rows)):.1%} of the connections in B")
     if not regressions and not found.lost and not found.broken:
-        print(f"no regression beyond {percent:g}%")
+        print(f"no regression beyond {percent:g}%" if found.points else "nothing could be compared")
     same = agree.of(before, after, [manifest.read(folder) for folder in (first, second)])
     print("\n".join(same.words()))
     return 1 if regressions or found.lost or found.broken else 0

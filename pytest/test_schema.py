@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import ROOT
-from runner import byhand, claims, classify, cluster, cpustat, device, evidence, gather, layout, manifest, measure, netns, pack, plan, report, resume, rows
+from runner import byhand, claims, classify, cluster, compare, cpustat, device, evidence, gather, layout, manifest, measure, netns, pack, plan, report, resume, rows
 from runner import sampling, scenario, summary
 from runner.errors import CannotRun, UsageError
 from runner.procs import ChildFailed
@@ -16,8 +16,8 @@ from test_repro_parts import make_row
 NESTED = {"breakdown", "intervals", "failures", "client_counters", "server_counters"}
 
 
-def write(folder, row):
-    (folder / "rows.jsonl").write_text(json.dumps(row) + "\n")
+def write(folder, *found):
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in found))
     return folder
 
 
@@ -116,6 +116,18 @@ def test_rows_of_version_5_are_read_less_what_is_no_field(tmp_path, monkeypatch)
     assert report.rebuild(tmp_path)[0] == [found]
     with pytest.raises(CannotRun, match="names no commit"):  # it got as far as the sources: the rows were read
         pack.main(tmp_path, None)
+
+
+def test_a_row_may_lack_what_the_schema_does_not_require(tmp_path):
+    """Whoever reads it gets all columns."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        lacking = [{name: row[name] for name in rows.schema()["required"]} for experiment in scenario.load_all()
+                   for row in [make_row(experiment=experiment)]]
+        write(tmp_path / name, *lacking)
+        manifest.write(tmp_path / name, {"command": "./repro run all", "skipped": {}, "failures": []})
+    assert all(set(row) == set(rows.schema()["properties"]) for row in report.rebuild(tmp_path / "a")[0])
+    assert compare.main(tmp_path / "a", tmp_path / "b", 5.0) == 0
 
 
 def test_a_later_rows_csv_is_refused(tmp_path):

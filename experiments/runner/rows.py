@@ -115,7 +115,7 @@ def _append(path: Path, text: str) -> None:
 
 
 def read(folder: Path) -> list[Row]:
-    """The rows of a run. UsageError when there are none, or when one is not a row."""
+    """The rows of a run, each with every column. UsageError when there are none, or when one is not a row."""
     path = folder / "rows.jsonl"
     if not path.is_file():
         raise UsageError(f"{folder}: no rows.jsonl there: name a folder that ./repro run wrote")
@@ -130,7 +130,7 @@ def read(folder: Path) -> list[Row]:
         row = as_present(row, f"{path}:{number}")
         if wrong := faults(row):
             raise UsageError(f"{path}:{number}: {wrong[0]}")
-        found.append(row)
+        found.append(complete(row))
     if not found:
         raise UsageError(f"{path}: empty: no run was completed")
     return found

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from apps import wait_for
-from runner import claims, cli, conclude, cpustat, display, doctor, guard, hop, layout, main_job, measure, pace, plan, procs, rows, scenario, session, summary
+from runner import claims, cli, conclude, cpustat, display, doctor, guard, hop, layout, main_job, measure, pace, plan, procs, resume, rows, scenario, session, summary
 from runner.errors import CannotRun
 from runner.procs import ChildFailed
 from test_repro_parts import make_row
@@ -192,6 +192,38 @@ def test_what_was_possible_at_an_earlier_start_has_failed_if_it_is_not_now(tmp_p
     work = made(tmp_path, monkeypatch, runs[1:], refused, kept=[row_of(runs[0])])
     work.work()
     assert [item["run"] for item in work.about["failures"]] == [runs[1].label] and not work.about["skipped"]
+
+
+def test_what_failed_at_an_earlier_start_is_told_until_it_is_tried_again(tmp_path, monkeypatch):
+    """Interrupted at the third: its failure and those behind it stay."""
+    def measured(run):
+        if run is runs[0]:
+            return row_of(run)
+        if run is runs[1]:
+            raise ChildFailed("now")
+        raise KeyboardInterrupt
+
+    runs = plan.make(scenario.choose(["many"], scenario.load_all()), plan.Options("normal", baselines=(), repeats=2))[:4]
+    work = made(tmp_path, monkeypatch, runs, measured)
+    resume.carry_failures({"failures": [{"run": name, "why": "then"} for name in (*(run.label for run in runs), "there is a row #1")]}, work.about, runs)
+    with pytest.raises(KeyboardInterrupt):
+        work.work()
+    assert sorted((item["run"], item["why"]) for item in work.about["failures"]) == \
+        sorted([(runs[1].label, "now"), (runs[2].label, "then"), (runs[3].label, "then")])
+
+
+def test_what_perf_was_refused_stays_told_where_no_sampled_run_is_left(tmp_path, monkeypatch):
+    known = scenario.load_all()
+    sampled, plain = ([run for run in plan.make([known[name]], plan.Options("quick", baselines=())) if run.in_process] for name in ("cpu-breakdown", "many"))
+    monkeypatch.setattr(session.sampling, "refusal", lambda: "no perf here")
+    before, about = {"pieces": []}, {"pieces": []}
+    session.make_site(sampled, tmp_path, None, before, ONE)
+    resume.carry_over(before, about)
+    session.make_site(plain, tmp_path, None, about, ONE)
+    assert about["perf"] == before["perf"] == "no perf here"
+    monkeypatch.setattr(session.sampling, "refusal", lambda: "")
+    session.make_site(sampled, tmp_path, None, about, ONE)
+    assert about["perf"] == session.sampling.LABEL
 
 
 def test_what_is_not_tried_is_not_still_to_come(tmp_path, monkeypatch):

@@ -97,6 +97,8 @@ def run(arguments: argparse.Namespace, words: list[str]) -> int:
         if before:
             resume.check_network(folder, before, about)
         runs = session.make_builds(runs, about)
+        if before:
+            resume.carry_failures(before, about, runs)
         work = session.Session(runs, site, folder, shown, about, kept)
         if before and (other := resume.other_programs(before, about)):
             shown.say(f"built otherwise than for the earlier rows: {', '.join(other)}")

@@ -118,4 +118,10 @@ def other_programs(before: dict[str, Any], about: dict[str, Any]) -> list[str]:
 def carry_over(before: dict[str, Any], about: dict[str, Any]) -> None:
     """What the first start told stays told; what failed or was skipped then is tried again."""
     about["pieces"] = [*before.get("pieces", []), *about["pieces"]]
-    about |= {key: before[key] for key in ("started", "command", "repeated", "settings") if key in before}
+    about |= {key: before[key] for key in ("started", "command", "repeated", "settings", "perf") if key in before}
+
+
+def carry_failures(before: dict[str, Any], about: dict[str, Any], runs: list[Run]) -> None:
+    """What failed stays told until it is tried again. runs: those to be made."""
+    labels = {run.label for run in runs}
+    about["failures"] = [found for found in before.get("failures", []) if found["run"] in labels]

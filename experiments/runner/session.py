@@ -69,12 +69,14 @@ class Session:
         try:
             for run in self.plan:
                 if self._refused(run):
+                    self._forget_failure(run)
                     self.display.passed(run)
                     continue
                 self.display.running(run)
                 row = self._attempt(run)
                 self.display.done(run, row)
                 if row:
+                    self._forget_failure(run)
                     self._could[run.line] = max(run.row_point, self._could.get(run.line, 0))
                     self._keep(row)
         finally:
@@ -122,7 +124,12 @@ class Session:
             self.display.say(f"{run.label}: {why}: once more")
         return None
 
+    def _forget_failure(self, run: Run) -> None:
+        """Of an earlier start: now it is known better."""
+        self.about["failures"] = [found for found in self.about["failures"] if found["run"] != run.label]
+
     def _note_failure(self, run: Run, error: ChildFailed) -> None:
+        self._forget_failure(run)
         if error.code == CannotRun.status and run.row_point > self._could.get(run.line, -1):
             self._cannot[run.line] = run.row_point
             self.about["skipped"][run.line] = f"{error} (from {kilo(run.row_point)} on)"
@@ -198,8 +205,11 @@ def make_site(plan: list[Run], folder: Path, capture: Path | None, about: dict[s
     about["cores"] = cores.about()
     kind, refused = netns.best_kind() if any(not (run.in_process or run.alone) for run in plan) else ("none", [])
     about["network"] = {"kind": kind, "refused": refused}
-    refusal = sampling.refusal() if any(run.scenario.breakdown for run in plan) else ""
-    about["perf"] = refusal or sampling.LABEL
+    refusal = ""
+    if any(run.scenario.breakdown for run in plan):
+        refusal = sampling.refusal()
+        about["perf"] = refusal or sampling.LABEL
+    about.setdefault("perf", sampling.LABEL)  # of an earlier start, which had such runs
     return Site(kind, folder / ".scratch", cores, refusal, capture,
                 sum(run.ours for run in plan) > 1)
 

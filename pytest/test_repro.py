@@ -44,7 +44,13 @@ def test_alone_it_tells_what_it_can_do(repro):
     (("report",), "DIR"),
     (("report", "/nonexistent"), "no rows.jsonl"),
     (("compare", "/nonexistent", "/nonexistent"), "no rows.jsonl"),
-    (("list", "surplus"), "surplus"),
+    (("list", "surplus"), "unrecognized arguments: surplus (./repro list --help)"),
+    (("compare", "A", "B", "C"), "unrecognized arguments: C (./repro compare --help)"),
+    (("run", "-q"), "unrecognized arguments: -q (./repro run --help)"),
+    (("--quick", "run"), "unrecognized arguments: --quick (./repro run --help)"),
+    (("--quick",), "(./repro --help)"),
+    (("compare", "A"), "(./repro compare --help)"),
+    (("run", "all", "latency"), "all stands alone"),
     (("test", "--fsat"), "did you mean --fast?"),
 ])
 def test_wrong_words_are_one_line_and_status_2(repro, words, said):

@@ -25,7 +25,7 @@ class Interrupted(BaseException):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (./repro {self.prog.split()[-1]} --help)")
+        raise UsageError(f"{message} ({self.prog} --help)")
 
 
 def _count(text: str) -> int:
@@ -136,7 +136,10 @@ def parse(words: list[str]) -> argparse.Namespace:
             name = word.split("=")[0]
             if word.startswith("--") and len(word) > 2 and name not in known:
                 raise UsageError(f"unknown option {name}: {nearest(name, known)}")
-    return _parser().parse_args(words)
+    found, left = _parser().parse_known_args(words)
+    if left:  # argparse would name the command above
+        raise UsageError(f"unrecognized arguments: {' '.join(left)} (./repro {found.command} --help)")
+    return found
 
 
 def _check_resume(arguments: argparse.Namespace) -> None:

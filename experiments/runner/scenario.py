@@ -209,6 +209,8 @@ def choose(names: list[str], known: dict[str, Scenario]) -> list[Scenario]:
         return [scenario for scenario in known.values() if scenario.default]
     if names == ["all"]:
         return list(known.values())
+    if "all" in names:
+        raise UsageError("all stands alone: leave it out, or the other experiments")
     for name in names:
         if name not in known:
             raise UsageError(f"unknown experiment {name!r}: {nearest(name, [*known, 'all'])}")

@@ -5,6 +5,7 @@
 
 #include "tcp/internal.h"
 #include "tcp/own.h"
+#include "tcp/pace.h"
 #include "tcp/syn_data.h"
 
 /* ---- SEND and RECEIVE ---- */
@@ -268,7 +269,6 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 {
 	struct cc *cc;
 
-	(void)now;
 	if (!ops)
 		return -ENOENT;
 	if (ops == cc_ops(t))
@@ -276,7 +276,7 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 	if (!t->own)
 		return -ENOBUFS;
 	cc = &t->own->cc;
-	t->xflags &= (uint16_t)~XF_PACE;
+	pace_restart(t, now);
 	/* Who has no threshold of its own leaves none: the window it had is what the path takes. */
 	if (cc->ops->own_window && !ops->own_window && t->state >= TCPS_ESTABLISHED)
 		t->cc.ssthresh = min_u32(t->cc.ssthresh, t->cc.cwnd);

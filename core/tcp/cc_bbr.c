@@ -248,10 +248,22 @@ static void note_rtt(struct cc *cc, struct cc_bbr_state *b, const struct cc_ack 
 
 /* ---- what comes of it (4.2) ---- */
 
+static uint64_t first_rate(const struct cc *cc, uint32_t srtt_us)
+{
+	return cc->cwnd * (uint64_t)1000 * GAIN_HIGH / (srtt_us ? srtt_us : FIRST_RTT_US);
+}
+
+/* 4.2.1: the first window in a round trip, if one is known, is what STARTUP's samples may only
+ * raise, be the application's first message ever so small. */
 static void set_rate(const struct cc *cc, struct cc_bbr_state *b, uint32_t srtt_us)
 {
 	uint64_t bw = max_bw(b), rate;
 
+	if (!b->rate) {
+		if (!srtt_us)
+			return;
+		b->rate = first_rate(cc, srtt_us) * MARGIN / UNIT;
+	}
 	if (bw == 0)
 		bw = cc->cwnd * (uint64_t)1000000 / (srtt_us ? srtt_us : FIRST_RTT_US);
 	rate = bw * pacing_gain(b) / UNIT * MARGIN / UNIT;
@@ -373,13 +385,10 @@ static void bbr_on_idle(struct cc *cc, uint32_t init_cwnd, mt_time idle_since, m
 static uint64_t bbr_pacing_rate(const struct cc *cc, const struct rtt *rtt)
 {
 	const struct cc_bbr_state *b = state_of(cc);
-	uint32_t srtt = rtt_srtt_us(rtt);
 
 	if (!b)
 		return 0;
-	if (b->rate)
-		return b->rate;
-	return cc->cwnd * (uint64_t)1000 * GAIN_HIGH / (srtt ? srtt : FIRST_RTT_US);
+	return b->rate ? b->rate : first_rate(cc, rtt_srtt_us(rtt));
 }
 
 const struct cc_ops cc_bbr = {

@@ -5,6 +5,7 @@
 #include "tcp/arrival.h"
 #include "tcp/ecn.h"
 #include "tcp/internal.h"
+#include "tcp/pace.h"
 #include "tcp/recovery.h"
 #include "tcp/tlp.h"
 
@@ -214,6 +215,7 @@ enum step step_ack(struct arrival *a)
 	ack_judge(a, advanced, sacked);
 	if (cc_ops(t)->on_sample)
 		ack_sample(a, before);
+	pace_settle(t, a->now);
 	/* An ACK that ends a recovery is still of the window that it has reduced, if it has. */
 	if ((s->flags & TCPF_ECE) && (!reduced || (a->ev->flags & TCP_EV_UNDO)))
 		ecn_echo(a, before);

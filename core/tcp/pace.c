@@ -22,9 +22,29 @@ uint64_t pace_rate(const struct tcb *t)
 	return t->cfg->pacing ? window_rate(t) : 0;
 }
 
+static mt_time quantum_time(const struct tcb *t, uint64_t rate, uint32_t more)
+{
+	uint64_t n = rate * QUANTUM_TIME / MT_SEC;
+
+	if (n > QUANTUM_MAX)
+		n = QUANTUM_MAX;
+	if (n < 2 * mss_of(t))
+		n = 2 * mss_of(t);
+	return (n + more) * MT_SEC / rate;
+}
+
+void pace_hurry(struct tcb *t, mt_time now)
+{
+	uint64_t rate = pace_rate(t);
+
+	if (rate)
+		t->own->pace_at =
+			mt_min(t->own->pace_at, now + quantum_time(t, rate, mss_of(t)));
+}
+
 void pace_sent(struct tcb *t, uint32_t len, mt_time now)
 {
-	uint64_t rate = pace_rate(t), quantum;
+	uint64_t rate = pace_rate(t);
 
 	if (!t->own) /* no memory for a schedule */
 		return;
@@ -32,14 +52,9 @@ void pace_sent(struct tcb *t, uint32_t len, mt_time now)
 		t->xflags &= (uint16_t)~XF_PACE;
 	if (rate == 0)
 		return;
-	quantum = rate * QUANTUM_TIME / MT_SEC;
-	if (quantum > QUANTUM_MAX)
-		quantum = QUANTUM_MAX;
-	if (quantum < 2 * mss_of(t))
-		quantum = 2 * mss_of(t);
 	if (t->own->pace_at + LATE_MAX < now)
 		t->own->pace_at = now - LATE_MAX;
 	t->own->pace_at += len * MT_SEC / rate;
-	if (t->own->pace_at > now && (t->own->pace_at - now) >= quantum * MT_SEC / rate)
+	if (t->own->pace_at > now && t->own->pace_at - now >= quantum_time(t, rate, 0))
 		t->xflags |= XF_PACE;
 }

@@ -5,6 +5,7 @@
 
 #include "tcp/internal.h"
 #include "tcp/output.h"
+#include "tcp/pace.h"
 #include "tcp/place.h"
 #include "tcp/recovery.h"
 #include "tcp/rxt.h"
@@ -118,7 +119,7 @@ static void rto_fired(struct tcb *t, mt_time now, struct tcp_events *ev)
 		return;
 	}
 	ev->flags |= TCP_EV_RTO;
-	t->xflags &= (uint16_t)~XF_PACE;
+	pace_restart(t, now);
 	if (syn)
 		t->flags |= TF_SYN_DUE;
 	else {

@@ -112,6 +112,32 @@ static void without_a_round_trip_a_millisecond_is_taken(void **state)
 	assert_int_equal(rate(&p), 10000ull * 2885);
 }
 
+static void a_small_first_message_does_not_lower_the_rate(void **state)
+{
+	struct path p;
+
+	(void)state;
+	path_init(&p);
+	p.rate.app_limited = true;
+	p.now += RTT * MT_US;
+	ack(&p, 1, 1000000 / RTT, 1);
+	assert_int_equal(rate(&p), 9900ull * 2885 * 1000 / RTT);
+}
+
+static void a_rate_without_a_round_trip_is_for_the_time(void **state)
+{
+	struct path p;
+
+	(void)state;
+	path_init(&p);
+	rtt_init(&p.rtt);
+	ack(&p, 1, 1000000 / RTT, 1);
+	assert_int_equal(rate(&p), p.cc.cwnd * 2885ull);
+	rtt_sample(&p.rtt, RTT);
+	ack(&p, 1, 1000000 / RTT, 1);
+	assert_in_range(rate(&p), 9900ull * 2885 * 1000 / RTT, 9910ull * 2885 * 1000 / RTT);
+}
+
 static void startup_doubles_each_round(void **state)
 {
 	struct path p;
@@ -389,6 +415,8 @@ static void without_its_state_it_is_reno(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_first_rate_is_the_window_per_round_trip),
 	cmocka_unit_test(without_a_round_trip_a_millisecond_is_taken),
+	cmocka_unit_test(a_small_first_message_does_not_lower_the_rate),
+	cmocka_unit_test(a_rate_without_a_round_trip_is_for_the_time),
 	cmocka_unit_test(startup_doubles_each_round),
 	cmocka_unit_test(three_rounds_without_growth_end_startup),
 	cmocka_unit_test(app_limited_rounds_do_not_end_startup),

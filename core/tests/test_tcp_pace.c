@@ -258,6 +258,48 @@ CASE(another_algorithm_is_not_held_by_the_last_ones_schedule)
 	out_at(s, 0, 8);
 }
 
+/* What left at a kilobyte per second is not waited for at a megabyte per second. */
+CASE(a_higher_rate_shortens_the_wait)
+{
+	paced(s, 1000);
+	app_write(s, 0, 6000);
+	out_at(s, 0, 2);
+	rate_now = 1000000;
+	IN(s, 50 * MS, .seq = 1, .ack = 1001);
+	OUT_NONE(s, 52999 * US);
+	out_at(s, 53 * MS, 2);
+	script_until(s, 100 * MS);
+	script_skip(s);
+}
+
+CASE(a_timeout_begins_a_new_schedule)
+{
+	paced(s, 1000);
+	app_write(s, 0, 6000);
+	out_at(s, 0, 2);
+	OUT(s, 200 * MS, .seq = 1, .len = 1000, .again = true);
+	rate_now = 1000000;
+	IN(s, 230 * MS, .seq = 1, .ack = 2001);
+	OUT(s, 230 * MS, .seq = 2001, .len = 1000);
+	script_until(s, 300 * MS);
+	script_skip(s);
+}
+
+/* A first message of one byte in a round trip of 100 ms says nothing of the path. */
+CASE(bbr_is_not_held_by_a_small_first_message)
+{
+	s->cfg.cc = &cc_bbr;
+	be_syn_rcvd(s);
+	IN(s, 100 * MS, .seq = 1, .ack = 1);
+	app_write(s, 100 * MS, 1);
+	OUT(s, 100 * MS, .len = 1);
+	IN(s, 200 * MS, .seq = 1, .ack = 2);
+	app_write(s, 200 * MS, 50000);
+	script_until(s, 250 * MS);
+	assert_in_range(s->n_log - s->n_seen, 9, 11); /* the window */
+	script_skip(s);
+}
+
 /* ---- by the window, for algorithms without a rate ---- */
 
 CASE(cubic_is_not_paced_unless_told)
@@ -332,6 +374,9 @@ static const struct CMUnitTest tests[] = {
 	T(a_timeout_is_not_held),
 	T(a_window_probe_is_not_held),
 	T(another_algorithm_is_not_held_by_the_last_ones_schedule),
+	T(a_higher_rate_shortens_the_wait),
+	T(a_timeout_begins_a_new_schedule),
+	T(bbr_is_not_held_by_a_small_first_message),
 	T(cubic_is_not_paced_unless_told),
 	T(slow_start_at_twice_the_window_per_round_trip),
 	T(avoidance_at_one_point_two_windows_per_round_trip),

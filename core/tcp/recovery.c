@@ -280,9 +280,9 @@ uint32_t recovery_judge(struct tcb *t, const struct recovery_ack *a)
 	bool undone = false;
 	uint32_t ev = 0;
 
-	if (uses_sack(t) && sack_is_dsack(a->seg)) {
-		if (!a->probe_again)
-			rack_dsack(t);
+	if (uses_sack(t) && sack_is_dsack(a->seg) && !a->probe_again &&
+	    !undo_is_of_probe(t, a->seg->sack[0])) {
+		rack_dsack(t);
 		undone = undo_dsack(t, a->seg->sack[0]);
 	}
 	if (undone || undo_ack(t, a->seg, a->advanced, a->news))

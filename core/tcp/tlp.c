@@ -76,11 +76,11 @@ static void reduce(struct tcb *t, mt_time now)
 
 bool tlp_ack(struct tcb *t, const struct tcp_seg *s, bool advanced, mt_time now)
 {
-	bool needless, repaired = false;
+	bool needless = (t->xflags & XF_TLP_AGAIN) && probe_was_needless(t, s);
+	bool repaired = false;
 
-	if (seq_lt(s->ack, t->tlp_end))
+	if (seq_lt(s->ack, t->tlp_end) && !needless) /* a hole below leaves it needless */
 		return false;
-	needless = (t->xflags & XF_TLP_AGAIN) && probe_was_needless(t, s);
 	if ((t->xflags & XF_TLP_AGAIN) && !needless) {
 		repaired = seq_gt(s->ack, t->tlp_end);
 		/* Else both arrived, or the answer tells later. */

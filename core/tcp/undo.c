@@ -15,10 +15,12 @@ void undo_arm(struct tcb *t, bool timeout)
 	*u = (struct undo){
 		.armed = true,
 		.first = true,
+		.probe = t->xflags & XF_TLP_AGAIN,
 		.frto = timeout ? FRTO_HEAD : FRTO_OFF,
 		.from = t->snd_una,
 		.to = t->snd_nxt,
 		.head_end = t->snd_una,
+		.probe_end = t->tlp_end,
 		.cc = window_now(t),
 	};
 }
@@ -27,7 +29,7 @@ void undo_disarm(struct tcb *t)
 {
 	if (!cold_of(t))
 		return;
-	cold_of(t)->undo.armed = false;
+	cold_of(t)->undo.armed = cold_of(t)->undo.probe = false;
 	cold_of(t)->undo.frto = FRTO_OFF;
 }
 
@@ -58,6 +60,16 @@ static void undo_now(struct tcb *t)
 	t->flags &= ~(uint32_t)(TF_RXT_HEAD | TF_RENO_PARTIAL);
 	if (uses_sack(t))
 		rack_lose_none(t);
+}
+
+bool undo_is_of_probe(struct tcb *t, struct seq_range dup)
+{
+	struct undo *u = &cold_of(t)->undo;
+
+	if (!u->probe || !seq_eq(dup.end, u->probe_end))
+		return false;
+	u->probe = false;
+	return true;
 }
 
 bool undo_dsack(struct tcb *t, struct seq_range dup)

@@ -26,11 +26,13 @@ struct undo {
 	bool armed;
 	bool first; /* no ACK has advanced since */
 	bool sent;  /* something was sent again */
+	bool probe; /* a tail loss probe is on its way that repeats what ends at probe_end */
 	uint8_t frto;
 	uint32_t at_ms;	  /* millisecond clock of the first retransmission */
 	uint32_t n_bytes; /* sent again and not reported as arrived twice */
 	tcp_seq from, to; /* what was in flight */
 	tcp_seq head_end; /* F-RTO: end of the head */
+	tcp_seq probe_end;
 	struct cc cc;	  /* as it was */
 };
 
@@ -39,7 +41,10 @@ void undo_arm(struct tcb *, bool timeout);
 /* What follows can't be undone. */
 void undo_disarm(struct tcb *);
 void undo_sent_again(struct tcb *, struct seq_range, mt_time now);
-/* An ACK brings the D-SACK `dup`. True: undone. */
+/* Is the D-SACK `dup` that of the tail loss probe which was out when the recovery began? It says
+ * nothing of the recovery, nor of reordering. Asked once of each. */
+bool undo_is_of_probe(struct tcb *, struct seq_range dup);
+/* An ACK brings the D-SACK `dup`, of something else. True: undone. */
 bool undo_dsack(struct tcb *, struct seq_range dup);
 /* An acceptable ACK in or after a recovery; advanced: it moved snd_una; news: of SACK. True:
  * undone. */

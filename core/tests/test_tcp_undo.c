@@ -413,6 +413,57 @@ CASE(dsack_after_a_later_probe_undoes)
 	all_acked(s, 70 * MS);
 }
 
+/* The probe of the tail left before the fifth was found lost, and arrives twice. */
+static void recover_behind_a_probe(struct script *s)
+{
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 45 * MS, .seq = 1, .ack = SEG(4), SACK1(5, 9));
+	OUT(s, 45 * MS, .seq = SEG(4), .len = 1000, .again = 1);
+	IN(s, 45 * MS, .seq = 1, .ack = SEG(4), SACK1(5, 10));
+	IN(s, 60 * MS, .seq = 1, .ack = SEG(4), .n_sack = 2,
+	   .sack = {SEG(9), SEG(10), SEG(5), SEG(10)});
+	assert_false(s->all_events & TCP_EV_UNDO);
+	assert_int_equal(s->t.phase, PHASE_RECOVERY);
+	assert_int_equal(s->cold.rack.mult, 1); /* nor was it reordering */
+}
+
+CASE(dsack_of_a_probe_does_not_undo)
+{
+	recover_behind_a_probe(s);
+	IN(s, 65 * MS, .seq = 1, .ack = SEG(10));
+	expect_kept(s);
+	script_skip(s);
+	all_acked(s, 80 * MS);
+	expect_kept(s);
+}
+
+CASE(dsack_of_all_but_the_probe_undoes)
+{
+	recover_behind_a_probe(s);
+	IN(s, 65 * MS, .seq = 1, .ack = SEG(10), .n_sack = 1, .sack = {SEG(4), SEG(5)});
+	assert_true(s->ev.flags & TCP_EV_UNDO);
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
+	script_skip(s);
+	all_acked(s, 80 * MS);
+}
+
+/* It arrives while nothing is known to be lost. */
+CASE(dsack_of_a_probe_above_a_hole_ends_its_episode)
+{
+	be_flying_sack(s, 10, 20);
+	OUT(s, 40 * MS, .seq = SEG(9), .len = 1000, .again = 1);
+	IN(s, 50 * MS, .seq = 1, .ack = SEG(8), .n_sack = 2,
+	   .sack = {SEG(9), SEG(10), SEG(9), SEG(10)});
+	assert_false(s->t.xflags & (XF_TLP | XF_TLP_AGAIN));
+	assert_int_equal(s->cold.rack.mult, 1);
+	IN(s, 51 * MS, .seq = 1, .ack = SEG(10));
+	app_write(s, 51 * MS, 1000);
+	script_skip(s);
+	IN(s, 80 * MS, .seq = 1, .ack = SEG(11)); /* it repaired nothing */
+	assert_int_equal(s->t.cc.ssthresh, UINT32_MAX);
+}
+
 CASE(dsack_of_a_part_does_not_undo)
 {
 	recover(s);
@@ -575,6 +626,9 @@ int main(void)
 		T(dsack_after_a_probe_that_repaired_takes_nothing_back),
 		T(dsack_after_a_later_probe_undoes),
 		T(dsack_alone_begins_no_recovery),
+		T(dsack_of_a_probe_does_not_undo),
+		T(dsack_of_all_but_the_probe_undoes),
+		T(dsack_of_a_probe_above_a_hole_ends_its_episode),
 		T(dsack_of_a_part_does_not_undo),
 		T(dsack_of_something_else_does_not_undo),
 		T(dsack_without_recovery_undoes_nothing),

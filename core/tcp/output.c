@@ -128,10 +128,26 @@ static __attribute__((cold)) void plan_opening(const struct tcb *t, struct plan 
 		p->what = SEND_ACK;
 }
 
+/* What is lost, or else new data. */
+static bool plan_data(const struct tcb *t, struct plan *p)
+{
+	bool resending = t->phase != PHASE_OPEN || (t->flags & TF_RXT_HEAD);
+
+	switch (resending ? recovery_next(t, full_len(t), &p->r) : RECOVERY_NONE) {
+	case RECOVERY_SENDS:
+		p->what = SEND_RANGE;
+		p->again = true;
+		return true;
+	case RECOVERY_WAITS:
+		return false;
+	default:
+		return plan_new(t, p);
+	}
+}
+
 static NEVER_INLINE struct plan plan_any(const struct tcb *t, mt_time now)
 {
 	const uint32_t ack_of_ecn = TF_ACK_NOW | TF_ECN;
-	bool resending = t->phase != PHASE_OPEN || (t->flags & TF_RXT_HEAD);
 	bool held = pace_holds(t, now) && !(t->flags & (TF_RXT_HEAD | TF_TLP_DUE));
 	struct plan p = {.what = SEND_NOTHING};
 
@@ -147,10 +163,7 @@ static NEVER_INLINE struct plan plan_any(const struct tcb *t, mt_time now)
 	}
 	if ((t->flags & ack_of_ecn) == ack_of_ecn && ecn_echo_waits(t)) {
 		p.what = SEND_ECHO;
-	} else if (resending && !held && recovery_next(t, full_len(t), &p.r)) {
-		p.what = SEND_RANGE;
-		p.again = true;
-	} else if (!held && plan_new(t, &p)) {
+	} else if (!held && plan_data(t, &p)) {
 		return p;
 	} else if (t->flags & TF_TLP_DUE) {
 		p.what = SEND_RANGE;

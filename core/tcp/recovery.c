@@ -40,11 +40,12 @@ uint32_t recovery_pipe_of_losses(const struct tcb *t)
 	return n - min_u32(n, left * mss_of(t));
 }
 
-static bool room_for_one(const struct tcb *t)
+/* An empty pipe takes a segment whatever the window. */
+static bool has_room(const struct tcb *t, uint32_t len)
 {
 	uint32_t pipe = recovery_pipe(t);
 
-	return pipe == 0 || pipe + mss_of(t) <= t->cc.cwnd;
+	return pipe == 0 || pipe + len <= t->cc.cwnd;
 }
 
 /* [start, end) cut to mss payload bytes; a FIN may stand behind them. */
@@ -78,13 +79,15 @@ static bool next_lost(const struct tcb *t, struct seq_range *r)
 	return t->phase == PHASE_LOSS && seq_lt(r->start, r->end);
 }
 
-bool recovery_next(const struct tcb *t, uint32_t mss, struct seq_range *r)
+enum recovery_next recovery_next(const struct tcb *t, uint32_t mss, struct seq_range *r)
 {
 	if (t->flags & TF_RXT_HEAD)
-		return next_head(t, r) && range_cut(t, r, mss);
+		return next_head(t, r) && range_cut(t, r, mss) ? RECOVERY_SENDS : RECOVERY_NONE;
 	if (t->phase == PHASE_OPEN || (cold_of(t) && cold_of(t)->undo.frto == FRTO_NEW))
-		return false;
-	return next_lost(t, r) && room_for_one(t) && range_cut(t, r, mss);
+		return RECOVERY_NONE;
+	if (!next_lost(t, r) || !range_cut(t, r, mss))
+		return RECOVERY_NONE;
+	return has_room(t, min_u32(range_len(*r), mss)) ? RECOVERY_SENDS : RECOVERY_WAITS;
 }
 
 struct seq_range recovery_tail(const struct tcb *t, uint32_t mss)
@@ -135,7 +138,8 @@ void recovery_sent_again(struct tcb *t, struct seq_range r, mt_time now)
 }
 
 /* What is known of an earlier recovery without the object is carried over: all before rxt_nxt was
- * sent again, all from there to recover is, after a timeout, lost. */
+ * sent again, all from there to recover is, after a timeout, lost. With SACK it is no longer
+ * NewReno's. */
 void recovery_attached(struct tcb *t)
 {
 	struct tcp_cold *c = cold_of(t);
@@ -144,6 +148,8 @@ void recovery_attached(struct tcb *t)
 	xmit_init(&c->xmit, us - 1);
 	rack_init(t);
 	undo_disarm(t);
+	if (t->flags & TF_SACK)
+		t->flags &= ~(uint32_t)TF_RENO_PARTIAL;
 	if (!flight(t))
 		return;
 	xmit_sent(&c->xmit, t->snd_una, t->phase == PHASE_LOSS ? t->recover : t->snd_nxt, us - 1,
@@ -240,7 +246,7 @@ bool recovery_duplicate(struct tcb *t, mt_time now)
 }
 
 /* How much may be sent for what this ACK delivered. An empty pipe takes a segment whatever the
- * window (room_for_one): less than that would only slow a schedule of pacing. */
+ * window (has_room): less than that would only slow a schedule of pacing. */
 static void reduce_in_proportion(struct tcb *t, bool safe)
 {
 	struct tcp_cold *c = cold_of(t);

@@ -20,8 +20,14 @@ static inline uint32_t recovery_pipe(const struct tcb *t)
 	return recovery_pipe_of_losses(t);
 }
 
-/* The next range to send again before any new data, at most mss long; false: none now. */
-bool recovery_next(const struct tcb *, uint32_t mss, struct seq_range *);
+enum recovery_next {
+	RECOVERY_NONE,
+	RECOVERY_SENDS, /* the range */
+	RECOVERY_WAITS	/* ... when the window has room for it */
+};
+/* The next range to send again, at most mss long. New data, however small, does not overtake it
+ * (RFC 6675 5 (C), NextSeg rule 1 before rule 2). */
+enum recovery_next recovery_next(const struct tcb *, uint32_t mss, struct seq_range *);
 /* The last segment sent, for a tail loss probe; something is in flight. */
 struct seq_range recovery_tail(const struct tcb *, uint32_t mss);
 /* The range, new data, was sent; a cold object is attached. */

@@ -253,6 +253,43 @@ CASE(sack_blocks_for_what_was_not_sent_are_ignored)
 	IN(s, 20 * MS, .seq = 1);
 }
 
+/* Messages of 100 bytes; the third and the fifth are lost, and a segment may be sent for them. */
+CASE(sack_lost_messages_ask_for_their_own_room_only)
+{
+	s->peer_opts |= TCPO_SACK_PERM;
+	in_flight(s, 0);
+	app_option(s, 0, TCP_OPT_NODELAY, 1);
+	rtt_init(&s->t.rtt);
+	rtt_sample(&s->t.rtt, 20000);
+	for (unsigned i = 0; i < 20; i++)
+		app_write(s, 0, 100);
+	script_skip(s);
+	IN(s, 20 * MS, .seq = 1, .ack = 201, .n_sack = 2, .sack = {301, 401, 501, 801});
+	OUT(s, 25 * MS + MT_US, .seq = 201, .len = 100, .again = 1);
+	OUT(s, 25 * MS + MT_US, .seq = 401, .len = 100, .again = 1);
+	app_write(s, 26 * MS, 100);
+	OUT(s, 26 * MS, .seq = 2001, .len = 100, .again = 0);
+	all_acked(s, 45 * MS);
+}
+
+/* RFC 6675 5: NextSeg rule 1 before rule 2. */
+CASE(sack_small_messages_do_not_overtake_what_is_lost)
+{
+	be_flying_sack(s, 10, 20);
+	app_option(s, 0, TCP_OPT_NODELAY, 1);
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(2, 5));
+	OUT(s, 20 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	app_write(s, 20 * MS, 100);
+	OUT_NONE(s, 20 * MS);
+	IN(s, 21 * MS, .seq = 1, .ack = 1, SACK1(2, 6));
+	OUT_NONE(s, 21 * MS); /* half a segment's worth: not enough for the second */
+	IN(s, 22 * MS, .seq = 1, .ack = 1, SACK1(2, 7));
+	OUT(s, 22 * MS, .seq = SEG(1), .len = 1000, .again = 1);
+	IN(s, 23 * MS, .seq = 1, .ack = 1, SACK1(2, 8));
+	OUT(s, 23 * MS, .seq = SEG(10), .len = 100, .again = 0);
+	all_acked(s, 40 * MS);
+}
+
 CASE(sack_without_memory_is_newreno)
 {
 	s->no_cold = true;
@@ -261,6 +298,30 @@ CASE(sack_without_memory_is_newreno)
 		IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, i));
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	IN(s, 20 * MS, .seq = 1);
+}
+
+/* Its timer, too: the retransmission of the head starts it again. */
+CASE(sack_takes_over_a_recovery_of_newreno)
+{
+	s->no_cold = true;
+	be_flying_sack(s, 12, 20);
+	for (unsigned i = 2; i < 5; i++)
+		IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, i));
+	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
+	IN(s, 20 * MS, .seq = 1, .ack = SEG(4));
+	assert_true(s->t.flags & TF_RENO_PARTIAL);
+	OUT(s, 20 * MS, .seq = SEG(4), .again = 1, .len = 1000);
+	s->no_cold = false;
+	IN(s, 30 * MS, .seq = 1, .ack = SEG(4), SACK1(5, 9));
+	assert_false(s->t.flags & TF_RENO_PARTIAL);
+	OUT(s, 30 * MS, .seq = SEG(10), .len = 1000);
+	script_skip(s);
+	IN(s, 50 * MS, .seq = 1, .ack = SEG(4), SACK1(5, 11));
+	OUT(s, 50 * MS, .seq = SEG(4), .again = 1, .len = 1000);
+	script_skip(s);
+	OUT(s, 250 * MS, .seq = SEG(4), .again = 1, .len = 1000);
+	script_skip(s);
+	all_acked(s, 260 * MS);
 }
 
 CASE(sack_not_negotiated_is_ignored)
@@ -639,7 +700,10 @@ int main(void)
 		T(fault_08_what_was_acknowledged_is_purged),
 		T(fault_08_snd_nxt_stays_at_a_fast_retransmit),
 		T(sack_blocks_for_what_was_not_sent_are_ignored),
+		T(sack_lost_messages_ask_for_their_own_room_only),
+		T(sack_small_messages_do_not_overtake_what_is_lost),
 		T(sack_without_memory_is_newreno),
+		T(sack_takes_over_a_recovery_of_newreno),
 		T(sack_not_negotiated_is_ignored),
 		T(sacked_segments_are_not_sent_again_after_a_timeout),
 		T(after_a_timeout_the_tail_above_the_sacked_is_sent_too),

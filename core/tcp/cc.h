@@ -114,6 +114,7 @@ struct cc_ack {
 	mt_time now;
 	/* on_sample only: */
 	bool in_recovery;
+	uint32_t n_lost;	    /* bytes found lost since the last one, but for those of on_loss */
 	uint32_t pipe;		    /* bytes believed in the network after this ACK */
 	const struct cc_rate *rate; /* NULL: not measured */
 };
@@ -130,7 +131,8 @@ struct cc_ops {
 	void (*init)(struct cc *);
 	/* New data is acknowledged, without ECE, outside fast recovery. */
 	void (*on_ack)(struct cc *, const struct cc_ack *);
-	/* Fast recovery begins: sets ssthresh and cwnd. */
+	/* Fast recovery begins: sets ssthresh and cwnd. flight: with own_window without what is
+	 * lost or SACKed, if that is known. */
 	void (*on_loss)(struct cc *, uint32_t flight, mt_time now);
 	/* First timeout of a series. */
 	void (*on_rto)(struct cc *, uint32_t flight, mt_time now);

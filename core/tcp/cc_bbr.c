@@ -271,6 +271,12 @@ static void set_rate(const struct cc *cc, struct cc_bbr_state *b, uint32_t srtt_
 		b->rate = rate ? rate : 1;
 }
 
+static void take_losses(struct cc *cc, const struct cc_ack *a)
+{
+	if (a->in_recovery && a->n_lost)
+		cc->cwnd = cc->cwnd > a->n_lost + cc->mss ? cc->cwnd - a->n_lost : cc->mss;
+}
+
 /* 4.2.3.4: conservation in the first round of a recovery; its end gives back what was before. */
 static void modulate(struct cc *cc, struct cc_bbr_state *b, const struct cc_ack *a)
 {
@@ -304,7 +310,10 @@ static void bbr_on_sample(struct cc *cc, const struct cc_ack *a)
 {
 	struct cc_bbr_state *b = state_of(cc);
 
-	if (!b || !a->rate || a->rate->n_bytes == 0)
+	if (!b)
+		return;
+	take_losses(cc, a);
+	if (!a->rate || a->rate->n_bytes == 0)
 		return;
 	if (b->min_rtt_at == 0) { /* the first */
 		b->min_rtt_at = b->cycle_at = a->now;

@@ -54,6 +54,17 @@ static bool take_rate(const struct arrival *a, struct cc_rate *r)
 	return true;
 }
 
+static uint32_t take_lost(struct tcb *t)
+{
+	uint32_t n = 0;
+
+	if (cold_of(t)) {
+		n = cold_of(t)->rack.n_lost;
+		cold_of(t)->rack.n_lost = 0;
+	}
+	return n;
+}
+
 void ack_sample(struct arrival *a, uint32_t before)
 {
 	struct tcb *t = a->t;
@@ -66,6 +77,7 @@ void ack_sample(struct arrival *a, uint32_t before)
 		.now = a->now,
 		.in_recovery = t->phase != PHASE_OPEN,
 		.rtt_us = newest_rtt(t, a->now),
+		.n_lost = take_lost(t),
 		.pipe = recovery_pipe(t),
 		.rate = take_rate(a, &rate) ? &rate : NULL,
 	};

@@ -12,6 +12,7 @@ void rack_init(struct tcb *t)
 
 	k->mult = 1;
 	k->persist = 0;
+	k->n_lost = 0;
 	rack_restart(t);
 }
 

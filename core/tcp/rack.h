@@ -27,6 +27,7 @@ struct rack {		     /* RFC 8985 5.2, 5.3 */
 	tcp_seq dsack_round; /* RACK.dsack_round */
 	uint32_t lost_us;
 	tcp_seq lost_end;
+	uint32_t n_lost; /* bytes found lost in a recovery that cc_ack.n_lost has not told yet */
 };
 
 void rack_init(struct tcb *);

@@ -208,6 +208,12 @@ bool recovery_delivered(struct tcb *t, const struct tcp_seg *s, mt_time now)
 	return w.n > 1;
 }
 
+/* Reno and its kind take FlightSize (RFC 5681 3.1); without SACK no more is known. */
+static uint32_t flight_of_loss(const struct tcb *t)
+{
+	return cc_ops(t)->own_window && uses_sack(t) ? recovery_pipe_of_losses(t) : flight(t);
+}
+
 static void enter_recovery(struct tcb *t, mt_time now)
 {
 	struct tcp_cold *c = cold_of(t);
@@ -215,7 +221,7 @@ static void enter_recovery(struct tcb *t, mt_time now)
 	if (c)
 		undo_arm(t, false);
 	if (ecn_loss_is_news(t))
-		window_on_loss(t, flight(t), now);
+		window_on_loss(t, flight_of_loss(t), now);
 	ecn_reduced(t);
 	t->xflags &= (uint16_t) ~(XF_TLP | XF_TLP_AGAIN);
 	t->phase = PHASE_RECOVERY;
@@ -270,6 +276,8 @@ static bool judge_losses(struct tcb *t, bool advanced, mt_time now)
 
 	if (begins)
 		enter_recovery(t, now);
+	else
+		cold_of(t)->rack.n_lost += lost - before;
 	if (t->phase == PHASE_RECOVERY && !cc_ops(t)->own_window)
 		reduce_in_proportion(t, advanced && lost <= before);
 	if (wait_us &&

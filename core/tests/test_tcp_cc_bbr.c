@@ -351,6 +351,14 @@ static void a_loss_conserves_and_gives_back(void **state)
 	p.cc.cwnd = 10 * MSS;
 	ack(&p, MSS, BW, 40 * MSS); /* what leaves the network may enter it */
 	assert_int_equal(p.cc.cwnd, 41 * MSS);
+	p.ack.n_lost = 6 * MSS; /* and what is lost may not */
+	ack(&p, MSS, BW, 34 * MSS);
+	assert_int_equal(p.cc.cwnd, 35 * MSS);
+	p.ack.n_lost = 50 * MSS;
+	p.rate.n_bytes = 0;
+	p.cc.ops->on_sample(&p.cc, &p.ack);
+	assert_int_equal(p.cc.cwnd, MSS);
+	p.ack.n_lost = 0;
 	p.ack.in_recovery = false;
 	ack(&p, MSS, BW, 40 * MSS);
 	assert_true(p.cc.cwnd >= before);

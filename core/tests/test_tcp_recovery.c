@@ -275,19 +275,37 @@ CASE(sack_lost_messages_ask_for_their_own_room_only)
 /* RFC 6675 5: NextSeg rule 1 before rule 2. */
 CASE(sack_small_messages_do_not_overtake_what_is_lost)
 {
-	be_flying_sack(s, 10, 20);
+	s->cfg.init_cwnd = 20;
+	be_flying_sack(s, 20, 20);
 	app_option(s, 0, TCP_OPT_NODELAY, 1);
-	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(2, 5));
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(2, 5)); /* worth a segment and a half */
 	OUT(s, 20 * MS, .seq = SEG(0), .len = 1000, .again = 1);
 	app_write(s, 20 * MS, 100);
 	OUT_NONE(s, 20 * MS);
 	IN(s, 21 * MS, .seq = 1, .ack = 1, SACK1(2, 6));
-	OUT_NONE(s, 21 * MS); /* half a segment's worth: not enough for the second */
+	OUT(s, 21 * MS, .seq = SEG(1), .len = 1000, .again = 1);
+	OUT_NONE(s, 21 * MS);
 	IN(s, 22 * MS, .seq = 1, .ack = 1, SACK1(2, 7));
-	OUT(s, 22 * MS, .seq = SEG(1), .len = 1000, .again = 1);
-	IN(s, 23 * MS, .seq = 1, .ack = 1, SACK1(2, 8));
-	OUT(s, 23 * MS, .seq = SEG(10), .len = 100, .again = 0);
+	OUT(s, 22 * MS, .seq = SEG(20), .len = 100, .again = 0);
 	all_acked(s, 40 * MS);
+}
+
+/* draft-cardwell-iccrg-bbr 4.2.3.4: what leaves the network may enter it, losses may not. */
+CASE(bbr_conserves_what_is_in_the_network)
+{
+	s->cfg.cc = &cc_bbr;
+	be_flying_sack(s, 10, 20);
+	script_until(s, 19 * MS); /* all of the schedule */
+	script_skip(s);
+	IN(s, 40 * MS, .seq = 1, .ack = 1, SACK1(1, 4));
+	assert_int_equal(s->t.phase, PHASE_RECOVERY);
+	assert_int_equal(s->t.cc.cwnd, 9000); /* six in the network, three delivered */
+	OUT(s, 40 * MS, .seq = SEG(0), .len = 1000, .again = 1);
+	script_skip(s);
+	IN(s, 41 * MS, .seq = 1, .ack = 1, .n_sack = 2, .sack = {SEG(8), SEG(9), SEG(1), SEG(4)});
+	assert_int_equal(s->t.cc.cwnd, 5000);
+	script_skip(s);
+	all_acked(s, 90 * MS);
 }
 
 CASE(sack_without_memory_is_newreno)
@@ -304,23 +322,21 @@ CASE(sack_without_memory_is_newreno)
 CASE(sack_takes_over_a_recovery_of_newreno)
 {
 	s->no_cold = true;
-	be_flying_sack(s, 12, 20);
+	be_flying_sack(s, 10, 20);
 	for (unsigned i = 2; i < 5; i++)
 		IN(s, 10 * MS, .seq = 1, .ack = 1, SACK1(1, i));
 	OUT(s, 10 * MS, .seq = SEG(0), .again = 1, .len = 1000);
 	IN(s, 20 * MS, .seq = 1, .ack = SEG(4));
-	assert_true(s->t.flags & TF_RENO_PARTIAL);
 	OUT(s, 20 * MS, .seq = SEG(4), .again = 1, .len = 1000);
+	assert_true(s->t.flags & TF_RENO_PARTIAL);
 	s->no_cold = false;
 	IN(s, 30 * MS, .seq = 1, .ack = SEG(4), SACK1(5, 9));
 	assert_false(s->t.flags & TF_RENO_PARTIAL);
+	app_write(s, 30 * MS, 1000);
 	OUT(s, 30 * MS, .seq = SEG(10), .len = 1000);
-	script_skip(s);
 	IN(s, 50 * MS, .seq = 1, .ack = SEG(4), SACK1(5, 11));
 	OUT(s, 50 * MS, .seq = SEG(4), .again = 1, .len = 1000);
-	script_skip(s);
 	OUT(s, 250 * MS, .seq = SEG(4), .again = 1, .len = 1000);
-	script_skip(s);
 	all_acked(s, 260 * MS);
 }
 
@@ -702,6 +718,7 @@ int main(void)
 		T(sack_blocks_for_what_was_not_sent_are_ignored),
 		T(sack_lost_messages_ask_for_their_own_room_only),
 		T(sack_small_messages_do_not_overtake_what_is_lost),
+		T(bbr_conserves_what_is_in_the_network),
 		T(sack_without_memory_is_newreno),
 		T(sack_takes_over_a_recovery_of_newreno),
 		T(sack_not_negotiated_is_ignored),

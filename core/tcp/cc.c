@@ -47,7 +47,7 @@ void cc_init(struct cc *cc, const struct cc_ops *ops, uint32_t mss, uint8_t init
 	ops->init(cc);
 }
 
-static uint32_t rescale(uint32_t window, uint32_t from, uint32_t to)
+uint32_t cc_rescale(uint32_t window, uint32_t from, uint32_t to)
 {
 	uint64_t w = (uint64_t)window * to / from;
 
@@ -56,18 +56,22 @@ static uint32_t rescale(uint32_t window, uint32_t from, uint32_t to)
 
 void cc_set_mss(struct cc *cc, uint32_t mss)
 {
+	uint32_t from = cc->mss;
+
 	check(mss > 0 && mss <= UINT16_MAX);
-	if (mss == cc->mss)
+	if (mss == from)
 		return;
-	cc->cwnd = rescale(cc->cwnd, cc->mss, mss);
+	cc->cwnd = cc_rescale(cc->cwnd, from, mss);
 	if (cc->cwnd < mss)
 		cc->cwnd = mss;
 	if (cc->ssthresh != UINT32_MAX)
-		cc->ssthresh = rescale(cc->ssthresh, cc->mss, mss);
+		cc->ssthresh = cc_rescale(cc->ssthresh, from, mss);
 	cc->mss = mss;
 	cc->acked = 0;
-	/* What the algorithm remembers is in bytes of the old size. */
-	cc->ops->init(cc);
+	if (cc->ops->resize)
+		cc->ops->resize(cc, from);
+	else /* what the algorithm remembers is in bytes of the old size */
+		cc->ops->init(cc);
 }
 
 void cc_undo(struct cc *cc, const struct cc *before)

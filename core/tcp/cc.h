@@ -129,6 +129,8 @@ struct cc_ops {
 	const char *name;
 	/* After cwnd, ssthresh and mss are set; at any time of a connection. Leaves them alone. */
 	void (*init)(struct cc *);
+	/* The segment size, `from` before, is another one, and the windows with it. NULL: init. */
+	void (*resize)(struct cc *, uint32_t from);
 	/* New data is acknowledged, without ECE, outside fast recovery. */
 	void (*on_ack)(struct cc *, const struct cc_ack *);
 	/* Fast recovery begins: sets ssthresh and cwnd. flight: with own_window without what is
@@ -167,6 +169,8 @@ void cc_set_mss(struct cc *, uint32_t mss); /* keeps the window in segments */
 void cc_undo(struct cc *, const struct cc *before);
 
 /* ---- for the algorithms ---- */
+/* As many segments of size `to` as the window has of size `from`. */
+uint32_t cc_rescale(uint32_t window, uint32_t from, uint32_t to);
 /* Reno's answers, which others share (RFC 5681 3). */
 void cc_reno_on_ack(struct cc *, const struct cc_ack *);
 void cc_reno_on_loss(struct cc *, uint32_t flight, mt_time now);

@@ -342,6 +342,15 @@ static void bbr_init(struct cc *cc)
 	b->min_rtt_us = UINT32_MAX;
 }
 
+/* The model of the path is of bytes and times. */
+static void bbr_resize(struct cc *cc, uint32_t from)
+{
+	struct cc_bbr_state *b = state_of(cc);
+
+	if (b)
+		b->prior_cwnd = cc_rescale(b->prior_cwnd, from, cc->mss);
+}
+
 static void bbr_on_ack(struct cc *cc, const struct cc_ack *a)
 {
 	if (!state_of(cc))
@@ -403,6 +412,7 @@ static uint64_t bbr_pacing_rate(const struct cc *cc, const struct rtt *rtt)
 const struct cc_ops cc_bbr = {
 	.name = "bbr",
 	.init = bbr_init,
+	.resize = bbr_resize,
 	.on_ack = bbr_on_ack,
 	.on_loss = bbr_on_loss,
 	.on_rto = bbr_on_rto,

@@ -16,6 +16,13 @@ static void dctcp_init(struct cc *cc)
 		(struct cc_dctcp_state){.alpha = ONE}; /* 3.3: the first mark counts in full */
 }
 
+/* alpha is a fraction, what is counted is bytes, and the echoes are of the other direction. */
+static void dctcp_resize(struct cc *cc, uint32_t from)
+{
+	(void)cc;
+	(void)from;
+}
+
 /* 3.3: once per window of data. */
 static void dctcp_on_sample(struct cc *cc, const struct cc_ack *a)
 {
@@ -49,6 +56,7 @@ static void dctcp_on_ece(struct cc *cc, uint32_t flight, mt_time now)
 const struct cc_ops cc_dctcp = {
 	.name = "dctcp",
 	.init = dctcp_init,
+	.resize = dctcp_resize,
 	.on_ack = cc_reno_on_ack,
 	.on_loss = cc_reno_on_loss, /* 3.5: a loss is a loss */
 	.on_rto = cc_reno_on_rto,

@@ -276,7 +276,7 @@ static bool judge_losses(struct tcb *t, bool advanced, mt_time now)
 
 	if (begins)
 		enter_recovery(t, now);
-	else
+	else if (cc_ops(t)->on_sample)
 		cold_of(t)->rack.n_lost += lost - before;
 	if (t->phase == PHASE_RECOVERY && !cc_ops(t)->own_window)
 		reduce_in_proportion(t, advanced && lost <= before);

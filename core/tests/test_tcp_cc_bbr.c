@@ -384,6 +384,25 @@ static void a_timeout_starts_from_one_segment(void **state)
 	assert_true(p.cc.cwnd >= before);
 }
 
+static void a_smaller_segment_is_the_same_path(void **state)
+{
+	struct cc_bbr_state known;
+	struct path p;
+	uint64_t before;
+
+	(void)state;
+	path_known(&p);
+	p.cc.ops->on_loss(&p.cc, BDP, p.now);
+	known = *bbr(&p);
+	before = rate(&p);
+	assert_true(known.prior_cwnd > 4 * MSS);
+	cc_set_mss(&p.cc, MSS / 2);
+	assert_int_equal(rate(&p), before);
+	assert_int_equal(bbr(&p)->prior_cwnd, known.prior_cwnd / 2);
+	known.prior_cwnd /= 2;
+	assert_memory_equal(bbr(&p), &known, sizeof(known));
+}
+
 static void after_idle_the_pipe_is_filled_at_its_rate(void **state)
 {
 	struct path p;
@@ -439,6 +458,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(after_ten_seconds_the_round_trip_is_probed),
 	cmocka_unit_test(a_loss_conserves_and_gives_back),
 	cmocka_unit_test(a_timeout_starts_from_one_segment),
+	cmocka_unit_test(a_smaller_segment_is_the_same_path),
 	cmocka_unit_test(after_idle_the_pipe_is_filled_at_its_rate),
 	cmocka_unit_test(without_its_state_it_is_reno),
 };

@@ -308,6 +308,23 @@ static void alpha_fades_to_nothing(void **state)
 	assert_int_equal(cc.cwnd, 50000);
 }
 
+static void a_smaller_segment_changes_nothing(void **state)
+{
+	struct cc_dctcp_state before;
+	struct cc cc;
+
+	(void)state;
+	cc_init(&cc, &cc_dctcp, 1000, 10);
+	for (int i = 0; i < 100; i++)
+		sample(&cc, 1000, 11000, i % 3 == 0);
+	cc.u.dctcp.echoes = (struct cc_echoes){.to = {seq_of(1001)}, .n = 1, .ece = 1};
+	before = cc.u.dctcp;
+	assert_true(before.alpha < ONE);
+	cc_set_mss(&cc, 500);
+	assert_int_equal(cc.cwnd, 5000);
+	assert_memory_equal(&cc.u.dctcp, &before, sizeof(before));
+}
+
 static void the_window_never_falls_below_two_segments(void **state)
 {
 	struct cc cc;
@@ -344,6 +361,7 @@ static const struct CMUnitTest tests[] = {
 	T(a_loss_halves_though_ece_cut_little),
 	cmocka_unit_test(alpha_follows_the_fraction),
 	cmocka_unit_test(alpha_fades_to_nothing),
+	cmocka_unit_test(a_smaller_segment_changes_nothing),
 	cmocka_unit_test(the_window_never_falls_below_two_segments),
 };
 

@@ -171,6 +171,26 @@ CASE(prr_sends_each_segment_in_proportion_when_many_are_lost)
 	all_acked(s, 90 * MS);
 }
 
+/* The second of three is lost again, which the timer finds out: nothing is in the network, nothing
+ * delivered, more sent than delivered. */
+CASE(prr_leaves_a_segment_when_the_pipe_runs_empty)
+{
+	be_flying_sack(s, 10, 20);
+	s->t.xflags |= XF_REORDERED; /* the timer finds all of them */
+	IN(s, 20 * MS, .seq = 1, .ack = 1, SACK1(3, 10));
+	OUT(s, 25 * MS + MT_US, .seq = SEG(0), .len = 1000, .again = 1);
+	IN(s, 46 * MS, .seq = 1, .ack = SEG(1), SACK1(3, 10));
+	OUT(s, 46 * MS, .seq = SEG(1), .len = 1000, .again = 1);
+	OUT(s, 46 * MS, .seq = SEG(2), .len = 1000, .again = 1);
+	IN(s, 67 * MS, .seq = 1, .ack = SEG(1), SACK1(2, 10));
+	OUT_NONE(s, 72 * MS);
+	script_until(s, 73 * MS);
+	assert_int_equal(s->log[s->n_seen].seg.seq.v - s->iss.v, SEG(1));
+	assert_int_equal(s->t.cc.cwnd, 1000);
+	script_skip(s);
+	all_acked(s, 93 * MS);
+}
+
 CASE(prr_is_for_sack_only)
 {
 	be_flying(s, 10, 20);
@@ -194,6 +214,7 @@ int main(int argc, char **argv)
 		T(the_flight_reaches_ssthresh),
 		T(prr_spreads_the_reduction_over_a_round_trip),
 		T(prr_sends_each_segment_in_proportion_when_many_are_lost),
+		T(prr_leaves_a_segment_when_the_pipe_runs_empty),
 		T(prr_is_for_sack_only),
 	};
 

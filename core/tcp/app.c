@@ -277,9 +277,8 @@ int tcp_set_cc(struct tcb *t, const struct cc_ops *ops, mt_time now)
 		return -ENOBUFS;
 	cc = &t->own->cc;
 	pace_restart(t, now);
-	/* Who has no threshold of its own leaves none: the window it had is what the path takes. */
-	if (cc->ops->own_window && !ops->own_window && t->state >= TCPS_ESTABLISHED)
-		t->cc.ssthresh = min_u32(t->cc.ssthresh, t->cc.cwnd);
+	if (cc->ops->handover && !ops->own_window && t->state >= TCPS_ESTABLISHED)
+		window_handover(t);
 	*cc = window_now(t);
 	cc->ops = ops;
 	cc->acked = 0;

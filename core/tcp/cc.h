@@ -143,6 +143,8 @@ struct cc_ops {
 	/* ECE, once per window of data. NULL: no data of ours is ECT. The same as on_loss: a loss
 	 * in the same window is no further news (RFC 3168 6.1.2). */
 	void (*on_ece)(struct cc *, uint32_t flight, mt_time now);
+	/* Another one, without own_window, takes over: leaves in ssthresh what the path takes. */
+	void (*handover)(struct cc *);
 	/* Every ACK of ESTABLISHED and later, also in recovery, after on_ack and on_loss, before
 	 * on_ece. */
 	void (*on_sample)(struct cc *, const struct cc_ack *);

@@ -400,6 +400,21 @@ static void bbr_on_idle(struct cc *cc, uint32_t init_cwnd, mt_time idle_since, m
 		set_rate(cc, b, 0);
 }
 
+/* The window it has; in a recovery or a PROBE_RTT the one it would go back to. */
+static void bbr_handover(struct cc *cc)
+{
+	struct cc_bbr_state *b = state_of(cc);
+	uint32_t w = cc->cwnd;
+
+	if (!b) /* Reno has a threshold */
+		return;
+	if ((b->recovering || b->mode == BBR_PROBE_RTT) && w < b->prior_cwnd)
+		w = b->prior_cwnd;
+	if (w < 2 * cc->mss)
+		w = 2 * cc->mss;
+	cc->ssthresh = min_u32(cc->ssthresh, w);
+}
+
 static uint64_t bbr_pacing_rate(const struct cc *cc, const struct rtt *rtt)
 {
 	const struct cc_bbr_state *b = state_of(cc);
@@ -417,6 +432,7 @@ const struct cc_ops cc_bbr = {
 	.on_loss = bbr_on_loss,
 	.on_rto = bbr_on_rto,
 	.on_idle = bbr_on_idle,
+	.handover = bbr_handover,
 	.on_sample = bbr_on_sample,
 	.pacing_rate = bbr_pacing_rate,
 	.cold = true,

@@ -106,6 +106,14 @@ void window_on_idle(struct tcb *t, mt_time idle_since, mt_time now)
 	leave(t, cc);
 }
 
+void window_handover(struct tcb *t)
+{
+	struct cc tmp, *cc = view(t, &tmp);
+
+	cc->ops->handover(cc);
+	leave(t, cc);
+}
+
 uint64_t window_pacing_rate(const struct tcb *t)
 {
 	struct cc tmp, *cc = view(t, &tmp);

@@ -39,6 +39,7 @@ void window_on_loss(struct tcb *, uint32_t flight, mt_time now);
 void window_on_rto(struct tcb *, mt_time now);
 void window_on_ece(struct tcb *, uint32_t flight, mt_time now);
 void window_on_idle(struct tcb *, mt_time idle_since, mt_time now);
+void window_handover(struct tcb *);
 uint64_t window_pacing_rate(const struct tcb *);
 void window_undo(struct tcb *, const struct cc *before);
 /* A copy of everything, for window_undo. */

@@ -418,6 +418,42 @@ static void after_idle_the_pipe_is_filled_at_its_rate(void **state)
 	assert_true(p.cc.cwnd > 10 * MSS);
 }
 
+static void handover_is(struct path *p, uint32_t want)
+{
+	uint32_t cwnd = p->cc.cwnd;
+
+	p->cc.ssthresh = UINT32_MAX;
+	p->cc.ops->handover(&p->cc);
+	assert_int_equal(p->cc.ssthresh, want);
+	assert_int_equal(p->cc.cwnd, cwnd);
+}
+
+static void another_takes_over_what_the_path_takes(void **state)
+{
+	struct path p;
+	uint32_t before;
+
+	(void)state;
+	path_known(&p);
+	for (int i = 0; i < 4; i++)
+		ack(&p, BDP, BW, BDP);
+	before = p.cc.cwnd;
+	handover_is(&p, before);
+	p.cc.ops->on_rto(&p.cc, BDP, p.now);
+	assert_int_equal(p.cc.cwnd, MSS);
+	handover_is(&p, before);
+	ack(&p, MSS, BW, MSS); /* that was all */
+	p.ack.rtt_us = RTT + 5000;
+	p.now += 10 * MT_SEC + RTT * MT_US;
+	before = p.cc.cwnd;
+	ack(&p, BDP, BW, BDP);
+	assert_int_equal(p.cc.cwnd, 4 * MSS);
+	handover_is(&p, before);
+	path_init(&p);
+	p.cc.cwnd = MSS;
+	handover_is(&p, 2 * MSS);
+}
+
 static void without_its_state_it_is_reno(void **state)
 {
 	struct rtt r;
@@ -437,6 +473,9 @@ static void without_its_state_it_is_reno(void **state)
 	assert_int_equal(cc.cwnd, MSS);
 	cc.ops->on_idle(&cc, 10 * MSS, 0, 0);
 	assert_int_equal(cc.cwnd, MSS);
+	cc.ssthresh = UINT32_MAX;
+	cc.ops->handover(&cc);
+	assert_int_equal(cc.ssthresh, UINT32_MAX);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -460,6 +499,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_timeout_starts_from_one_segment),
 	cmocka_unit_test(a_smaller_segment_is_the_same_path),
 	cmocka_unit_test(after_idle_the_pipe_is_filled_at_its_rate),
+	cmocka_unit_test(another_takes_over_what_the_path_takes),
 	cmocka_unit_test(without_its_state_it_is_reno),
 };
 

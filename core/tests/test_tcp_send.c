@@ -594,6 +594,21 @@ CASE(change_of_congestion_control_keeps_the_window)
 	assert_int_equal(script_cc(s, NULL), -ENOENT);
 }
 
+/* BBR has a segment after a timeout, and goes back to what it had; its successor may, too. */
+CASE(change_of_congestion_control_takes_no_momentary_window)
+{
+	s->cfg.cc = &cc_bbr;
+	be_established(s);
+	app_write(s, 0, 10000);
+	script_until(s, 300 * MS);
+	assert_true(s->all_events & TCP_EV_RTO);
+	assert_int_equal(s->t.cc.cwnd, 1000);
+	assert_int_equal(script_cc(s, &cc_newreno), 0);
+	assert_int_equal(s->t.cc.cwnd, 1000);
+	assert_int_equal(s->t.cc.ssthresh, 10000);
+	script_skip(s);
+}
+
 /* ---- path MTU ---- */
 
 CASE(path_mtu_is_believed_for_what_is_in_flight_only)
@@ -682,6 +697,7 @@ int main(void)
 		T(restart_window_of_large_segments),
 		T(window_does_not_grow_unused),
 		T(change_of_congestion_control_keeps_the_window),
+		T(change_of_congestion_control_takes_no_momentary_window),
 		T(path_mtu_is_believed_for_what_is_in_flight_only),
 		T(options_read_back),
 	};

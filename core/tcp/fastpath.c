@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "tcp/fastpath.h"
 #include "tcp/arrival.h"
-#include "tcp/pace.h"
 #include "tcp/recovery.h"
 
 void fastpath_input(struct arrival *a)
@@ -21,7 +20,6 @@ void fastpath_input(struct arrival *a)
 		ack_new(t, s, a->ev, a->now);
 		if (cc_ops(t)->on_sample)
 			ack_sample(a, before);
-		pace_settle(t, a->now);
 	}
 	ack_window(t, s, advanced, a->now);
 	end = t->state == TCPS_ESTABLISHED ? 0 : ack_fin(t, a->now);

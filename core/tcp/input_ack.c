@@ -83,6 +83,7 @@ void ack_sample(struct arrival *a, uint32_t before)
 	};
 
 	window_on_sample(t, &ack);
+	pace_settle(t, a->now);
 }
 
 /* The window opened for a connection that was probing it. */
@@ -227,7 +228,6 @@ enum step step_ack(struct arrival *a)
 	ack_judge(a, advanced, sacked);
 	if (cc_ops(t)->on_sample)
 		ack_sample(a, before);
-	pace_settle(t, a->now);
 	/* An ACK that ends a recovery is still of the window that it has reduced, if it has. */
 	if ((s->flags & TCPF_ECE) && (!reduced || (a->ev->flags & TCP_EV_UNDO)))
 		ecn_echo(a, before);

@@ -20,7 +20,8 @@ static inline bool pace_holds(const struct tcb *t, mt_time now)
 
 /* len bytes of data leave. */
 void pace_sent(struct tcb *, uint32_t len, mt_time now);
-/* The schedule lies no further ahead than a quantum and a segment take at the rate of now. */
+/* The schedule lies no further ahead than a quantum and a segment take at the rate of now. Asked
+ * with each sample of an algorithm's: the window's own rate never owes more than a few round trips. */
 void pace_hurry(struct tcb *, mt_time now);
 static inline void pace_settle(struct tcb *t, mt_time now)
 {

@@ -20,6 +20,12 @@ static void fixed_init(struct cc *cc)
 	cc->acked = 0;
 }
 
+static void fixed_on_sample(struct cc *cc, const struct cc_ack *a)
+{
+	(void)cc;
+	(void)a;
+}
+
 static const struct cc_ops fixed = {
 	.name = "fixed",
 	.init = fixed_init,
@@ -27,6 +33,7 @@ static const struct cc_ops fixed = {
 	.on_loss = cc_reno_on_loss,
 	.on_rto = cc_reno_on_rto,
 	.on_idle = cc_reno_on_idle,
+	.on_sample = fixed_on_sample,
 	.pacing_rate = fixed_rate,
 };
 

@@ -203,7 +203,7 @@ def tables(found: Comparison) -> list[Any]:
 
 
 def main(first: Path, second: Path, percent: float) -> int:
-    """Tables, what is worse by more than so many percent, or gone: exit status 1 if anything is; then whether the two say the same."""
+    """Tables, what is worse by more than so many percent, or gone: exit status 1 if anything is, UsageError where nothing could be compared; whether the two say the same."""
     before, after = rows.read(first), rows.read(second)
     found = compare(before, after)
     console = terminal.console()
@@ -229,8 +229,11 @@ def main(first: Path, second: Path, percent: float) -> int:
         print(f"lost: {agree.told_of(key)}: A has a value, B has none")
     for line in found.broken:
         print(f"failing: {agree.told_of(line.key)}: {max(map(failed_share, line.rows)):.1%} of the connections in B")
-    if not regressions and not found.lost and not found.broken:
-        print(f"no regression beyond {percent:g}%" if found.points else "nothing could be compared")
+    worse = bool(regressions or found.lost or found.broken)
+    if not worse and found.points:
+        print(f"no regression beyond {percent:g}%")
     same = agree.of(before, after, [manifest.read(folder) for folder in (first, second)])
     print("\n".join(same.words()))
-    return 1 if regressions or found.lost or found.broken else 0
+    if not worse and not found.points:  # a gate that looked at nothing has not passed
+        raise UsageError("nothing could be compared: see above why")
+    return int(worse)

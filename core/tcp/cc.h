@@ -62,14 +62,16 @@ struct cc_bbr_state {
 	uint64_t bw[CC_BBR_ROUNDS]; /* largest rate of each of the last rounds, bytes/s */
 	uint64_t full_bw, rate;	    /* rate: that data leaves at */
 	mt_time min_rtt_at, cycle_at, probe_done_at;
+	mt_time bw_at;		  /* bw was confirmed, or halved because it was not */
 	uint32_t round, bw_round; /* numbers of rounds: the current, the last with a sample */
 	uint32_t next_round;	  /* begins when this much more was delivered */
 	uint32_t min_rtt_us;
-	uint32_t probe_end; /* what was sent up to here was bounded by PROBE_RTT */
+	uint32_t probe_end;   /* what was sent up to here was bounded by PROBE_RTT */
+	uint32_t newreno_end; /* ... or left in a recovery without SACK */
 	uint32_t prior_cwnd;
 	uint8_t mode, cycle, n_full;
 	bool filled, limited, restarting;
-	bool round_start, probe_round, probe_limited;
+	bool round_start, probe_round, probe_limited, held;
 	bool recovering, conserving, conserve_next;
 };
 
@@ -114,8 +116,9 @@ struct cc_ack {
 	mt_time now;
 	/* on_sample only: */
 	bool in_recovery;
-	uint32_t n_lost;	    /* bytes found lost since the last one, but for those of on_loss */
-	uint32_t pipe;		    /* bytes believed in the network after this ACK */
+	bool newreno;	 /* ... without SACK: its rate is not the path's */
+	uint32_t n_lost; /* bytes found lost since the last one, but for those of on_loss */
+	uint32_t pipe;	 /* bytes believed in the network after this ACK */
 	const struct cc_rate *rate; /* NULL: not measured */
 };
 

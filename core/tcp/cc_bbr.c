@@ -19,6 +19,8 @@
 #define GAIN_DRAIN    347u  /* 1 / GAIN_HIGH */
 #define GAIN_CWND     2000u /* room for ACKs that come late and together (4.2.3.2) */
 #define MIN_RTT_TIME  (10 * MT_SEC)
+#define HOLD_TIME     MT_SEC
+#define HOLD_ROUNDS   (2u * CC_BBR_ROUNDS)
 #define PROBE_TIME    (200 * MT_MS)
 #define MIN_SEGS      4u
 #define FULL_ROUNDS   3u
@@ -62,6 +64,29 @@ static void add_bw(struct cc_bbr_state *b, uint64_t bw)
 		b->bw[b->round % CC_BBR_ROUNDS] = bw;
 }
 
+/* Without SACK a recovery mends one segment per round trip or goes back over what has long arrived,
+ * and then one ACK tells of all that: its rates are not the path's, be they low or high. The filter
+ * stands still until something that left later is delivered. A path that has become slower may
+ * never let it come to that: what nothing has confirmed for so long is halved. */
+static void hold(struct cc_bbr_state *b, const struct cc_ack *a)
+{
+	mt_time most = HOLD_TIME + HOLD_ROUNDS * (mt_time)b->min_rtt_us * MT_US;
+
+	if (a->newreno) {
+		b->held = true;
+		b->newreno_end = a->rate->total + a->pipe;
+	} else if ((int32_t)(a->rate->prior_delivered - b->newreno_end) > 0) {
+		b->held = false;
+	}
+	if (!b->held || b->restarting) {
+		b->bw_at = a->now;
+	} else if (a->now - b->bw_at > most) {
+		for (unsigned i = 0; i < CC_BBR_ROUNDS; i++)
+			b->bw[i] /= 2;
+		b->bw_at = a->now;
+	}
+}
+
 static void note_round(struct cc_bbr_state *b, const struct cc_rate *r)
 {
 	if (b->conserve_next)
@@ -71,7 +96,7 @@ static void note_round(struct cc_bbr_state *b, const struct cc_rate *r)
 	if (!b->round_start)
 		return;
 	b->next_round = r->total;
-	b->round++;
+	b->round += !b->held;
 	b->conserving = false;
 }
 
@@ -90,7 +115,7 @@ static void note_bw(struct cc_bbr_state *b, const struct cc_rate *r)
 		return;
 	bw = (uint64_t)r->delivered * 1000000 / r->interval_us;
 	b->limited = limited;
-	if (!limited || bw >= max_bw(b))
+	if (!b->held && (!limited || bw >= max_bw(b)))
 		add_bw(b, bw);
 }
 
@@ -319,6 +344,7 @@ static void bbr_on_sample(struct cc *cc, const struct cc_ack *a)
 		b->min_rtt_at = b->cycle_at = a->now;
 		b->next_round = a->rate->prior_delivered;
 	}
+	hold(b, a);
 	note_round(b, a->rate);
 	note_bw(b, a->rate);
 	cycle(cc, b, a);

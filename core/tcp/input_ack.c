@@ -76,6 +76,7 @@ void ack_sample(struct arrival *a, uint32_t before)
 		.rtt = &t->rtt,
 		.now = a->now,
 		.in_recovery = t->phase != PHASE_OPEN,
+		.newreno = t->phase != PHASE_OPEN && !uses_sack(t),
 		.rtt_us = newest_rtt(t, a->now),
 		.n_lost = take_lost(t),
 		.pipe = recovery_pipe(t),

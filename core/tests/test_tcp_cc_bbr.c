@@ -384,6 +384,84 @@ static void a_timeout_starts_from_one_segment(void **state)
 	assert_true(p.cc.cwnd >= before);
 }
 
+/* A round of a recovery without SACK. */
+static void mend_one(struct path *p)
+{
+	p->ack.in_recovery = p->ack.newreno = true;
+	p->now += RTT * MT_US;
+	ack(p, MSS, MSS * 1000000ull / RTT, MSS);
+	p->ack.in_recovery = p->ack.newreno = false;
+}
+
+static void a_recovery_without_sack_says_nothing_of_the_rate(void **state)
+{
+	struct path p;
+
+	(void)state;
+	path_known(&p);
+	p.cc.ops->on_loss(&p.cc, BDP, p.now);
+	for (int i = 0; i < 40; i++)
+		mend_one(&p);
+	assert_in_range(rate(&p), BW * 7 / 10, BW * 125 / 100);
+	p.ack.newreno = true; /* one ACK tells of all that arrived in the meantime */
+	ack(&p, BDP, 10 * BW, BDP);
+	p.ack.newreno = false;
+	assert_in_range(rate(&p), BW * 7 / 10, BW * 125 / 100);
+	ack(&p, BDP, BW / 10, BDP); /* it left when the recovery was not over */
+	assert_true(bbr(&p)->held);
+	for (int i = 0; i < 2; i++)
+		ack(&p, BDP, BW / 10, BDP);
+	assert_false(bbr(&p)->held);
+	assert_in_range(rate(&p), BW * 7 / 10, BW * 125 / 100); /* a round or two of ten */
+}
+
+static void after_it_a_slower_path_is_believed(void **state)
+{
+	struct path p;
+
+	(void)state;
+	path_known(&p);
+	for (int i = 0; i < 40; i++)
+		mend_one(&p);
+	for (int i = 0; i < 13; i++) {
+		p.now += RTT * MT_US;
+		ack(&p, BDP, BW / 2, BDP);
+	}
+	assert_true(rate(&p) < BW * 65 / 100);
+}
+
+static void a_rate_that_nothing_confirms_is_halved(void **state)
+{
+	mt_time most = MT_SEC + 20ull * RTT * MT_US, ends;
+	struct path p;
+	uint64_t bw;
+
+	(void)state;
+	path_known(&p);
+	bw = bbr(&p)->bw[bbr(&p)->round % CC_BBR_ROUNDS];
+	for (int i = 1; i <= 3; i++) {
+		ends = p.now + most;
+		while (p.now <= ends) {
+			assert_int_equal(bbr(&p)->bw[bbr(&p)->round % CC_BBR_ROUNDS], bw);
+			mend_one(&p);
+		}
+		bw /= 2;
+	}
+}
+
+static void an_idle_time_does_not_halve_it(void **state)
+{
+	struct path p;
+
+	(void)state;
+	path_known(&p);
+	mend_one(&p);
+	p.now += 60 * MT_SEC;
+	p.cc.ops->on_idle(&p.cc, 10 * MSS, p.now - 60 * MT_SEC, p.now);
+	ack(&p, MSS, MSS * 1000000ull / RTT, MSS);
+	assert_true(rate(&p) > BW * 7 / 10);
+}
+
 static void a_smaller_segment_is_the_same_path(void **state)
 {
 	struct cc_bbr_state known;
@@ -497,6 +575,10 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(after_ten_seconds_the_round_trip_is_probed),
 	cmocka_unit_test(a_loss_conserves_and_gives_back),
 	cmocka_unit_test(a_timeout_starts_from_one_segment),
+	cmocka_unit_test(a_recovery_without_sack_says_nothing_of_the_rate),
+	cmocka_unit_test(after_it_a_slower_path_is_believed),
+	cmocka_unit_test(a_rate_that_nothing_confirms_is_halved),
+	cmocka_unit_test(an_idle_time_does_not_halve_it),
 	cmocka_unit_test(a_smaller_segment_is_the_same_path),
 	cmocka_unit_test(after_idle_the_pipe_is_filled_at_its_rate),
 	cmocka_unit_test(another_takes_over_what_the_path_takes),

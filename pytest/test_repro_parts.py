@@ -339,6 +339,9 @@ def test_a_function_without_a_name_is_its_callers_by_caller_only():
     assert [classify.classify(sample, {}, how) for how in ("leaf", "caller")] == ["unclassified", "tcpip"]
     frames[0] = classify.Frame("memcpy", "/usr/lib/libc.so.6")
     assert classify.classify(sample, {}, "leaf") == "tcpip"
+    for name in ("[unknown]", "__vdso_clock_gettime"):  # of that library all functions do one thing, with a name or without
+        frames[0] = classify.Frame(name, "[vdso]")
+        assert classify.classify(sample, {}, "leaf") == "tcpip"
 
 
 @pytest.mark.parametrize("way, wanted", [

@@ -22,14 +22,16 @@ KNOWN = {
         ep_scan_ready_list.constprop.0 ep_send_events_proc sock_alloc_file alloc_empty_file __alloc_file alloc_file_pseudo __fput fput_many
         fput_close_sync ____fput __fget_light __fget_files fdget new_sync_read vfs_write ksys_read sock_write_iter __schedule dequeue_entity
         enqueue_task_fair psi_task_switch futex_wake futex_wait_queue_me io_issue_sqe io_submit_sqes exit_to_user_mode_loop exit_to_user_mode_prepare
-        syscall_exit_to_user_mode handle_mm_fault __folio_batch_add_and_move lru_cache_add filemap_map_pages""",
+        syscall_exit_to_user_mode handle_mm_fault __folio_batch_add_and_move lru_cache_add filemap_map_pages ptep_test_and_clear_young
+        pmdp_test_and_clear_young kdamond_fn __rmap_walk_file call_timer_fn do_nanosleep blk_mq_dispatch_rq_list __file_ref_put""",
     "helper": """skb_release_data __alloc_skb kmem_cache_alloc_node kmem_cache_alloc_node_noprof kmem_cache_alloc_lru_noprof kmem_cache_alloc_trace
         __kmalloc_cache_noprof kfree kmem_cache_free ___slab_alloc __slab_free memcg_slab_post_alloc_hook __memcg_slab_free_hook obj_cgroup_charge
         refill_obj_stock get_page_from_freelist __alloc_pages __alloc_pages_noprof alloc_pages_mpol __free_frozen_pages free_unref_page
         free_unref_folios page_frag_free native_queued_spin_lock_slowpath __pv_queued_spin_lock_slowpath _raw_spin_lock_bh mod_timer __mod_timer
         ktime_get_with_offset srso_return_thunk srso_alias_return_thunk retbleed_return_thunk entry_untrain_ret zen_untrain_ret clear_bhb_loop
         __x86_indirect_thunk_rax __x86_return_thunk its_return_thunk copy_user_generic_string rep_movs_alternative _copy_to_iter
-        copyout __check_object_size memset_orig __memcpy memcpy_orig rcu_all_qs""",
+        copyout __check_object_size memset_orig __memcpy memcpy_orig rcu_all_qs pvm_save_fl pvm_irq_disable
+        __raw_callee_save_pvm_save_fl vp_notify""",
     "skip": """_raw_spin_unlock_irqrestore __local_bh_enable_ip local_bh_enable.73290 finish_task_switch.isra.0 asm_sysvec_apic_timer_interrupt
         sysvec_apic_timer_interrupt asm_common_interrupt common_interrupt __do_softirq __softirqentry_text_start handle_softirqs do_softirq.part.0
         irq_exit_rcu asm_sysvec_call_function_single""",

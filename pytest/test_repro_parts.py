@@ -372,6 +372,15 @@ def test_packets_processed_inside_another_program_are_not_its_own():
     assert classify.Sample("cc", 0, frames[2:]).foreign
 
 
+def test_samples_without_a_way_up_are_another_programs_by_its_name():
+    """perf drops the whole way when it finds nonsense on it; in the kernel it could have been packet processing."""
+    text = ["cc1 21416 [000] U     15083.521885: cpu-clock: ", "", "cc1 21416 [000] K     15083.558405: cpu-clock: ", "",
+            "mtcp-pair 7 [000] U     15083.623436: cpu-clock: ", ""]
+    found = list(classify.parse(text))
+    assert [sample.foreign for sample in found] == [True, False, False]
+    assert [classify.classify(sample, {}, "leaf") for sample in found[1:]] == ["unclassified"] * 2
+
+
 def test_static_functions_of_the_build_are_known(build_dir, monkeypatch):
     monkeypatch.setenv("MTCP_BUILD", str(build_dir))
     sampling.our_layers.cache_clear()

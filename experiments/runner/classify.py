@@ -13,7 +13,7 @@ from pathlib import Path
 
 PARTS = ("application", "tcpip", "packet_io", "kernel_other", "idle", "unclassified")
 _RULES = Path(__file__).with_name("symbols.toml")
-_HEAD = re.compile(r"^(?P<comm>\S.*?)\s+\d+(?:/\d+)?\s+\[(?P<cpu>\d+)\]\s")
+_HEAD = re.compile(r"^(?P<comm>\S.*?)\s+\d+(?:/\d+)?\s+\[(?P<cpu>\d+)\]\s+(?P<user>U\s)?")
 _FRAME = re.compile(r"^\s+[0-9a-f]+\s+(?P<symbol>.+?)\s+\((?P<file>[^()]*(?:\([^()]*\))?)\)\s*$")
 _CLONE = re.compile(r"(?:\.(?:isra|constprop|part|cold|lto_priv|llvm|\d+)\b|@).*$")  # what compilers and the linker make of a name
 _PADDING = re.compile(r"^__(?:pfx|cfi)_")  # before a function's entry, named after it
@@ -37,13 +37,16 @@ class Frame:
 class Sample:
     comm: str
     cpu: int
-    frames: list[Frame] = field(default_factory=list)  # the interrupted function first
+    frames: list[Frame] = field(default_factory=list)  # the interrupted function first; none where perf found nonsense among them
+    in_user: bool = False  # interrupted outside the kernel
 
     @property
     def foreign(self) -> bool:
         """Another program's own time: not a thread of ours, not the kernel's own, no packet processing on the way."""
-        if self.comm.startswith(_OURS) or self.comm == "swapper" or not self.frames:
+        if self.comm.startswith(_OURS) or self.comm == "swapper":
             return False
+        if not self.frames:
+            return self.in_user
         if self.frames[-1].in_kernel and self.frames[-1].symbol.startswith("ret_from_fork"):
             return False
         return not any(frame.symbol in _ON_BEHALF for frame in self.frames)
@@ -55,14 +58,14 @@ def plain(symbol: str) -> str:
 
 
 def parse(lines: Iterable[str]) -> Iterator[Sample]:
-    """Samples from the text of `perf script -F comm,pid,cpu,event,ip,sym,dso`. Lines it does not know are passed over."""
+    """Samples from the text of `perf script -F comm,pid,cpu,misc,event,ip,sym,dso`. Lines it does not know are passed over."""
     sample: Sample | None = None
     for line in lines:
         head = _HEAD.match(line)
         if head:
             if sample:
                 yield sample
-            sample = Sample(head["comm"].strip(), int(head["cpu"]))
+            sample = Sample(head["comm"].strip(), int(head["cpu"]), in_user=head["user"] is not None)
             continue
         frame = _FRAME.match(line)
         if frame and sample:

@@ -86,7 +86,7 @@ class Recording:
 
     def samples(self) -> list[classify.Sample]:
         text = procs.call(["perf", "script", "-i", str(self._data), "--no-inline", "-F",
-                           "comm,pid,cpu,time,event,ip,sym,dso"], timeout=120.0)
+                           "comm,pid,cpu,misc,time,event,ip,sym,dso"], timeout=120.0)
         return list(classify.parse(text.splitlines()))
 
 

@@ -218,7 +218,8 @@ void stack_abort(struct stack_core *, uint32_t id, mt_time now);
 /* For the end, when all is closed: the first connection from this id on of which the peer has not
  * acknowledged everything, or STACK_ID_NONE. O(ids). */
 uint32_t stack_next_unacked(const struct stack_core *, uint32_t id);
-/* Resets every connection but those that wait for nothing but the peer's FIN. O(connections). */
+/* Resets every connection but those that wait for nothing but the peer's FIN, or for the peer to
+ * acknowledge ours and all before it, which is sent. O(connections). */
 void stack_reset_all(struct stack_core *, mt_time now);
 /* Pending error, cleared by reading (SO_ERROR); 0 if none. */
 int stack_take_error(struct stack_core *, uint32_t id);

@@ -94,7 +94,7 @@ bool tcp_close_unread(struct tcb *t)
 		tcp_seq seq = bare_seq(t);
 
 		conn_end(t, true);
-		/* In CLOSING and LAST-ACK, too: an ABORT sends none there. */
+		/* In CLOSING and LAST-ACK, too: an ABORT may send none there. */
 		t->flags |= TF_RST_DUE;
 		t->rxt_nxt = seq;
 	}

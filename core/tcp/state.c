@@ -36,7 +36,9 @@ void tcp_set_state(struct tcb *t, enum tcp_state to)
 	t->state = (uint8_t)to;
 }
 
-/* States in which an ABORT sends a RST (RFC 9293 3.10.5). */
+/* States in which an ABORT sends a RST (RFC 9293 3.10.5). LAST-ACK and CLOSING are ours from the
+ * shutdown on, the RFC's only when all is sent, the FIN with it (3.10.4): before that the peer would
+ * wait for the rest for ever. */
 static bool abort_resets(const struct tcb *t)
 {
 	switch (t->state) {
@@ -46,6 +48,9 @@ static bool abort_resets(const struct tcb *t)
 	case TCPS_FIN_WAIT_2:
 	case TCPS_CLOSE_WAIT:
 		return true;
+	case TCPS_CLOSING:
+	case TCPS_LAST_ACK:
+		return unsent(t);
 	default:
 		return false;
 	}

@@ -208,6 +208,31 @@ static void abort_resets(void **state)
 	pair_end(&k.p);
 }
 
+/* A stack that goes away: the peer, who has shut down and reads slowly, hears that no more comes. */
+static void end_of_a_stack_resets_what_was_not_sent(void **state)
+{
+	static uint8_t bytes[1000000];
+	struct conn_pair k;
+	ssize_t n;
+
+	(void)state;
+	open_pair(&k, seed);
+	stack_shutdown(k.c, k.cid, SHUT_WR, sim_now(k.p.sim));
+	go(&k, 100 * MT_MS);
+	assert_int_equal(stack_state(k.s, k.sid), TCPS_CLOSE_WAIT);
+	do {
+		n = stack_send(k.s, k.sid, bytes, sizeof(bytes), sim_now(k.p.sim));
+		go(&k, 1000 * MT_MS);
+	} while (n > 0);
+	stack_close(k.s, k.sid, sim_now(k.p.sim));
+	go(&k, 1000 * MT_MS);
+	stack_reset_all(k.s, sim_now(k.p.sim));
+	go(&k, 1000 * MT_MS);
+	assert_int_equal(stack_take_error(k.c, k.cid), ECONNRESET);
+	stack_close(k.c, k.cid, sim_now(k.p.sim));
+	pair_end(&k.p);
+}
+
 static void refused(void **state)
 {
 	struct conn_pair k;
@@ -280,6 +305,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(zero_window_of_a_writer),
 		cmocka_unit_test(close_with_unread_data),
 		cmocka_unit_test(abort_resets),
+		cmocka_unit_test(end_of_a_stack_resets_what_was_not_sent),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(peer_vanishes),
 	};

@@ -313,6 +313,40 @@ CASE(abort_in_last_ack_and_closing_is_silent)
 	OUT_NONE(s, 0);
 }
 
+/* The state says LAST-ACK or CLOSING as soon as the application has shut down, RFC 9293 3.10.4 only
+ * when all is sent: before that the peer would wait for the rest for ever. */
+CASE(abort_in_last_ack_and_closing_resets_what_was_not_sent)
+{
+	be_close_wait(s);
+	app_write(s, 0, 20000);
+	app_shutdown(s, 0);
+	STATE(s, LAST_ACK);
+	script_skip(s);
+	app_abort(s, 0);
+	OUT(s, 0, .seq = 10001, .ack = 2, .flags = TCPF_RST | TCPF_ACK);
+	script_init(s, s->cfg.fast_path);
+	be_established(s);
+	app_write(s, 0, 20000);
+	app_shutdown(s, 0);
+	IN(s, 0, .seq = 1, .ack = 1, .flags = FINACK);
+	STATE(s, CLOSING);
+	script_skip(s);
+	app_abort(s, 0);
+	OUT(s, 0, .seq = 10001, .ack = 2, .flags = TCPF_RST | TCPF_ACK);
+}
+
+/* Nothing but the FIN waits, behind a closed window. */
+CASE(abort_in_last_ack_resets_for_the_fin_alone)
+{
+	be_close_wait(s);
+	IN(s, 0, .seq = 2, .ack = 1, .wnd = 0);
+	app_shutdown(s, 0);
+	STATE(s, LAST_ACK);
+	OUT_NONE(s, 0);
+	app_abort(s, 0);
+	OUT(s, 0, .seq = 1, .ack = 2, .flags = TCPF_RST | TCPF_ACK);
+}
+
 CASE(fin_retransmitted_until_retries_run_out)
 {
 	s->cfg.data_retries = 4;
@@ -647,6 +681,8 @@ int main(void)
 		T(data_for_an_orphan_is_reset_by_either_path),
 		T(reset_of_a_handshake_stands_behind_the_syn),
 		T(abort_in_last_ack_and_closing_is_silent),
+		T(abort_in_last_ack_and_closing_resets_what_was_not_sent),
+		T(abort_in_last_ack_resets_for_the_fin_alone),
 		T(fin_retransmitted_until_retries_run_out),
 		T(orphan_gives_up_sooner),
 		T(fault_05_fin_is_not_retransmitted_before_the_floor),

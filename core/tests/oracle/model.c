@@ -474,9 +474,12 @@ void model_close(struct model *m)
 
 void model_abort(struct model *m)
 {
+	bool closing = m->state == TCPS_CLOSING || m->state == TCPS_LAST_ACK;
+
 	if (m->state == TCPS_TIME_WAIT)
 		return;
-	if (m->state == TCPS_SYN_SENT || m->state == TCPS_CLOSING || m->state == TCPS_LAST_ACK)
+	/* 3.10.4: these two begin when everything is segmentized, the FIN behind it. */
+	if (m->state == TCPS_SYN_SENT || (closing && m->nxt > m->end))
 		die(m, 0);
 	else
 		die_by_reset(m);

@@ -11,7 +11,9 @@
 #define RAISE_S	     600u /* RFC 1191 6.3: ten minutes, then the larger size is tried again */
 #define HOLE_RETRIES 4u	  /* timeouts of one segment in a row, then its size is suspected */
 #define TRIAL_S	     10u  /* a suspicion is checked after this time: it may have been an outage, */
-#define AGAIN_S	     60u  /* and is confirmed if the larger size vanishes again within this */
+/* And is confirmed if the larger size, tried again, vanishes within this: messages may be rare. To
+ * wait longer would gain nothing, since what is confirmed is then tried again, too. */
+#define AGAIN_S RAISE_S
 
 /* Payloads without options: of an IPv6 minimum MTU, of 1024 as in RFC 4821 7.2, of what all hosts
  * take. */
@@ -22,6 +24,7 @@ static uint32_t now_s(mt_time now)
 	return (uint32_t)(now / MT_SEC);
 }
 
+/* Of the cut; without XF_MSS_CUT, of its end. */
 static bool cut_within(const struct tcb *t, uint32_t seconds, mt_time now)
 {
 	return (uint16_t)(now_s(now) - t->mss_cut_s) < seconds;
@@ -35,9 +38,10 @@ static void cut(struct tcb *t, uint32_t mss, mt_time now)
 }
 
 /* XF_MSS_TRIAL stays: if what is larger vanishes again, that was the reason. */
-static void lift(struct tcb *t)
+static void lift(struct tcb *t, mt_time now)
 {
 	window_set_mss(t, t->cc.mss_max);
+	t->mss_cut_s = (uint16_t)now_s(now);
 	t->xflags &= (uint16_t)~XF_MSS_CUT;
 }
 
@@ -114,7 +118,7 @@ void pmtu_timeout(struct tcb *t, mt_time now, struct tcp_events *ev)
 	if (!t->cfg->mtu_probing || (t->flags & TF_PROBED))
 		return;
 	if (t->n_retries == 0 && on_trial(t))
-		lift(t); /* the smaller ones get lost, too */
+		lift(t, now); /* the smaller ones get lost, too */
 	else if (t->n_retries + 1u >= HOLE_RETRIES)
 		step_down(t, now, ev);
 }
@@ -122,5 +126,5 @@ void pmtu_timeout(struct tcb *t, mt_time now, struct tcp_events *ev)
 void pmtu_raise(struct tcb *t, mt_time now)
 {
 	if (!cut_within(t, on_trial(t) ? TRIAL_S : RAISE_S, now))
-		lift(t);
+		lift(t, now);
 }

@@ -166,7 +166,7 @@ struct tcb {
 	uint16_t xflags;
 	uint16_t mss_seen; /* full segment of the peer's as it seems, to acknowledge every second */
 	uint16_t mss_local; /* as announced; upper bound of what we send */
-	uint16_t mss_cut_s; /* second clock modulo 2^16 */
+	uint16_t mss_cut_s; /* second clock modulo 2^16 of XF_MSS_CUT; without it, of its end */
 	/* Receive auto-tuning: what the application had consumed at rcv_mark_ms (the millisecond
 	 * clock), in units of RCV_MARK_UNIT. Both modulo 2^16. */
 	uint16_t rcv_mark, rcv_mark_ms;

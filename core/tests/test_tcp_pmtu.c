@@ -185,17 +185,38 @@ CASE(a_black_hole_found_twice_is_believed_for_ten_minutes)
 	script_skip(s);
 }
 
+/* The larger size is tried a minute after it was believed in again, or later. */
+CASE(a_black_hole_is_believed_of_rare_messages_too)
+{
+	mt_time at;
+
+	be_on_trial(s);
+	app_write(s, 60 * MT_SEC, 1220);
+	IN(s, 60 * MT_SEC + 10 * MS, .seq = 1);
+	assert_int_equal(s->t.cc.mss, 1460);
+	app_write(s, 180 * MT_SEC, 1460);
+	script_until(s, 185 * MT_SEC);
+	IN(s, 185 * MT_SEC, .seq = 1);
+	assert_int_equal(s->t.cc.mss, 1220);
+	for (at = 240 * MT_SEC; at < 780 * MT_SEC; at += 60 * MT_SEC) {
+		app_write(s, at, 1460);
+		IN(s, at + 10 * MS, .seq = 1);
+		assert_int_equal(s->t.cc.mss, 1220);
+	}
+	script_skip(s);
+}
+
 CASE(a_second_suspicion_much_later_is_a_first_one)
 {
 	be_on_trial(s);
 	app_write(s, 14 * MT_SEC, 1220);
 	IN(s, 14 * MT_SEC + 10 * MS, .seq = 1, .ack = 2681);
-	app_write(s, 70 * MT_SEC, 1460);
-	script_until(s, 75 * MT_SEC);
-	IN(s, 75 * MT_SEC, .seq = 1, .ack = 4141);
+	app_write(s, 620 * MT_SEC, 1460);
+	script_until(s, 625 * MT_SEC);
+	IN(s, 625 * MT_SEC, .seq = 1, .ack = 4141);
 	assert_int_equal(s->t.cc.mss, 1220);
-	app_write(s, 100 * MT_SEC, 1220);
-	IN(s, 100 * MT_SEC + 10 * MS, .seq = 1, .ack = 5361);
+	app_write(s, 650 * MT_SEC, 1220);
+	IN(s, 650 * MT_SEC + 10 * MS, .seq = 1, .ack = 5361);
 	assert_int_equal(s->t.cc.mss, 1460);
 	script_skip(s);
 }
@@ -302,6 +323,7 @@ int main(void)
 		T(an_outage_costs_the_larger_size_for_seconds_only),
 		T(smaller_segments_that_are_lost_too_acquit_the_larger),
 		T(a_black_hole_found_twice_is_believed_for_ten_minutes),
+		T(a_black_hole_is_believed_of_rare_messages_too),
 		T(a_second_suspicion_much_later_is_a_first_one),
 		T(what_a_router_said_is_not_on_trial),
 		T(small_segments_vanish_for_other_reasons),

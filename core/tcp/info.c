@@ -4,6 +4,8 @@
 #include "tcp/pace.h"
 #include "tcp/recovery.h"
 
+#define AHEAD_MS 1000u
+
 static uint32_t segments(uint32_t bytes, uint32_t mss)
 {
 	return bytes / mss + (bytes % mss != 0);
@@ -54,12 +56,13 @@ static void info_rtt(const struct tcb *t, struct tcp_info_values *v)
 	v->min_rtt_us = t->rtt.min_us == RTT_NONE ? UINT32_MAX : t->rtt.min_us;
 }
 
-/* Of an instant that another thread's clock may put a little ahead of ours. */
+/* Of an instant that another thread's clock may put a little ahead of ours. What is older than 49
+ * days seems younger. */
 static uint32_t ago(uint32_t ms, mt_time now)
 {
-	int32_t d = (int32_t)(ms_of(now) - ms);
+	uint32_t d = ms_of(now) - ms;
 
-	return d > 0 ? (uint32_t)d : 0;
+	return d <= UINT32_MAX - AHEAD_MS ? d : 0;
 }
 
 void tcp_get_info(const struct tcb *t, mt_time now, struct tcp_info_values *v)

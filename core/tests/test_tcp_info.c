@@ -49,6 +49,24 @@ CASE(info_of_the_round_trip)
 	assert_int_equal(v.last_sent_ms, 100);
 }
 
+/* The millisecond clock turns negative after 24.8 days; an instant may be ahead by a clock's skew. */
+CASE(info_of_a_long_silence)
+{
+	const uint64_t month = 30ull * 86400;
+	struct tcp_info_values v;
+
+	be_established(s);
+	app_write(s, 0, 100);
+	script_skip(s);
+	IN(s, 0, .seq = 1);
+	v = info_at(s, month * MT_SEC);
+	assert_int_equal(v.last_sent_ms, month * 1000);
+	assert_int_equal(v.last_ack_ms, month * 1000);
+	s->t.last_snd_ms = script_ms(s) + 5;
+	v = info_at(s, month * MT_SEC);
+	assert_int_equal(v.last_sent_ms, 0);
+}
+
 CASE(info_of_what_is_in_flight)
 {
 	struct tcp_info_values v;
@@ -127,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(info_of_an_established_connection), T(info_of_the_round_trip),
+		T(info_of_a_long_silence),
 		T(info_of_what_is_in_flight),	      T(info_of_a_timeout),
 		T(info_of_sacked_and_lost),	      T(info_of_a_closed_window),
 		T(info_before_the_handshake_ends),

@@ -75,8 +75,11 @@ void timer_keepalive(struct tcb *t, mt_time now)
 		t->idle_at_ms = ms_at(now + keep_idle_ms(t) * MT_MS);
 }
 
+/* A user timeout stands for the retries of data; of a SYN it can shorten them only, as in Linux. */
 static bool timed_out(const struct tcb *t, uint8_t retries, mt_time now)
 {
+	if (syn_unacked(t) && t->n_retries >= retries)
+		return true;
 	if (user_timeout_ms(t))
 		return ms_of(now) - t->unacked_ms >= user_timeout_ms(t);
 	return t->n_retries >= retries;

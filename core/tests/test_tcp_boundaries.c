@@ -85,6 +85,20 @@ CASE(user_timeout_while_connecting)
 	script_skip(s);
 }
 
+/* Whichever is first, as in Linux: what a dead connection may take is no patience for a dead host. */
+CASE(user_timeout_does_not_prolong_connecting)
+{
+	s->cfg.user_timeout_ms = 3600 * 1000;
+	s->cfg.syn_retries = 3;
+	be_syn_sent(s);
+	script_until(s, 14999 * MS);
+	STATE(s, SYN_SENT);
+	script_until(s, 15000 * MS);
+	STATE(s, CLOSED);
+	assert_int_equal(s->ev.error, ETIMEDOUT);
+	script_skip(s);
+}
+
 CASE(user_timeout_starts_anew_with_an_ack)
 {
 	be_established(s);
@@ -456,6 +470,7 @@ int main(void)
 		T(keepalive_of_a_half_closed_connection),
 		T(keepalive_refuses_zero),
 		T(user_timeout_while_connecting),
+		T(user_timeout_does_not_prolong_connecting),
 		T(user_timeout_starts_anew_with_an_ack),
 		T(user_timeout_of_a_fin),
 		T(user_timeout_leaves_an_idle_connection),

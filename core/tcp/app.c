@@ -27,7 +27,7 @@ static void no_more(struct tcb *t)
 static void flush(struct tcb *t)
 {
 	no_more(t);
-	if ((t->flags & TF_CORK) && unsent(t))
+	if ((t->flags & TF_CORK) && unsent(t) && !syn_unsent(t))
 		t->flags |= TF_CORK_FLUSH;
 }
 

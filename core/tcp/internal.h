@@ -55,6 +55,12 @@ static inline bool fin_sent(const struct tcb *t)
 	return seq_gt(t->snd_nxt, t->snd_end);
 }
 
+/* Our SYN has not left: what seems unsent is not only data. */
+static inline bool syn_unsent(const struct tcb *t)
+{
+	return syn_unacked(t) && !flight(t);
+}
+
 /* Where a segment without text stands. Behind a probe that a closed window refused, or what was in
  * flight when the peer took its window back, it would be refused, with the ACK or RST that it is.
  */

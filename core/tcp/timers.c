@@ -32,7 +32,7 @@ static bool cork_holds(const struct tcb *t)
 	uint32_t avail = t->snd_end.v - t->snd_nxt.v;
 
 	return (t->flags & TF_CORK) && !(t->flags & (TF_FIN | TF_CORK_FLUSH)) && avail &&
-	       avail < mss_of(t);
+	       avail < mss_of(t) && !syn_unsent(t);
 }
 
 static void settle_cork(struct tcb *t, mt_time now)

@@ -84,6 +84,22 @@ CASE(syn_waits_for_data)
 	OUT(s, 5010 * MS, .seq = 101, .ack = 1, .len = 0);
 }
 
+/* The SYN is no data that a cork holds back or its absence lets go. */
+CASE(syn_that_waits_is_not_corked_data)
+{
+	client(s, 1000);
+	app_option(s, 0, TCP_OPT_CORK, 1);
+	app_option(s, 0, TCP_OPT_NODELAY, 1);
+	OUT_NONE(s, 5000 * MS);
+	app_write(s, 5000 * MS, 100);
+	OUT(s, 5000 * MS, .flags = TCPF_SYN, .len = 100);
+	answer(s, 5010 * MS, 1); /* not taken */
+	OUT(s, 5010 * MS, .seq = 1, .ack = 1, .len = 0);
+	OUT_NONE(s, 5209 * MS);
+	OUT(s, 5210 * MS, .seq = 1, .len = 100);
+	IN(s, 5220 * MS, .seq = 1, .ack = 101);
+}
+
 /* No more than the server's segment size of last time, with room for the options. */
 CASE(syn_data_is_bounded)
 {
@@ -224,7 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(simultaneous_open_of_a_held_socket),
 		T(bbr_survives_a_lost_syn_ack),
-		T(asks_for_a_cookie),	 T(syn_waits_for_data),	       T(syn_data_is_bounded),
+		T(asks_for_a_cookie),	 T(syn_waits_for_data), T(syn_that_waits_is_not_corked_data),	       T(syn_data_is_bounded),
 		T(syn_data_not_taken),	 T(syn_data_taken_in_part),    T(syn_ack_beyond_the_data),
 		T(syn_again_is_plain),	 T(shutdown_releases_the_syn), T(server_takes_syn_data),
 		T(server_answers_early), T(server_syn_ack_lost),       T(server_syn_again),

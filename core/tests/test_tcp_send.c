@@ -94,6 +94,28 @@ CASE(nodelay_flushes_what_cork_holds)
 	OUT(s, 220 * MS, .seq = 101, .len = 100);
 }
 
+/* Both set as soon as connect() has returned, before the SYN has left: it may wait for ARP. */
+CASE(cork_holds_no_syn)
+{
+	struct tcp_seg syn;
+
+	s->hold = true;
+	be_syn_sent(s);
+	app_option(s, 0, TCP_OPT_CORK, 1);
+	app_option(s, 0, TCP_OPT_NODELAY, 1);
+	script_until(s, 500 * MS);
+	s->hold = false;
+	script_flush(s);
+	OUT(s, 500 * MS, .flags = TCPF_SYN);
+	syn = peer_syn(s, TCPF_SYN | TCPF_ACK);
+	script_feed(s, &syn);
+	OUT(s, 500 * MS, .ack = 1);
+	app_write(s, 500 * MS, 100);
+	OUT_NONE(s, 699 * MS);
+	OUT(s, 700 * MS, .seq = 1, .len = 100);
+	IN(s, 710 * MS, .seq = 1);
+}
+
 /* MSG_MORE: until the next write without it, for 200 ms from the first on. */
 CASE(more_holds_what_the_next_write_releases)
 {
@@ -663,6 +685,7 @@ int main(void)
 		T(cork_waits_200_ms_at_most),
 		T(cork_lets_full_segments_go_and_uncork_the_rest),
 		T(nodelay_flushes_what_cork_holds),
+		T(cork_holds_no_syn),
 		T(more_holds_what_the_next_write_releases),
 		T(more_waits_200_ms_at_most_and_holds_no_full_segment),
 		T(more_is_no_cork_and_ends_none),

@@ -269,8 +269,9 @@ static const struct rt_key keys[] = {
 	{"sndbuf", parse_buf, AT(stack.tcp.sndbuf), 1024, 1 << 30, "auto",
 	 "send buffer per connection, bytes; auto: from 262144 up to sndbuf_max"},
 	{"tcp_timeout", parse_i32, AT(tcp_timeout_s), -1, 86400, "-1",
-	 "seconds sent data may stay unacknowledged (RFC 5482); -1: until retries end. Idle "
-	 "connections live on"},
+	 "seconds sent data may stay unacknowledged, or data wait for a closed window though the "
+	 "peer answers (RFC 5482; Linux: TCP_USER_TIMEOUT); -1: until retries end. Never prolongs "
+	 "connecting; idle connections live on"},
 	{"tcp_timewait", parse_i32, AT(tcp_timewait_s), 0, 3600, "0",
 	 "seconds in TIME-WAIT (2 MSL); 0: none"},
 	{"stat_print", parse_stat_print, AT(stat_print), 0, 0, "0",

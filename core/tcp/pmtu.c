@@ -37,7 +37,7 @@ static void cut(struct tcb *t, uint32_t mss, mt_time now)
 	t->xflags |= XF_MSS_CUT;
 }
 
-/* XF_MSS_TRIAL stays: if what is larger vanishes again, that was the reason. */
+/* XF_MSS_TRIAL stays, but for an acquittal: if what is larger vanishes again, that was the reason. */
 static void lift(struct tcb *t, mt_time now)
 {
 	window_set_mss(t, t->cc.mss_max);
@@ -117,9 +117,10 @@ void pmtu_timeout(struct tcb *t, mt_time now, struct tcp_events *ev)
 {
 	if (!t->cfg->mtu_probing || (t->flags & TF_PROBED))
 		return;
-	if (t->n_retries == 0 && on_trial(t))
-		lift(t, now); /* the smaller ones get lost, too */
-	else if (t->n_retries + 1u >= HOLE_RETRIES)
+	if (t->n_retries == 0 && on_trial(t)) { /* the smaller ones get lost, too */
+		lift(t, now);
+		t->xflags &= (uint16_t)~XF_MSS_TRIAL;
+	} else if (t->n_retries + 1u >= HOLE_RETRIES)
 		step_down(t, now, ev);
 }
 

@@ -167,6 +167,25 @@ CASE(smaller_segments_that_are_lost_too_acquit_the_larger)
 	assert_int_equal(s->t.cc.mss, 1460);
 }
 
+/* Not the size was it: a later suspicion is a first one. */
+CASE(an_acquittal_ends_the_trial)
+{
+	be_on_trial(s);
+	app_write(s, 4 * MT_SEC, 1220);
+	script_until(s, 20 * MT_SEC);
+	IN(s, 20 * MT_SEC, .seq = 1);
+	app_write(s, 21 * MT_SEC, 1220); /* ends the backoff */
+	IN(s, 21 * MT_SEC + 10 * MS, .seq = 1);
+	app_write(s, 30 * MT_SEC, 1460);
+	script_until(s, 35 * MT_SEC);
+	IN(s, 35 * MT_SEC, .seq = 1);
+	assert_int_equal(s->t.cc.mss, 1220);
+	app_write(s, 50 * MT_SEC, 1220);
+	IN(s, 50 * MT_SEC + 10 * MS, .seq = 1);
+	assert_int_equal(s->t.cc.mss, 1460);
+	script_skip(s);
+}
+
 CASE(a_black_hole_found_twice_is_believed_for_ten_minutes)
 {
 	be_on_trial(s);
@@ -322,6 +341,7 @@ int main(void)
 		T(three_timeouts_of_random_loss_are_no_black_hole),
 		T(an_outage_costs_the_larger_size_for_seconds_only),
 		T(smaller_segments_that_are_lost_too_acquit_the_larger),
+		T(an_acquittal_ends_the_trial),
 		T(a_black_hole_found_twice_is_believed_for_ten_minutes),
 		T(a_black_hole_is_believed_of_rare_messages_too),
 		T(a_second_suspicion_much_later_is_a_first_one),

@@ -6,7 +6,7 @@ import subprocess
 import tomllib
 
 import pytest
-from conftest import ROOT
+from conftest import BESIDE, ROOT
 from runner import claims, classify, coverage, cpustat, device, faults, figure_data, layout, measure, model, packetdrill, plan, rows, sampling, scenario
 from runner import stats, suite, summary, tuning, words
 from runner.errors import CannotRun, UsageError
@@ -654,12 +654,30 @@ def test_a_run_that_ended_early_has_failed(tmp_path, monkeypatch, status, cases,
         return status
 
     monkeypatch.setattr(suite, "_run", run)
-    for stage in (suite._pytest(False, False), lambda path: suite._ctest(path, tmp_path)):
+    for stage in (suite._pytest(False, False, False), lambda path: suite._ctest(path, tmp_path)):
         if counts:
             assert str(stage(log)) == counts
             continue
         with pytest.raises(suite.Broken, match="its last words"):
             stage(log)
+
+
+def test_each_file_of_tests_runs_in_one_of_two_stages(monkeypatch, tmp_path):
+    """Beside others those that are named, which are there; all others alone."""
+    words = []
+
+    def run(log, argv, _):
+        log.with_suffix(".xml").write_text('<testsuites><testsuite><testcase name="a"/></testsuite></testsuites>')
+        words.append(argv[argv.index("-m", argv.index("pytest")) + 1])
+        return 0
+
+    monkeypatch.setattr(suite, "_run", run)
+    for name, stage in suite.stages(False, False):
+        if name in ("beside", "pytest"):
+            stage(tmp_path / f"{name}.log")
+    assert words == ["beside", "not beside"]
+    there = {path.stem for path in (ROOT / "pytest").glob("test_*.py")}
+    assert len(set(BESIDE)) == len(BESIDE) and set(BESIDE) <= there and not {"test_startup", "test_idle", "test_apps", "test_uring"} & set(BESIDE)
 
 
 def test_what_a_fuzzer_found_is_told_with_its_input(tmp_path):

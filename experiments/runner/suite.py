@@ -145,7 +145,8 @@ def _tsan(log: Path) -> Tally:
 
 
 def _clang(log: Path) -> Tally:
-    _build(log, _variant("clang"), ["-DCMAKE_BUILD_TYPE=Release"], [], "clang")
+    """For what it warns of: that does not depend on optimising, which takes most of the time. What clang makes runs as fuzz targets."""
+    _build(log, _variant("clang"), ["-DCMAKE_BUILD_TYPE=Debug"], [], "clang")
     return Tally(passed=1)
 
 
@@ -214,12 +215,15 @@ def _covered(log: Path) -> Tally:
     return tally
 
 
-def _pytest(fast: bool, nightly: bool) -> Callable[[Path], Tally]:
+def _pytest(fast: bool, nightly: bool, beside: bool) -> Callable[[Path], Tally]:
+    """beside: the files that may run beside each other (pytest/conftest.py), each as a whole; else the others, with nothing beside them."""
     def stage(log: Path) -> Tally:
         result = log.with_suffix(".xml")
         result.unlink(missing_ok=True)
-        argv = ["/usr/bin/python3", "-m", "pytest", "-c", str(ROOT / "pytest" / "pytest.ini"), f"--junitxml={result}",
-                *(["-m", "not slow"] if fast else []), str(ROOT / "pytest")]
+        which = ("beside" if beside else "not beside") + (" and not slow" if fast else "")
+        together = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"] if beside else ["-p", "no:xdist"]
+        argv = ["/usr/bin/python3", "-m", "pytest", "-c", str(ROOT / "pytest" / "pytest.ini"), f"--junitxml={result}", *together,
+                "-m", which, str(ROOT / "pytest")]
         extra = {"MTCP_BUILD": str(build_dir()), "PYTHONDONTWRITEBYTECODE": "1"}
         status = _run(log, argv, extra | ({"MTCP_NIGHTLY": "1"} if nightly else {}))
         return _counted(log, result, status)
@@ -252,7 +256,7 @@ def stages(fast: bool, nightly: bool) -> list[tuple[str, Callable[[Path], Tally]
     found: list[tuple[str, Callable[[Path], Tally]]] = [("build", _release), ("c-tests", _c_tests), ("bench-check", _bench_check)]
     if not fast:
         found += [("clang", _clang), ("asan", _asan), ("tsan", _tsan)]
-    found.append(("pytest", _pytest(fast, nightly)))
+    found += [("beside", _pytest(fast, nightly, True)), ("pytest", _pytest(fast, nightly, False))]
     if nightly:
         found.append(("oracle", _oracle_long))
     if not fast:

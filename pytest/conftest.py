@@ -18,7 +18,7 @@ from runner.procs import ChildFailed  # noqa: E402
 
 # Files that ./repro test runs beside each other, the longest first: nothing in them depends on how fast anything is. All
 # others measure, wait for what is soon, or want both cores: one after the other, with nothing beside them.
-BESIDE = ("test_repro", "test_sim_golden", "test_cluster", "test_writeset", "test_figures", "test_report", "test_schema", "test_inventory", "test_pack",
+BESIDE = ("test_repro", "test_sim_golden", "test_cluster", "test_writeset", "test_figures", "test_report", "test_inventory", "test_pack",
           "test_compare", "test_repro_parts", "test_layering", "test_bench", "test_builds", "test_artifact", "test_verdicts", "test_cost",
           "test_sim_program", "test_tables", "test_symbols", "test_conformance", "test_congestion_doc")
 

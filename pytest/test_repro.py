@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """./repro as a person or a script meets it: words, statuses, results, Ctrl-C. Our programs are stand-ins here."""
 import csv
+import fcntl
 import json
 import os
 import pty
@@ -120,6 +121,25 @@ def test_second_start_asks_no_package_manager_and_builds_nothing(tmp_path, monke
 
     assert start() == {"dpkg-query", "cmake", "ninja"}
     assert start() == set()
+
+
+def test_two_starts_do_not_build_into_each_other(tmp_path, monkeypatch):
+    """One waits for the other's build, and then has nothing left to build."""
+    monkeypatch.setenv("MTCP_PACKAGES", "assume")
+    tools, build = tmp_path / "tools", tmp_path / "build"
+    tools.mkdir()
+    build.mkdir()
+    for name in ("cmake", "ninja"):
+        (tools / name).write_text(f"#!/bin/sh\necho {name} >>{tmp_path}/asked\n")
+        (tools / name).chmod(0o755)
+    known = {"PATH": f"{tools}:{os.environ['PATH']}", "MTCP_BUILD": str(build)}
+    with open(build / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = subprocess.Popen([str(ROOT / "repro"), "run", "--out", "/proc/none"], env=os.environ | known, stderr=subprocess.PIPE, text=True)
+        assert "waiting for the build" in started.stderr.readline()
+        (build / ".built").touch()
+    said = started.communicate(timeout=60)[1]
+    assert started.returncode and "building into" not in said and not (tmp_path / "asked").exists()
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,9 @@ def scenario(name):
 
 @pytest.mark.parametrize("args", [[], ["a", "b"], ["--seed", "x", "a"], ["--seed", "-1", "a"], ["--what"], ["/nowhere"],
                                   [scenario("bulk"), "--set", "tcp.c=reno"], [scenario("bulk"), "--set", "rate"],
-                                  [scenario("bulk"), "--out", "/proc/none"], ["--table", "x"], ["--soak", "0"]])
+                                  [scenario("bulk"), "--out", "/proc/none"], ["--table", "x"], ["--soak", "0"],
+                                  ["--soak", "5", "--table", "loss"], [scenario("bulk"), "--soak", "5"], [scenario("bulk"), "--full"],
+                                  [scenario("bulk"), "--set", "warmup=100s"]])
 def test_wrong_usage(sim, args):
     got = sim(*args)
     assert got.returncode == 2

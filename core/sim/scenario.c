@@ -458,6 +458,10 @@ int scn_finish(struct scenario *s, const char *name, char err[SCN_ERR_LEN])
 		why = "the family is 4 or 6";
 		of = "scenario";
 	}
+	if (why == NULL && s->warmup >= s->duration) {
+		why = "warmup must be shorter than duration";
+		of = "scenario";
+	}
 	sort_events(s);
 	if (why != NULL)
 		snprintf(err, SCN_ERR_LEN, "%.200s: %s: %s", name, of, why);

@@ -133,9 +133,13 @@ int main(int argc, char **argv)
 			return 2; /* getopt_long has said why */
 		}
 	}
-	if (o.table != NULL && optind == argc)
+	if ((o.table != NULL) + (o.soak > 0) + (optind < argc) > 1)
+		return wrong("one of --table, --soak and a scenario, not several", "");
+	if (o.full && o.table == NULL)
+		return wrong("--full goes with --table", "");
+	if (o.table != NULL)
 		return program_table(o.table, o.seed, o.full);
-	if (o.soak > 0 && optind == argc)
+	if (o.soak > 0)
 		return program_soak(o.soak, o.seed);
 	if (optind + 1 != argc)
 		return wrong(optind == argc ? "name a scenario" : "one scenario at a time", "");

@@ -569,6 +569,7 @@ def test_a_full_server_waits_without_spinning(program, conns, n_taken):
     ("mtcp-server", ["--stack", "kernel", "--capture", "x"], 2, "--capture is for mtcp"),
     ("mtcp-server", ["--stack", "mtcp"], 2, "--device"),
     ("mtcp-server", ["--stack", "mtcp", "--set", "busy_poll"], 2, "key=value"),
+    ("mtcp-server", ["--stack", "mtcp", "--device", "ring:x:0", "--set", "num_cores=2"], 2, "--cores"),
     ("mtcp-server", ["--stack", "kernel", "--listen", "192.0.2.1:80"], 3, "an address that this machine has"),
     ("mtcp-load", [], 2, "--target is missing"),
     ("mtcp-load", ["--stack", "kernel", "--target", "127.0.0.1:0"], 2, "port 0"),

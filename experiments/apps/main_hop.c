@@ -68,6 +68,12 @@ int main(int argc, char **argv)
 	char err[ERR_LEN] = "two cores are wanted: mtcp-hop CORE CORE";
 	pthread_t other;
 
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		puts("usage: mtcp-hop CORE CORE\n\nNanoseconds in which a line of memory goes from "
+		     "one "
+		     "core to the other.");
+		return EXIT_DONE;
+	}
 	if (argc != 3 || cpus_parse(argv[1], &ends[0], err) != 0 ||
 	    cpus_parse(argv[2], &ends[1], err) != 0 || cpus_overlap(&ends[0], &ends[1])) {
 		fprintf(stderr, "mtcp-hop: %s\n", err);

@@ -264,6 +264,16 @@ static int refuse_for_kernel(const struct stack_opts *s, char err[ERR_LEN])
 		       io_kind_names[s->kind]);
 }
 
+static bool sets(const struct opt_lines *lines, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *at = lines->text; at < lines->text + lines->len; at = strchr(at, '\n') + 1)
+		if (strncmp(at, key, len) == 0 && (at[len] == ' ' || at[len] == '='))
+			return true;
+	return false;
+}
+
 int stack_opts_lines(const struct stack_opts *s, uint32_t max_conns, struct opt_lines *lines,
 		     char err[ERR_LEN])
 {
@@ -279,6 +289,9 @@ int stack_opts_lines(const struct stack_opts *s, uint32_t max_conns, struct opt_
 		return err_set(-EINVAL, err,
 			       "--stack %s needs a device: --device af_packet:IFACE or --conf FILE",
 			       io_kind_names[s->kind]);
+	if (sets(&s->set, "num_cores")) /* nobody would poll the other queues */
+		return err_set(-EINVAL, err,
+			       "num_cores cannot be set: it is how many --cores names");
 	if (s->device != NULL)
 		ret |= opt_lines_add(lines, "device = %s", s->device);
 	if (s->address != NULL)

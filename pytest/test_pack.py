@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -91,6 +92,29 @@ def test_sources_that_git_does_not_track_are_told_and_not_packed(results, checko
     manifest.write(results, manifest.read(results) | {"source": manifest.read(results)["source"] | {"untracked": then["source"]["untracked"]}})
     with pytest.raises(CannotRun, match=r"does not track: experiments/new\.toml: git add"):
         pack.archive(results, "x")
+
+
+def test_a_commit_that_is_none_is_no_word_for_git(results, tmp_path, repro):
+    precious = tmp_path / "precious"
+    precious.write_text("x")
+    about = manifest.read(results)
+    manifest.write(results, about | {"source": {"commit": f"--output={precious}", "dirty": False}})
+    done = repro("pack", str(results))
+    assert done.returncode == 2 and "is not a commit's name" in done.stderr and done.stderr.count("\n") == 1
+    assert precious.read_text() == "x"
+
+
+def test_a_folder_named_by_its_parts_is_packed_under_its_name(results, monkeypatch):
+    monkeypatch.chdir(results / "figures")
+    assert pack.main(Path(".."), None) == 0
+    assert unpacked(results.parent / f"{results.name}.tar.gz", results.parent / "elsewhere").name == results.name
+
+
+def test_what_cannot_be_written_is_one_line(results, repro):
+    (results / "report.html").unlink()
+    (results / "report.html").mkdir()
+    done = repro("report", str(results))
+    assert done.returncode == 3 and "report.html" in done.stderr and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_sources_inside_another_checkout_are_not_of_its_commit(checkout, monkeypatch):

@@ -275,3 +275,6 @@ def main(words: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
         return 128 + signal.SIGPIPE
+    except OSError as error:  # a full disk, a folder of somebody else's
+        print(f"repro: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 3

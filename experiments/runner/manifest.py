@@ -152,6 +152,6 @@ def read(folder: Path) -> dict[str, Any]:
     """The manifest beside some rows; empty when it is not there or not readable."""
     try:
         found = json.loads((folder / "manifest.json").read_text())
-    except (OSError, json.JSONDecodeError):
+    except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

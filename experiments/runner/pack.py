@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import subprocess
 import tarfile
 from dataclasses import dataclass
@@ -75,6 +76,8 @@ def _sources(about: dict[str, object]) -> _Sources:
     commit = str(known.get("commit") or "")
     if not commit:
         raise CannotRun("manifest.json names no commit: the sources were not a git checkout, so they cannot be packed")
+    if not re.fullmatch("[0-9a-f]{7,64}", commit):  # git would take --output=FILE for an option
+        raise UsageError(f"manifest.json: source: commit: {commit!r} is not a commit's name")
     if known.get("untracked"):
         raise CannotRun(f"the run was made with files that git does not track: {', '.join(known['untracked'])}: git add them and measure again")
     files = {f"mtcp-{commit[:12]}.tar": _git("archive", "--format=tar", "--prefix=mtcp/", commit)}
@@ -123,7 +126,7 @@ def main(folder: Path, out: Path | None) -> int:
     rows.read(folder)  # what is packed can be read again
     if not (folder / "report.html").is_file():
         raise UsageError(f"{folder}: no report.html there: ./repro report {folder} makes it")
-    folder = folder.absolute()
+    folder = folder.resolve()
     target = out or folder.with_name(f"{folder.name}.tar.gz")
     name = target.name.removesuffix(".tar.gz")
     data = archive(folder, name)

@@ -37,7 +37,8 @@ static void cut(struct tcb *t, uint32_t mss, mt_time now)
 	t->xflags |= XF_MSS_CUT;
 }
 
-/* XF_MSS_TRIAL stays, but for an acquittal: if what is larger vanishes again, that was the reason. */
+/* XF_MSS_TRIAL stays, but for an acquittal: if what is larger vanishes again, that was the reason.
+ */
 static void lift(struct tcb *t, mt_time now)
 {
 	window_set_mss(t, t->cc.mss_max);

@@ -37,8 +37,8 @@ void tcp_set_state(struct tcb *t, enum tcp_state to)
 }
 
 /* States in which an ABORT sends a RST (RFC 9293 3.10.5). LAST-ACK and CLOSING are ours from the
- * shutdown on, the RFC's only when all is sent, the FIN with it (3.10.4): before that the peer would
- * wait for the rest for ever. */
+ * shutdown on, the RFC's only when all is sent, the FIN with it (3.10.4): before that the peer
+ * would wait for the rest for ever. */
 static bool abort_resets(const struct tcb *t)
 {
 	switch (t->state) {

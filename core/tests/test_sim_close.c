@@ -208,7 +208,8 @@ static void abort_resets(void **state)
 	pair_end(&k.p);
 }
 
-/* A stack that goes away: the peer, who has shut down and reads slowly, hears that no more comes. */
+/* A stack that goes away: the peer, who has shut down and reads slowly, hears that no more comes.
+ */
 static void end_of_a_stack_resets_what_was_not_sent(void **state)
 {
 	static uint8_t bytes[1000000];

@@ -85,7 +85,8 @@ CASE(user_timeout_while_connecting)
 	script_skip(s);
 }
 
-/* Whichever is first, as in Linux: what a dead connection may take is no patience for a dead host. */
+/* Whichever is first, as in Linux: what a dead connection may take is no patience for a dead host.
+ */
 CASE(user_timeout_does_not_prolong_connecting)
 {
 	s->cfg.user_timeout_ms = 3600 * 1000;

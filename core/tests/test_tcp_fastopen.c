@@ -240,10 +240,19 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(simultaneous_open_of_a_held_socket),
 		T(bbr_survives_a_lost_syn_ack),
-		T(asks_for_a_cookie),	 T(syn_waits_for_data), T(syn_that_waits_is_not_corked_data),	       T(syn_data_is_bounded),
-		T(syn_data_not_taken),	 T(syn_data_taken_in_part),    T(syn_ack_beyond_the_data),
-		T(syn_again_is_plain),	 T(shutdown_releases_the_syn), T(server_takes_syn_data),
-		T(server_answers_early), T(server_syn_ack_lost),       T(server_syn_again),
+		T(asks_for_a_cookie),
+		T(syn_waits_for_data),
+		T(syn_that_waits_is_not_corked_data),
+		T(syn_data_is_bounded),
+		T(syn_data_not_taken),
+		T(syn_data_taken_in_part),
+		T(syn_ack_beyond_the_data),
+		T(syn_again_is_plain),
+		T(shutdown_releases_the_syn),
+		T(server_takes_syn_data),
+		T(server_answers_early),
+		T(server_syn_ack_lost),
+		T(server_syn_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,8 @@ CASE(info_of_the_round_trip)
 	assert_int_equal(v.last_sent_ms, 100);
 }
 
-/* The millisecond clock turns negative after 24.8 days; an instant may be ahead by a clock's skew. */
+/* The millisecond clock turns negative after 24.8 days; an instant may be ahead by a clock's skew.
+ */
 CASE(info_of_a_long_silence)
 {
 	const uint64_t month = 30ull * 86400;
@@ -144,10 +145,13 @@ CASE(info_before_the_handshake_ends)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(info_of_an_established_connection), T(info_of_the_round_trip),
+		T(info_of_an_established_connection),
+		T(info_of_the_round_trip),
 		T(info_of_a_long_silence),
-		T(info_of_what_is_in_flight),	      T(info_of_a_timeout),
-		T(info_of_sacked_and_lost),	      T(info_of_a_closed_window),
+		T(info_of_what_is_in_flight),
+		T(info_of_a_timeout),
+		T(info_of_sacked_and_lost),
+		T(info_of_a_closed_window),
 		T(info_before_the_handshake_ends),
 	};
 

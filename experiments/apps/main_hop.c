@@ -69,9 +69,8 @@ int main(int argc, char **argv)
 	pthread_t other;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		puts("usage: mtcp-hop CORE CORE\n\nNanoseconds in which a line of memory goes from "
-		     "one "
-		     "core to the other.");
+		puts("usage: mtcp-hop CORE CORE\n\n"
+		     "Nanoseconds in which a line of memory goes from one core to the other.");
 		return EXIT_DONE;
 	}
 	if (argc != 3 || cpus_parse(argv[1], &ends[0], err) != 0 ||

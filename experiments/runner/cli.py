@@ -276,5 +276,5 @@ def main(words: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has gone
         return 128 + signal.SIGPIPE
     except OSError as error:  # a full disk, a folder of somebody else's
-        print(f"repro: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        print(f"repro: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 3

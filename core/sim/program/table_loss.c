@@ -94,10 +94,10 @@ static void check_cell(struct table *t, const struct cell *c, double got)
 {
 	double free_of_timeouts = theory_of(c, false), with = theory_of(c, true);
 	double low = 0, high = fmin(1.35 * free_of_timeouts, 1.002 * capacity());
-	bool fast = c->sack ? c->p <= 0.001 : c->p == 0 && c->queue >= 1; /* BBR */
+	bool fills = c->sack ? c->p <= 0.001 : c->p == 0 && c->queue >= 1; /* BBR */
 
 	if (is_bbr(c))
-		low = fast ? 0.4 * capacity() : 0;
+		low = fills ? 0.4 * capacity() : 0;
 	else if (free_of_timeouts < 0.5 * capacity())
 		low = (c->sack ? 0.5 : 0.25) * with;
 	else if (with > 3 * capacity() && seconds_for(t, c) > 2 * growth_s(c))
